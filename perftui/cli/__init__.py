@@ -1,0 +1,34 @@
+"""The command line: one module per group of commands, imported when its command is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from perftui.errors import PerftuiError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code. Errors go to stderr, one sentence and one fix."""
+    from perftui.cli.parser import parse
+
+    try:
+        arguments = parse(sys.argv[1:] if argv is None else list(argv))
+        code = arguments.run(arguments)
+        sys.stdout.flush()
+    except PerftuiError as error:
+        print(f"perftui: {_plain(str(error))}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of our output has gone, as `head` does. Nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    return int(code)
+
+
+def _plain(text: str) -> str:
+    """`text` without anything that a terminal would obey; line breaks stay."""
+    return "".join(char if char.isprintable() or char == "\n" else "�" for char in text)

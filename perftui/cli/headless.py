@@ -1,0 +1,97 @@
+"""The commands without a screen: ``snapshot`` and ``watch``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+
+from perftui.cli.choose import ended_by_signals, required_target
+from perftui.cli.parser import settings_of
+from perftui.errors import SourceError
+from perftui.model.document import document
+from perftui.model.target import TargetState
+from perftui.monitor import TICK_S, Monitor
+
+POLL_S = 0.05
+SPAN_S = 10.0
+"""What a line of `watch` looks back on: one second alone would be mostly noise."""
+START_S = 15.0
+"""How long the first window may take before a headless command gives up."""
+
+
+def snapshot(arguments: argparse.Namespace) -> int:
+    """``perftui snapshot``: look for some seconds, print one document."""
+    with ended_by_signals():
+        monitor = _monitor(arguments)
+        try:
+            monitor.start()
+            begun = _wait_for_profile(monitor)
+            _sleep(monitor, begun + arguments.seconds)
+            if arguments.llm and not arguments.no_llm:
+                monitor.wait_for_advisor()
+        finally:
+            monitor.stop()  # the last window is there only after that
+        seen = monitor.snapshot(since=begun)
+        if arguments.json:
+            print(json.dumps(document(seen), indent=2))
+        else:
+            from perftui.cli.text import report
+
+            print(report(seen))
+    return 0
+
+
+def watch(arguments: argparse.Namespace) -> int:
+    """``perftui watch``: print a line per second until the target ends or is let go."""
+    from perftui.cli.text import line
+
+    with ended_by_signals():
+        monitor = _monitor(arguments)
+        try:
+            monitor.start()
+            due = begun = _wait_for_profile(monitor)
+            ended = False
+            while not ended:
+                due = max(due + TICK_S, monitor.clock())
+                _sleep(monitor, due)
+                seen = monitor.snapshot(since=max(begun, monitor.clock() - SPAN_S))
+                ended = seen.target_state is TargetState.EXITED
+                print(json.dumps(document(seen)) if arguments.jsonl else line(seen), flush=True)
+        finally:
+            monitor.stop()
+    return 0
+
+
+def _monitor(arguments: argparse.Namespace) -> Monitor:
+    target = required_target(arguments)
+    # Consent in the settings is for the screen, where the user sees what is asked.
+    return Monitor(
+        target,
+        settings_of(arguments),
+        llm_allowed=arguments.llm,
+        llm_forbidden=arguments.no_llm,
+    )
+
+
+def _wait_for_profile(monitor: Monitor) -> float:
+    """When the profiler first looked (Unix seconds); raises why it cannot."""
+    deadline = monitor.clock() + START_S
+    while monitor.clock() < deadline:
+        seen = monitor.snapshot()
+        if seen.windows:
+            return seen.windows[0].start
+        if monitor.profiler_error is not None:
+            raise monitor.profiler_error
+        if seen.target_state is TargetState.STOPPED:
+            return seen.taken_at
+        time.sleep(POLL_S)
+    raise SourceError(f"py-spy gave no profile within {START_S:.0f} s.", "Try --nonblocking.")
+
+
+def _sleep(monitor: Monitor, until: float) -> None:
+    """Wait until then (Unix seconds), or until the target has ended."""
+    while (left := until - monitor.clock()) > 0:
+        if monitor.target_state() is TargetState.EXITED:
+            return
+        time.sleep(min(POLL_S, left))

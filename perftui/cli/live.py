@@ -1,0 +1,63 @@
+"""The live screen: ``perftui PID``, or a picker first."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from perftui.cli.choose import chosen_target
+from perftui.cli.parser import settings_of
+from perftui.errors import NotPython, UsageError
+from perftui.model.target import Target
+from perftui.monitor import Monitor
+from perftui.settings import Settings
+
+
+def live(arguments: argparse.Namespace) -> int:
+    """``perftui``: watch the process that is named, or the one that is picked on the screen."""
+    require_terminal()
+    settings = settings_of(arguments)
+    target = chosen_target(arguments)
+    return show(arguments, settings, target)
+
+
+def require_terminal() -> None:
+    """UsageError where there is no terminal to draw on and to read keys from."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(
+            "The screen needs a terminal.", "Without one, use perftui snapshot or perftui watch."
+        )
+
+
+def show(arguments: argparse.Namespace, settings: Settings, target: Target | None) -> int:
+    """Run the screen on `target`, or on what its picker gives, until the user quits."""
+
+    def open_monitor(chosen: Target) -> Monitor:
+        return Monitor(
+            chosen,
+            settings,
+            llm_allowed=settings.llm.consent,
+            llm_forbidden=arguments.no_llm,
+        )
+
+    # The sampler starts before the screen is imported: both take about as long.
+    monitor = open_monitor(target) if target is not None else None
+    if monitor is not None:
+        monitor.start()
+    try:
+        from perftui.target.describe import describe
+        from perftui.target.find import Finder
+        from perftui.tui.app import PerftuiApp
+
+        if monitor is not None and isinstance(monitor.profiler_error, NotPython):
+            raise monitor.profiler_error
+        app = PerftuiApp(
+            monitor,
+            candidates=Finder().candidates,
+            attach=lambda pid: open_monitor(describe(pid)),
+        )
+        app.run()
+        return app.return_code or 0
+    finally:
+        if monitor is not None:
+            monitor.stop()

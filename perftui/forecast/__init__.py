@@ -1,0 +1,1 @@
+"""From series to forecasts: the local forecaster and the record of how its forecasts turned out."""

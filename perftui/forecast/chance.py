@@ -1,0 +1,153 @@
+"""The chance that a breach begins within the horizon, and how often one usually does.
+
+A trend is fitted to the recent past, and many possible futures are drawn around it: the trend goes
+on, damped, its slope as uncertain as the fit says, with the noise of the past laid over it in
+blocks, so that its autocorrelation is kept (damped trend: Gardner & McKenzie 1985; block bootstrap:
+Künsch 1989). The share of futures that violate the objective for its whole `for` is the chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from perftui.model.objective import Objective
+from perftui.model.series import Point
+
+Floats = npt.NDArray[np.float64]
+
+PATHS = 400
+STEPS = 60
+"""Futures that are drawn, and the steps of each: the chance is known to 1 / (2 sqrt(PATHS))."""
+BLOCK = 10
+"""Steps of noise that are taken from the past in one run."""
+MOST_CELLS = 240
+"""The past is looked at in at most this many cells."""
+
+
+@dataclass(frozen=True)
+class _Trend:
+    """Where the series is, its slope a cell with its standard error, what the fit leaves, and how
+    correlated that is from cell to cell (0 to 0.95)."""
+
+    level: float
+    slope: float
+    slope_error: float
+    residuals: Floats
+    correlation: float
+
+
+def breach_chance(points: Sequence[Point], objective: Objective) -> float:
+    """Share of the drawn futures that breach, 0 to 1; the same points give the same answer.
+
+    Never 0 or 1: with PATHS futures the rule of succession (k + 1) / (n + 2) is all they show.
+    """
+    past, past_step = _regular(points, objective.horizon_s)
+    step = objective.horizon_s / STEPS
+    trend = _fit(past)
+    generator = np.random.default_rng(0)
+    slopes = trend.slope + trend.slope_error * generator.standard_normal(PATHS)
+    # A trend is believed for about as long as it has been seen.
+    damping = np.exp(-step / (past_step * len(past)))
+    reach = np.cumsum(damping ** np.arange(STEPS)) * step / past_step
+    fading = trend.correlation ** (np.arange(1, STEPS + 1) * step / past_step)
+    futures = trend.level + trend.residuals[-1] * fading + slopes[:, None] * reach
+    futures += _blocks(trend.residuals, max(1, round(step / past_step)), generator)
+    values = np.hstack([np.full((PATHS, 1), points[-1].value), futures])
+    beyond = values > objective.threshold if objective.above else values < objective.threshold
+    hits = int(_holds(beyond, max(1, round(objective.hold_s / step))).sum())
+    return (hits + 1) / (PATHS + 2)
+
+
+def base_rate(points: Sequence[Point], objective: Objective) -> float | None:
+    """How often, in the past, a moment that was not in breach saw one begin within the horizon.
+
+    None until the points span two horizons. Smoothed as (k + 1/2) / (n + 1) over the n separate
+    horizons that were seen (Jeffreys' prior).
+    """
+    times = np.array([point.at for point in points])
+    span = times[-1] - times[0]
+    if span < 2 * objective.horizon_s:
+        return None
+    values = np.array([point.value for point in points])
+    beyond = values > objective.threshold if objective.above else values < objective.threshold
+    onsets, in_breach = _breaches(times, beyond, objective.hold_s)
+    asked = (times <= times[-1] - objective.horizon_s) & ~in_breach
+    if not asked.any():
+        return None
+    moments = times[asked]
+    first = np.searchsorted(onsets, moments, side="right")
+    last = np.searchsorted(onsets, moments + objective.horizon_s, side="right")
+    horizons = span / objective.horizon_s
+    return float(((last > first).mean() * horizons + 0.5) / (horizons + 1))
+
+
+def _breaches(
+    times: Floats, beyond: npt.NDArray[np.bool_], hold_s: float
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Onsets of all breaches, and which moments lie in one."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], beyond.astype(np.int8), [0]])))
+    onsets: list[float] = []
+    inside = np.zeros(len(times), dtype=bool)
+    for start, stop in zip(edges[::2], edges[1::2], strict=True):
+        if times[stop - 1] - times[start] >= hold_s:
+            onsets.append(float(times[start]))
+            inside[start:stop] = True
+    return np.array(onsets), inside
+
+
+def _regular(points: Sequence[Point], span_s: float) -> tuple[Floats, float]:
+    """The last `span_s` seconds on an even grid that ends at the newest point, and its step.
+
+    Cells hold the mean of their points; empty ones are interpolated.
+    """
+    times = np.array([point.at for point in points])
+    values = np.array([point.value for point in points])
+    recent = times >= times[-1] - span_s
+    times, values = times[recent], values[recent]
+    step = max(float(np.median(np.diff(times))), (times[-1] - times[0]) / MOST_CELLS)
+    cells = max(2, round((times[-1] - times[0]) / step))
+    which = cells - 1 - np.minimum(((times[-1] - times) / step).astype(int), cells - 1)
+    counts = np.bincount(which, minlength=cells)
+    known = np.flatnonzero(counts)
+    means = np.bincount(which, weights=values, minlength=cells)[known] / counts[known]
+    return np.interp(np.arange(cells), known, means), step
+
+
+def _fit(past: Floats) -> _Trend:
+    """Least squares; the slope's error is widened for noise that is correlated with itself.
+
+    n values with correlation r at lag 1 tell as much as n (1 - r) / (1 + r) independent ones
+    (Bartlett 1946).
+    """
+    ages = np.arange(len(past)) - (len(past) - 1.0)
+    centred = ages - ages.mean()
+    spread = float(centred @ centred)
+    slope = float(centred @ past) / spread if spread else 0.0
+    level = float(past.mean()) - slope * float(ages.mean())
+    residuals = past - level - slope * ages
+    power = float(residuals @ residuals)
+    lagged = float(residuals[1:] @ residuals[:-1]) / power if power else 0.0
+    correlation = float(np.clip(lagged, 0.0, 0.95))
+    widened = (1 + correlation) / (1 - correlation)
+    noise = power / max(1, len(past) - 2)
+    error = float(np.sqrt(noise * widened / spread)) if spread else 0.0
+    return _Trend(level, slope, error, residuals, correlation)
+
+
+def _blocks(residuals: Floats, stride: int, generator: np.random.Generator) -> Floats:
+    """Noise for PATHS x STEPS, drawn from the past in runs of BLOCK steps, around its end."""
+    starts = generator.integers(len(residuals), size=(PATHS, STEPS // BLOCK))
+    within = np.arange(BLOCK) * stride
+    drawn = (starts[:, :, None] + within) % len(residuals)
+    return np.asarray(residuals[drawn.reshape(PATHS, STEPS)])
+
+
+def _holds(beyond: npt.NDArray[np.bool_], steps: int) -> npt.NDArray[np.bool_]:
+    """Which rows have `steps` violations in a row."""
+    steps = min(steps, beyond.shape[1])
+    counts = np.cumsum(np.pad(beyond, ((0, 0), (1, 0))), axis=1)
+    return np.asarray((counts[:, steps:] - counts[:, :-steps] == steps).any(axis=1))

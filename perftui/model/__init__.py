@@ -1,0 +1,1 @@
+"""Plain data and pure functions: stacks, series, the timeline, findings, the snapshot. No I/O."""

@@ -1,0 +1,150 @@
+"""The snapshot as the document that the headless commands print (schema perftui/1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from perftui.model.findings import Forecast, LlmStatus
+from perftui.model.objective import Objective
+from perftui.model.profile import FunctionRow, Profile, profile
+from perftui.model.series import Series
+from perftui.model.snapshot import Snapshot
+from perftui.model.stacks import Grouping
+
+SCHEMA = "perftui/1"
+
+
+def document(snapshot: Snapshot) -> dict[str, Any]:
+    """The document, ready for :func:`json.dumps`. What is not known is None, never zero."""
+    target = snapshot.target
+    seen = profile(snapshot.windows, snapshot.since, snapshot.taken_at, Grouping(by_pid=True))
+    return {
+        "schema": SCHEMA,
+        "taken_at": snapshot.taken_at,
+        "target": {
+            "pid": target.pid,
+            "name": target.name,
+            "cmdline": list(target.cmdline),
+            "python": target.python,
+            "state": snapshot.target_state.value,
+            "started_at": target.started_at,
+            "host": target.host,
+            "container": target.container,
+            "children": list(snapshot.children),
+        },
+        "profile": _profile(seen, target.pid),
+        "metrics": [_metric(series, snapshot.objectives) for series in snapshot.series],
+        "forecasts": [_forecast(forecast) for forecast in snapshot.forecasts],
+        "sources": [
+            {
+                "name": status.name,
+                "state": status.state.value,
+                "since": status.since,
+                "message": status.message,
+            }
+            for status in snapshot.sources
+        ],
+        "llm": _llm(snapshot.llm),
+    }
+
+
+def _profile(seen: Profile, pid: int) -> dict[str, Any]:
+    sampled = seen.expected_ticks > 0
+    return {
+        "seconds": seen.seconds,
+        "rate_hz": seen.rate_hz,
+        "mode": seen.mode.value if seen.mode else None,
+        "expected_ticks": round(seen.expected_ticks) if sampled else None,
+        "samples": seen.samples if sampled else None,
+        "errors": seen.errors if sampled else None,
+        "coverage": seen.coverage,
+        "stopped_pct": None,
+        "cut_pct": None,
+        "sampler_cpu_pct": seen.sampler_cpu_pct,
+        "gil_pct": seen.gil_pct,
+        "active_pct": seen.active_pct,
+        "functions": [_function(row, pid) for row in seen.functions],
+        "threads": [
+            {
+                "pid": row.thread.pid if row.thread.pid is not None else pid,
+                "tid": row.thread.tid,
+                "name": row.thread.name,
+                "active_pct": row.active_pct,
+                "gil_pct": row.gil_pct,
+            }
+            for row in seen.threads
+        ],
+    }
+
+
+def _function(row: FunctionRow, pid: int) -> dict[str, Any]:
+    return {
+        "pid": row.key.pid if row.key.pid is not None else pid,
+        "function": row.key.function,
+        "file": row.key.file,
+        "line": row.line,
+        "own_pct": row.own_pct,
+        "own_margin": row.own_margin,
+        "total_pct": row.total_pct,
+        "own_samples": row.own_samples,
+        "total_samples": row.total_samples,
+        "baseline_own_pct": None,
+    }
+
+
+def _metric(series: Series, objectives: tuple[Objective, ...]) -> dict[str, Any]:
+    key = series.key
+    return {
+        "name": key.name,
+        "source": key.origin.value,
+        "labels": dict(key.labels),
+        "unit": key.unit,
+        "value": series.last.value,
+        "at": series.last.at,
+        "objective": next((str(o) for o in objectives if o.metric == key.name), None),
+    }
+
+
+def _forecast(forecast: Forecast) -> dict[str, Any]:
+    return {
+        "id": forecast.id,
+        "objective": str(forecast.objective),
+        "state": forecast.state.value,
+        "probability": forecast.probability,
+        "horizon_s": forecast.objective.horizon_s,
+        "by": forecast.by,
+        "made_at": forecast.made_at,
+        "expires_at": forecast.expires_at,
+        "base_rate": forecast.base_rate,
+        "record": forecast.record,
+        "summary": forecast.summary or None,
+        "evidence": [
+            {
+                "id": fact.id,
+                "kind": fact.kind.value,
+                "text": fact.text,
+                "value": fact.value,
+                "unit": fact.unit,
+            }
+            for fact in forecast.evidence
+        ],
+        "claims": [
+            {"text": claim.text, "evidence": list(claim.evidence), "verified": claim.verified}
+            for claim in forecast.claims
+        ],
+        "mitigations": [
+            {"action": m.action, "why": m.why, "risk": m.risk, "listed": m.listed}
+            for m in forecast.mitigations
+        ],
+        "disconfirming_check": forecast.disconfirming_check,
+    }
+
+
+def _llm(status: LlmStatus) -> dict[str, Any]:
+    return {
+        "state": status.state.value,
+        "model": status.model,
+        "cost_usd": status.cost_usd,
+        "month_usd": None,
+        "cap_usd": status.cap_usd,
+    }

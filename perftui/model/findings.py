@@ -1,0 +1,113 @@
+"""What an analysis says: evidence, claims, mitigations, forecasts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from perftui.model.objective import Objective
+
+
+class EvidenceKind(StrEnum):
+    """What an evidence row is made of."""
+
+    METRIC = "metric"
+    PROFILE = "profile"
+    FORECAST = "forecast"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One numbered fact: E1… a metric, P1… a profile share, F1… the local forecast."""
+
+    id: str
+    kind: EvidenceKind
+    text: str
+    value: float | None
+    unit: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement of an analysis with the ids of its evidence.
+
+    `verified` is False where it cites evidence that does not exist.
+    """
+
+    text: str
+    evidence: tuple[str, ...]
+    verified: bool
+
+
+@dataclass(frozen=True)
+class Mitigation:
+    """Something to try. `listed` says whether it is on perftui's own list of known ones."""
+
+    action: str
+    why: str
+    risk: str
+    listed: bool = False
+
+
+class ForecastState(StrEnum):
+    """What a forecast can say at present."""
+
+    LEARNING = "learning"
+    OK = "ok"
+    NO_SKILL = "no_skill"
+    IN_BREACH = "in_breach"
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The chance that `objective` is breached within its horizon.
+
+    `probability` and `base_rate` are 0 to 1, None while not known; times are Unix seconds.
+    `learned` and `needed` count points while the state is learning. `record` is a sentence on how
+    earlier forecasts of `by` turned out. `series_unit` is the unit of the threshold.
+    """
+
+    id: str
+    objective: Objective
+    state: ForecastState
+    by: str
+    made_at: float
+    expires_at: float
+    probability: float | None = None
+    base_rate: float | None = None
+    record: str | None = None
+    summary: str = ""
+    learned: int = 0
+    needed: int = 0
+    since: float | None = None
+    series_unit: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    mitigations: tuple[Mitigation, ...] = ()
+    disconfirming_check: str | None = None
+
+
+class LlmState(StrEnum):
+    """What the LLM is doing."""
+
+    OFF = "off"
+    OK = "ok"
+    FAILED = "failed"
+    CAPPED = "capped"
+
+
+@dataclass(frozen=True)
+class LlmStatus:
+    """State of the LLM, with why (`message`) and since when; costs in US dollars of this run.
+
+    `last_at` is the time of the last good answer, `calling` whether one is under way.
+    """
+
+    state: LlmState = LlmState.OFF
+    message: str = ""
+    since: float | None = None
+    model: str | None = None
+    cost_usd: float = 0.0
+    cap_usd: float | None = None
+    last_at: float | None = None
+    calling: bool = False

@@ -1,0 +1,102 @@
+"""Objectives: an SLO on one series, and the short form in which people type it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from perftui.model.series import Point
+
+_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_OBJECTIVE = re.compile(
+    r"\s*(?P<metric>[A-Za-z_][\w.:/-]*)\s*(?P<sign>[<>])=?\s*(?P<threshold>[^\s%]+)\s*%?"
+    r"(?:\s+for\s+(?P<hold>\S+))?(?:\s+within\s+(?P<horizon>\S+))?\s*"
+)
+
+DEFAULT_HOLD_S = 60.0
+DEFAULT_HORIZON_S = 900.0
+
+
+def parse_duration(text: str) -> float:
+    """Seconds in Prometheus's notation: `500ms`, `90s`, `1m`, `1h30m`. ValueError otherwise."""
+    text = text.strip()
+    parts = _DURATION.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(f"{text!r} is no duration; write it like 30s, 1m or 1h30m")
+    return sum(float(number) * _UNITS_S[unit] for number, unit in parts)
+
+
+def format_duration(seconds: float) -> str:
+    """The shortest notation that :func:`parse_duration` reads back: `90` gives `1m30s`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f}ms"
+    rest = round(seconds)
+    text = ""
+    for unit in ("d", "h", "m", "s"):
+        count, rest = divmod(rest, int(_UNITS_S[unit]))
+        if count:
+            text += f"{count}{unit}"
+    return text
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The series `metric` may not be beyond `threshold` for `hold_s` seconds.
+
+    Beyond means above it, or below it where `above` is False. `horizon_s` is how far ahead its
+    forecast looks. `label` says it in words where the metric's name alone would not.
+    """
+
+    metric: str
+    threshold: float
+    above: bool = True
+    hold_s: float = DEFAULT_HOLD_S
+    horizon_s: float = DEFAULT_HORIZON_S
+    label: str = ""
+
+    def violated(self, value: float) -> bool:
+        """Whether one value is on the wrong side."""
+        return value > self.threshold if self.above else value < self.threshold
+
+    def __str__(self) -> str:
+        sign = ">" if self.above else "<"
+        return f"{self.metric} {sign} {self.threshold:g} for {format_duration(self.hold_s)}"
+
+
+def parse_objective(text: str) -> Objective:
+    """Read `p99 > 0.5 for 1m` or `p99 > 0.5 for 1m within 15m`. ValueError says what is wrong."""
+    match = _OBJECTIVE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is no objective; write it like 'p99 > 0.5 for 1m'")
+    try:
+        threshold = float(match["threshold"])
+    except ValueError:
+        threshold = math.nan
+    if not math.isfinite(threshold):
+        raise ValueError(f"the threshold {match['threshold']!r} is no number")
+    return Objective(
+        metric=match["metric"],
+        threshold=threshold,
+        above=match["sign"] == ">",
+        hold_s=parse_duration(match["hold"]) if match["hold"] else DEFAULT_HOLD_S,
+        horizon_s=parse_duration(match["horizon"]) if match["horizon"] else DEFAULT_HORIZON_S,
+    )
+
+
+def breach_onset(points: Sequence[Point], objective: Objective) -> float | None:
+    """When the breach that lasts at the newest point began; None if there is none.
+
+    A breach is an unbroken run of violating points that lasts for `hold_s`; its onset is the
+    run's first point. Points are oldest first.
+    """
+    onset = None
+    for point in reversed(points):
+        if not objective.violated(point.value):
+            break
+        onset = point.at
+    if onset is None or points[-1].at - onset < objective.hold_s:
+        return None
+    return onset

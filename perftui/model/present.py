@@ -1,0 +1,95 @@
+"""Numbers and names as people read them, the same on the screen and in text."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import PurePath
+
+_BINARY = ("B", "KB", "MB", "GB", "TB", "PB")
+_DECIMAL = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+def plain(text: str) -> str:
+    """`text` from the target, a metric or a model, made harmless to a terminal.
+
+    Control, format (bidirectional overrides among them), surrogate and unassigned characters, and
+    line and paragraph separators become `�`; runs of white space become one space.
+    """
+    folded = " ".join(text.split())
+    if folded.isascii() and folded.isprintable():
+        return folded
+    return "".join(
+        "�" if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") else char
+        for char in folded
+    )
+
+
+def format_value(value: float | None, unit: str) -> str:
+    """A value with its unit in at most about 9 characters: `412 MB`, `143 %`, `0.412 s`."""
+    if value is None:
+        return "–"
+    if unit == "B":
+        size, index = float(value), 0
+        while abs(size) >= 1000 and index < len(_BINARY) - 1:
+            size, index = size / 1024, index + 1
+        return f"{_digits(size) if index else f'{size:.0f}'} {_BINARY[index]}"
+    if unit == "s" and 0 < abs(value) < 1:
+        return f"{_digits(value * 1000)} ms"
+    for factor, letter in _DECIMAL:
+        if abs(value) >= factor * 10 and unit != "%":
+            return f"{_digits(value / factor)}{letter} {unit}".strip()
+    if unit == "%":
+        return f"{value:.1f} %" if abs(value) < 99.95 else f"{value:.0f} %"
+    whole = float(value).is_integer()
+    return f"{f'{value:.0f}' if whole else _digits(value)} {unit}".strip()
+
+
+def _digits(value: float) -> str:
+    """Three significant digits, as many as fit."""
+    size = abs(value)
+    if size >= 99.95:
+        return f"{value:.0f}"
+    if size >= 9.995:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if size >= 0.1 or value == 0 else f"{value:.2g}"
+
+
+def format_rate(per_s: float | None, unit: str) -> str:
+    """A slope a minute: `+1.2 MB/min`; "" where none is known."""
+    if per_s is None:
+        return ""
+    per_min = per_s * 60
+    sign = "+" if per_min >= 0 else "-"
+    return f"{sign}{format_value(abs(per_min), unit)}/min"
+
+
+def format_age(seconds: float) -> str:
+    """A length of time in its two largest units: `3h12m`, `40 s`."""
+    rest = max(0, round(seconds))
+    if rest < 60:
+        return f"{rest} s"
+    minutes, s = divmod(rest, 60)
+    hours, m = divmod(minutes, 60)
+    days, h = divmod(hours, 24)
+    if days:
+        return f"{days}d{h:02}h"
+    return f"{hours}h{m:02}m" if hours else f"{m}m{s:02}s"
+
+
+def format_probability(probability: float | None) -> str:
+    """A probability in percent, never quite 0 or 100, which nothing here can know."""
+    if probability is None:
+        return "–"
+    percent = 100 * probability
+    if percent < 1:
+        return "<1 %"
+    return ">99 %" if percent > 99 else f"{percent:.0f} %"
+
+
+def place(file: str, line: int | None) -> str:
+    """A file's name and line as the tables show them; package files keep their folder."""
+    path = PurePath(file)
+    name = path.name
+    if name in ("__init__.py", "__main__.py") and path.parent.name:
+        name = f"{path.parent.name}/{name}"
+    return f"{name}:{line}" if line else name

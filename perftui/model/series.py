@@ -1,0 +1,68 @@
+"""Metrics over time: points, series, and the derived figures that the screen shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Origin(StrEnum):
+    """Where a metric comes from."""
+
+    PROCESS = "process"
+    HOST = "host"
+    PROMETHEUS = "prometheus"
+    SCRAPE = "scrape"
+    LOG = "log"
+
+
+class Point(NamedTuple):
+    """A value at a time (Unix seconds)."""
+
+    at: float
+    value: float
+
+
+@dataclass(frozen=True)
+class SeriesKey:
+    """What makes a series one: its name, origin and labels (sorted pairs), and its unit.
+
+    `limit` is the top of the scale that a chart draws it on, where one is known (100 for a
+    percentage of a whole), in the series' unit.
+    """
+
+    name: str
+    origin: Origin
+    unit: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+    limit: float | None = None
+
+
+@dataclass(frozen=True)
+class Series:
+    """A series' recent points, oldest first. Never empty."""
+
+    key: SeriesKey
+    points: tuple[Point, ...]
+
+    @property
+    def last(self) -> Point:
+        """The newest point."""
+        return self.points[-1]
+
+
+def slope_per_s(points: Sequence[Point]) -> float | None:
+    """Least-squares slope in units a second; None below three points or without any spread."""
+    if len(points) < 3:
+        return None
+    origin = points[0].at
+    count = len(points)
+    mean_t = sum(point.at - origin for point in points) / count
+    mean_v = sum(point.value for point in points) / count
+    spread = sum((point.at - origin - mean_t) ** 2 for point in points)
+    if spread <= 0:
+        return None
+    together = sum((point.at - origin - mean_t) * (point.value - mean_v) for point in points)
+    return together / spread

@@ -1,0 +1,56 @@
+"""One immutable picture of everything, made once a tick; the screen and the document draw it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from perftui.model.findings import Forecast, LlmStatus
+from perftui.model.objective import Objective
+from perftui.model.series import Series
+from perftui.model.stacks import Window
+from perftui.model.target import Target, TargetState
+
+
+class SourceState(StrEnum):
+    """What a source is doing."""
+
+    OK = "ok"
+    WAITING = "waiting"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class SourceStatus:
+    """State of one source, since when (Unix seconds), and why in a sentence."""
+
+    name: str
+    state: SourceState
+    since: float
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything known at `taken_at` (Unix seconds).
+
+    `windows` are those since `since`, oldest first, `series` the points of the same span.
+    `target_since` is when `target_state` began.
+    """
+
+    taken_at: float
+    since: float
+    target: Target
+    target_state: TargetState
+    target_since: float
+    children: tuple[int, ...]
+    windows: tuple[Window, ...]
+    series: tuple[Series, ...]
+    objectives: tuple[Objective, ...]
+    forecasts: tuple[Forecast, ...]
+    sources: tuple[SourceStatus, ...]
+    llm: LlmStatus
+
+    def source(self, name: str) -> SourceStatus | None:
+        """The status of one source, None if there is no such source."""
+        return next((status for status in self.sources if status.name == name), None)

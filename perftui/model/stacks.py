@@ -1,0 +1,178 @@
+"""What the profiler saw: frames, threads, and the windows that hold their stacks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Mode(StrEnum):
+    """How py-spy looked: with the target stopped for each sample, without, or at GIL holders."""
+
+    BLOCKING = "blocking"
+    NONBLOCKING = "nonblocking"
+    GIL = "gil"
+
+
+class Frame(NamedTuple):
+    """One place in a stack. `line` is None where py-spy knows none (native frames)."""
+
+    function: str
+    file: str
+    line: int | None
+
+
+class Thread(NamedTuple):
+    """A thread of the target or of one of its children. `pid` is None when only one is sampled."""
+
+    pid: int | None
+    tid: int
+    name: str
+
+
+Stack = tuple[Frame, ...]
+"""Frames from the outermost caller to the function on top."""
+
+
+class FunctionKey(NamedTuple):
+    """A row of the profile: a function, or one line of it, in one process or thread or in all."""
+
+    function: str
+    file: str
+    line: int | None = None
+    pid: int | None = None
+    thread: Thread | None = None
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """What makes two frames the same row: also the line, the process, the thread?"""
+
+    by_line: bool = False
+    by_pid: bool = False
+    by_thread: bool = False
+
+    def key(self, frame: Frame, thread: Thread) -> FunctionKey:
+        """The row that `frame`, seen in `thread`, belongs to."""
+        return FunctionKey(
+            frame.function,
+            frame.file,
+            frame.line if self.by_line else None,
+            thread.pid if self.by_pid else None,
+            thread if self.by_thread else None,
+        )
+
+
+@dataclass(eq=False)
+class Tally:
+    """Samples per row: on top of the stack (`own`), and anywhere in it (`total`).
+
+    A function that recurses counts once per stack in `total`. `lines` counts own samples per
+    (row, line), so that a row can name its hottest line.
+    """
+
+    own: Counter[FunctionKey] = field(default_factory=Counter)
+    total: Counter[FunctionKey] = field(default_factory=Counter)
+    lines: Counter[tuple[FunctionKey, int]] = field(default_factory=Counter)
+
+    def update(self, other: Tally) -> None:
+        """Add the samples of `other`."""
+        self.own.update(other.own)
+        self.total.update(other.total)
+        self.lines.update(other.lines)
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """One run of the profiler.
+
+    `start` and `end` are Unix seconds between which it looked `rate_hz` times a second; `stacks`
+    counts the samples of each stack of each thread; `errors` are looks that failed;
+    `sampler_cpu_s` is the CPU time that the profiler itself took, in seconds, None if unknown.
+    `sampled_s` is the time spent looking where that is less than `end - start`: merged windows
+    have gaps between them. `idle` says that threads at rest are among the stacks.
+    """
+
+    start: float
+    end: float
+    rate_hz: float
+    mode: Mode
+    stacks: Mapping[tuple[Thread, Stack], int]
+    errors: int = 0
+    sampler_cpu_s: float | None = None
+    sampled_s: float | None = None
+    idle: bool = False
+    _tallies: dict[Grouping, Tally] = field(default_factory=dict, repr=False)
+
+    @property
+    def seconds(self) -> float:
+        """How long it looked."""
+        return max(0.0, self.end - self.start) if self.sampled_s is None else self.sampled_s
+
+    @property
+    def expected_ticks(self) -> float:
+        """How many looks its rate and length make."""
+        return self.rate_hz * self.seconds
+
+    @property
+    def samples(self) -> int:
+        """Stacks seen, over all threads."""
+        return sum(self.stacks.values())
+
+    def tally(self, grouping: Grouping) -> Tally:
+        """Own and total samples per row; computed once per grouping."""
+        known = self._tallies.get(grouping)
+        if known is None:
+            known = self._tallies[grouping] = _tally(self.stacks, grouping)
+        return known
+
+
+def _tally(stacks: Mapping[tuple[Thread, Stack], int], grouping: Grouping) -> Tally:
+    tally = Tally()
+    for (thread, stack), count in stacks.items():
+        if not stack:
+            continue
+        keys = [grouping.key(frame, thread) for frame in stack]
+        top = keys[-1]
+        tally.own[top] += count
+        for key in set(keys):
+            tally.total[key] += count
+        line = stack[-1].line
+        if line is not None:
+            tally.lines[top, line] += count
+    return tally
+
+
+def merge(windows: Iterable[Window], keep_stacks: int) -> Window:
+    """One window in place of several, in time order; at least one is needed.
+
+    Of its stacks the `keep_stacks` most frequent stay whole; the others keep only the function on
+    top, so own shares stay true while memory is bounded.
+    """
+    parts = list(windows)
+    stacks: Counter[tuple[Thread, Stack]] = Counter()
+    for part in parts:
+        stacks.update(part.stacks)
+    if len(stacks) > keep_stacks:
+        kept = Counter(dict(stacks.most_common(keep_stacks)))
+        for (thread, stack), count in stacks.items():
+            if (thread, stack) not in kept:
+                kept[thread, stack[-1:]] += count
+        stacks = kept
+    seconds = sum(part.seconds for part in parts)
+    ticks = sum(part.expected_ticks for part in parts)
+    cpu = [part.sampler_cpu_s for part in parts]
+    return Window(
+        start=parts[0].start,
+        end=parts[-1].end,
+        rate_hz=ticks / seconds if seconds else parts[0].rate_hz,
+        mode=parts[-1].mode,
+        stacks=stacks,
+        errors=sum(part.errors for part in parts),
+        sampler_cpu_s=None if None in cpu else sum(c for c in cpu if c is not None),
+        sampled_s=seconds,
+        idle=any(part.idle for part in parts),
+    )

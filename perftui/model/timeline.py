@@ -1,0 +1,126 @@
+"""The one time axis: windows and points, kept whole at first and coarser as they age."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from itertools import takewhile
+from typing import Generic, NamedTuple, TypeVar
+
+from perftui.model.series import Point, Series, SeriesKey
+from perftui.model.stacks import Window, merge
+
+T = TypeVar("T")
+
+
+class Tier(NamedTuple):
+    """Items up to `keep_s` seconds old are kept in buckets of `step_s` seconds (0: as they are)."""
+
+    keep_s: float
+    step_s: float
+
+
+TIERS = (Tier(300.0, 0.0), Tier(3600.0, 10.0), Tier(86400.0, 60.0))
+STACKS_PER_BUCKET = 500
+"""Stacks that a merged window keeps whole: with 360 + 1,440 buckets a bound on a day's memory."""
+MAX_SERIES = 1000
+"""Series kept at most; further ones are refused, so that labels cannot fill the memory."""
+
+
+class _History(Generic[T]):
+    """Items in time order; those that outgrow a tier are merged into buckets of the next."""
+
+    def __init__(
+        self, at: Callable[[T], float], join: Callable[[list[T]], T], tiers: Sequence[Tier] = TIERS
+    ) -> None:
+        self._at = at
+        self._join = join
+        self._tiers = tiers
+        self._levels: list[deque[T]] = [deque() for _ in tiers]
+        self._waiting: list[list[T]] = [[] for _ in tiers]
+
+    def add(self, item: T) -> None:
+        self._levels[0].append(item)
+        now = self._at(item)
+        for level, tier in enumerate(self._tiers):
+            items = self._levels[level]
+            while items and self._at(items[0]) < now - tier.keep_s:
+                self._hand_down(items.popleft(), level + 1)
+
+    def _hand_down(self, item: T, level: int) -> None:
+        if level == len(self._tiers):
+            return
+        waiting, step = self._waiting[level], self._tiers[level].step_s
+        if waiting and self._at(waiting[0]) // step != self._at(item) // step:
+            self._levels[level].append(self._join(waiting))
+            waiting.clear()
+        waiting.append(item)
+
+    def recent(self, since: float) -> list[T]:
+        """Items of `since` or later, oldest first, as whole as they are kept."""
+        found: list[T] = []
+        for level in reversed(range(len(self._tiers))):
+            newest_first = takewhile(
+                lambda item: self._at(item) >= since, reversed(self._levels[level])
+            )
+            found.extend(reversed(list(newest_first)))
+            found.extend(item for item in self._waiting[level] if self._at(item) >= since)
+        return found
+
+
+def _mean_point(points: list[Point]) -> Point:
+    count = len(points)
+    return Point(sum(p.at for p in points) / count, sum(p.value for p in points) / count)
+
+
+class Timeline:
+    """Everything that the sources saw. Thread-safe: sources add, the monitor reads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._windows: _History[Window] = _History(
+            lambda window: window.end, lambda windows: merge(windows, STACKS_PER_BUCKET)
+        )
+        self._series: dict[SeriesKey, _History[Point]] = {}
+        self._last: dict[SeriesKey, Point] = {}
+
+    def add_window(self, window: Window) -> None:
+        """Add a window; windows come in order of their end."""
+        with self._lock:
+            self._windows.add(window)
+
+    def add_points(self, points: Iterable[tuple[SeriesKey, Point]]) -> None:
+        """Add points; one that is not newer than its series' last is dropped as seen."""
+        with self._lock:
+            for key, point in points:
+                last = self._last.get(key)
+                if last is not None and point.at <= last.at:
+                    continue
+                if key not in self._series:
+                    if len(self._series) >= MAX_SERIES:
+                        continue
+                    self._series[key] = _History(lambda p: p.at, _mean_point)
+                self._series[key].add(point)
+                self._last[key] = point
+
+    def windows(self, since: float) -> tuple[Window, ...]:
+        """The windows that end at `since` (Unix seconds) or later, oldest first."""
+        with self._lock:
+            return tuple(self._windows.recent(since))
+
+    def named(self, name: str, since: float) -> tuple[Series, ...]:
+        """The series of one metric, as :meth:`series` gives them."""
+        return self._chosen(lambda key: key.name == name, since)
+
+    def series(self, since: float) -> tuple[Series, ...]:
+        """Every series with its points since then; one without any in that span has its last."""
+        return self._chosen(lambda _: True, since)
+
+    def _chosen(self, wanted: Callable[[SeriesKey], bool], since: float) -> tuple[Series, ...]:
+        with self._lock:
+            return tuple(
+                Series(key, tuple(history.recent(since)) or (self._last[key],))
+                for key, history in self._series.items()
+                if wanted(key)
+            )

@@ -1,0 +1,188 @@
+"""The monitor: starts and stops the sources, owns the timeline, runs forecaster and advisor.
+
+It is the one place where the rooms meet. Screen and headless commands see its snapshots alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+from perftui.advisor.advisor import Advisor
+from perftui.errors import PerftuiError
+from perftui.forecast.forecaster import Forecaster
+from perftui.model.findings import Forecast
+from perftui.model.snapshot import Snapshot
+from perftui.model.target import Target, TargetState
+from perftui.model.timeline import Timeline
+from perftui.settings import Settings
+from perftui.sources.base import Clock, Source
+from perftui.sources.family import Family
+from perftui.sources.process import HostSource, ProcessSource
+from perftui.sources.profiler import Profiler
+from perftui.sources.prometheus import PrometheusSource
+from perftui.sources.pyspy_run import Launch
+from perftui.target.find import listening_ports
+
+TICK_S = 1.0
+FORECAST_EVERY_S = 2.0
+SPAN_S = 300.0
+"""How far back a snapshot reaches: as far as the timeline keeps windows whole."""
+HISTORY_S = 86400.0
+"""How far back the forecaster looks."""
+STOP_S = 2.5
+ANSWER_S = 45.0
+"""How long a headless command waits for the LLM: longer than its own time-out."""
+
+_LOG = logging.getLogger(__name__)
+
+
+def steady_clock() -> Clock:
+    """Unix seconds that run like the monotonic clock, whatever is done to the host's clock."""
+    offset = time.time() - time.monotonic()
+    return lambda: time.monotonic() + offset
+
+
+class Monitor:
+    """Watches one target from :meth:`start` to :meth:`stop`.
+
+    `latest` is the snapshot of the last tick; a new one comes every `TICK_S` seconds.
+
+    `llm_allowed` says that the user wants an LLM to be called, `llm_forbidden` overrules it.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        settings: Settings,
+        *,
+        llm_allowed: bool = False,
+        llm_forbidden: bool = False,
+        env: Mapping[str, str] = os.environ,
+        clock: Clock | None = None,
+        launch: Launch = subprocess.Popen,
+    ) -> None:
+        self.clock = clock or steady_clock()
+        self.settings = settings
+        self._target = target
+        self._timeline = Timeline()
+        self._family = Family(target)
+        self._profiler = Profiler(
+            target, settings.profile, self._timeline, self.clock, self._family, launch
+        )
+        self._sources: list[Source] = [
+            self._profiler,
+            ProcessSource(self._family, self._timeline, self.clock),
+            HostSource(self._timeline, self.clock),
+        ]
+        if settings.prometheus.url is not None:
+            self._sources.append(
+                PrometheusSource(
+                    settings.prometheus,
+                    settings.metric,
+                    target,
+                    self._timeline,
+                    self.clock,
+                    ports=lambda: listening_ports(target.pid),
+                )
+            )
+        self._objectives = settings.objectives()
+        self._forecasts: tuple[Forecast, ...] = ()
+        self._forecast_at = -FORECAST_EVERY_S
+        self._forecaster = Forecaster(self._objectives)
+        self._state = TargetState.RUNNING
+        self._state_since = self.clock()
+        self._advisor = Advisor(
+            settings.llm,
+            allowed=llm_allowed,
+            forbidden=llm_forbidden,
+            env=env,
+            snapshot=lambda: self.latest,
+            clock=self.clock,
+        )
+        self._stopping = threading.Event()
+        self._ticker = threading.Thread(target=self._tick, name="perftui-monitor", daemon=True)
+        self.latest = self.snapshot()
+
+    @property
+    def profiler_error(self) -> PerftuiError | None:
+        """Why there is no profile at present, None while there is one or it is being made."""
+        return self._profiler.error
+
+    def start(self) -> None:
+        """Start to watch. The profiler comes first: what it shows is waited for."""
+        for source in self._sources:
+            source.start()
+        self._ticker.start()
+        self._advisor.start()
+
+    def stop(self) -> None:
+        """End everything that was started; returns when no sampler is left, or after `STOP_S`."""
+        self._stopping.set()
+        self._advisor.stop()
+        for source in self._sources:
+            source.stop()
+        deadline = time.monotonic() + STOP_S
+        for source in self._sources:
+            source.join(max(0.0, deadline - time.monotonic()))
+
+    def target_state(self) -> TargetState:
+        """Whether the target runs, at this moment."""
+        return self._family.target_state()
+
+    def wait_for_advisor(self) -> None:
+        """Wait until the LLM has answered once, or said why it does not."""
+        self._advisor.ask_now()
+        self._advisor.wait(ANSWER_S)
+
+    def ask_advisor(self) -> None:
+        """Ask the LLM now rather than when it is due; nothing happens where it is off."""
+        self._advisor.ask_now()
+
+    def snapshot(self, since: float | None = None) -> Snapshot:
+        """Everything known now, with windows and points since `since` (Unix seconds)."""
+        now = self.clock()
+        since = now - SPAN_S if since is None else since
+        state = self._family.target_state()
+        if state is not self._state:
+            self._state, self._state_since = state, now
+        return Snapshot(
+            taken_at=now,
+            since=since,
+            target=replace(self._target, python=self._profiler.python or self._target.python),
+            target_state=self._state,
+            target_since=self._state_since,
+            children=self._family.children(),
+            windows=self._timeline.windows(since),
+            series=self._timeline.series(since),
+            objectives=self._objectives,
+            forecasts=self._forecasts + self._advisor.forecasts,
+            sources=tuple(source.status for source in self._sources),
+            llm=self._advisor.status,
+        )
+
+    def _tick(self) -> None:
+        due = self.clock()
+        while not self._stopping.wait(max(0.0, due - self.clock())):
+            due = max(due + TICK_S, self.clock())
+            try:
+                if self.clock() - self._forecast_at >= FORECAST_EVERY_S:
+                    self._forecast_at = self.clock()
+                    self._forecast()
+                self.latest = self.snapshot()
+            except Exception:  # noqa: BLE001 - see below
+                # A tick that fails leaves the last snapshot, whose age is on the screen.
+                _LOG.exception("a tick failed")
+
+    def _forecast(self) -> None:
+        if self._state is TargetState.EXITED:
+            return
+        now = self.clock()
+        self._forecasts = self._forecaster.forecast(
+            now, lambda metric: self._timeline.named(metric, now - HISTORY_S)
+        )

@@ -1,0 +1,277 @@
+"""Settings: flags over environment over ./perftui.toml over the user's file over defaults.
+
+Every layer is a nested mapping with the names of the TOML file. They are put on top of each other,
+and the result is validated once; an error names the layer that the wrong value came from.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import platformdirs
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from perftui.errors import UsageError
+from perftui.model.objective import (
+    DEFAULT_HOLD_S,
+    DEFAULT_HORIZON_S,
+    Objective,
+    parse_duration,
+)
+
+Layer = Mapping[str, Any]
+
+
+def _seconds(value: object) -> object:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
+"""A duration: a number of seconds, or text like `90s`, `1m`, `1h30m`."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class PrometheusSettings(_Strict):
+    """Where Prometheus is, and which of its targets the watched process is."""
+
+    url: str | None = None
+    instance: str | None = None
+    job: str | None = None
+    every: Seconds = 5.0
+
+    @field_validator("url")
+    @classmethod
+    def _is_http(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return url.rstrip("/") if url else None
+
+
+class MetricSettings(_Strict):
+    """A named PromQL query. `limit` is the top of its chart's scale, in `unit`."""
+
+    name: str = Field(min_length=1, max_length=60)
+    query: str = Field(min_length=1)
+    unit: str = ""
+    limit: float | None = Field(default=None, gt=0)
+
+
+class ObjectiveSettings(_Strict):
+    """An SLO on one metric; exactly one of `above` and `below`."""
+
+    metric: str
+    above: float | None = None
+    below: float | None = None
+    for_: Seconds = Field(default=DEFAULT_HOLD_S, alias="for")
+    horizon: Seconds = DEFAULT_HORIZON_S
+    label: str = ""
+
+    @model_validator(mode="after")
+    def _one_side(self) -> ObjectiveSettings:
+        if (self.above is None) == (self.below is None):
+            raise ValueError("needs either above or below")
+        return self
+
+    def objective(self) -> Objective:
+        """The model's form of it."""
+        above = self.above is not None
+        threshold = self.above if self.above is not None else self.below
+        assert threshold is not None  # noqa: S101 - _one_side has checked it
+        return Objective(self.metric, threshold, above, self.for_, self.horizon, self.label)
+
+
+class ProfileSettings(_Strict):
+    """py-spy's own options under its own names; None for the modes means: what is safe."""
+
+    rate: int = Field(default=100, ge=1, le=1000)
+    max_overhead: float = Field(default=1.0, gt=0, le=100)
+    subprocesses: bool | None = None
+    gil: bool = False
+    idle: bool = False
+    native: bool = False
+    function: bool = False
+    threads: bool = False
+    nonblocking: bool | None = None
+
+    @model_validator(mode="after")
+    def _exclusive(self) -> ProfileSettings:
+        if self.native and self.nonblocking:
+            raise ValueError("native and nonblocking exclude each other; leave one out")
+        return self
+
+
+class Price(_Strict):
+    """US dollars per million tokens."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+
+
+class LlmSettings(_Strict):
+    """The LLM: called only with consent."""
+
+    consent: bool = False
+    model: str = Field(default="claude-haiku-5-5", min_length=1)
+    every: Seconds = 60.0
+    monthly_cap_usd: float = Field(default=50.0, ge=0)
+    prices: dict[str, Price] = {}
+
+
+DEFAULT_OBJECTIVES: tuple[Objective, ...] = (
+    Objective("rss_used", 90.0, label="RSS above 90 % of the memory it could have"),
+    Objective("cpu_used", 90.0, label="CPU above 90 % of the cores it may use"),
+)
+
+
+class Settings(_Strict):
+    """Everything that can be set, valid."""
+
+    prometheus: PrometheusSettings = PrometheusSettings()
+    metric: tuple[MetricSettings, ...] = ()
+    objective: tuple[ObjectiveSettings, ...] = ()
+    profile: ProfileSettings = ProfileSettings()
+    llm: LlmSettings = LlmSettings()
+
+    def objectives(self) -> tuple[Objective, ...]:
+        """The user's objectives, then the default ones of metrics that they name none for."""
+        own = tuple(setting.objective() for setting in self.objective)
+        named = {objective.metric for objective in own}
+        return own + tuple(o for o in DEFAULT_OBJECTIVES if o.metric not in named)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A layer of settings and the name by which errors call it."""
+
+    name: str
+    values: Layer
+
+
+def config_paths() -> tuple[Path, ...]:
+    """The files that are read, the stronger one first."""
+    # ~/.config on every platform: that is where people of terminal tools look, on macOS too.
+    home = os.environ.get("XDG_CONFIG_HOME") or str(Path("~/.config").expanduser())
+    paths = [Path("perftui.toml"), Path(home) / "perftui" / "config.toml"]
+    native = Path(platformdirs.user_config_dir("perftui")) / "config.toml"
+    return tuple(dict.fromkeys([*paths, native]))
+
+
+def read_file(path: Path) -> Source | None:
+    """One TOML file; None if there is none. UsageError if it cannot be read."""
+    name = f"./{path}" if not path.is_absolute() else str(path)
+    try:
+        with path.open("rb") as file:
+            return Source(name, tomllib.load(file))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UsageError(
+            f"{name} cannot be read: {error.strerror}.", "Mend or remove it."
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{name} is not TOML: {error}.", "Mend that place.") from None
+
+
+def environment(env: Mapping[str, str]) -> Source:
+    """What the environment sets."""
+    url = env.get("PROMETHEUS_URL")
+    return Source("the environment's PROMETHEUS_URL", {"prometheus": {"url": url}} if url else {})
+
+
+def load(
+    flags: Layer,
+    env: Mapping[str, str],
+    files: Iterable[Path] | None = None,
+    below: Layer | None = None,
+) -> Settings:
+    """The valid settings of all layers; `below` is weaker than every file.
+
+    UsageError names file, key and what is allowed.
+    """
+    found = [read_file(path) for path in (config_paths() if files is None else files)]
+    weakest_first = [source for source in reversed(found) if source is not None]
+    own = Source("this command", below or {})
+    layers = [own, *weakest_first, environment(env), Source("the command line", flags)]
+    # Each layer is checked by itself first, so that an error can name the one it comes from.
+    for layer in layers:
+        _validate(layer.values, layer.name)
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        merged = _on_top(merged, layer.values)
+    return _validate(merged, " and ".join(layer.name for layer in layers if layer.values))
+
+
+def _on_top(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`above` over `below`: tables key by key; an array of tables by what its entries name."""
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping):
+            merged[key] = _on_top(old, value)
+        elif key in ("metric", "objective") and old:
+            name = "name" if key == "metric" else "metric"
+            replaced = {entry.get(name) for entry in value}
+            merged[key] = [e for e in old if e.get(name) not in replaced] + list(value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _validate(values: Layer, origin: str) -> Settings:
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise _explain(error, origin) from None
+
+
+def _explain(error: ValidationError, origin: str) -> UsageError:
+    first = error.errors(include_url=False)[0]
+    location = list(first["loc"])
+    key = ".".join(
+        f"{part}" if isinstance(part, str) else f"[{part + 1}]" for part in location
+    ).replace(".[", "[")
+    if first["type"] == "extra_forbidden":
+        allowed = _names_beside(location)
+        close = difflib.get_close_matches(str(location[-1]), allowed, n=1)
+        hint = f"Did you mean {close[0]}?" if close else ""
+        return UsageError(
+            f"{origin}: {key} is not a setting.",
+            f"{hint} Allowed here: {', '.join(allowed)}.".strip(),
+        )
+    reason = first["msg"].removeprefix("Value error, ")
+    given = first.get("input")
+    shown = f" (it is {given!r})" if isinstance(given, str | int | float | bool) else ""
+    return UsageError(f"{origin}: {key or 'settings'}{shown}: {reason}.", "Mend that value.")
+
+
+def _names_beside(location: list[int | str]) -> list[str]:
+    """The keys that are allowed where the last part of `location` stands."""
+    tables: dict[int | str, type[BaseModel]] = {
+        "prometheus": PrometheusSettings,
+        "metric": MetricSettings,
+        "objective": ObjectiveSettings,
+        "profile": ProfileSettings,
+        "prices": Price,
+        "llm": LlmSettings,
+    }
+    model: type[BaseModel] = Settings
+    for part in location[:-1]:
+        model = tables.get(part, model)
+    return [field.alias or name for name, field in model.model_fields.items()]

@@ -1,0 +1,237 @@
+"""The profiler: a chain of py-spy windows without a gap between them.
+
+py-spy writes its profile once, when it ends. So the next py-spy is started before the last one
+ends: its first line says that it has attached, then SIGINT ends the last one.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from contextlib import suppress
+from dataclasses import dataclass
+
+from perftui.errors import PerftuiError, SourceError
+from perftui.model.snapshot import SourceState
+from perftui.model.stacks import Mode, Window
+from perftui.model.target import Target, TargetState
+from perftui.model.timeline import Timeline
+from perftui.settings import ProfileSettings
+from perftui.sources.base import Clock, Source
+from perftui.sources.family import Family
+from perftui.sources.pyspy_run import Finished, Launch, PySpyRun, find_pyspy, python_version
+from perftui.sources.speedscope import SpeedscopeReader, error_count, failure
+
+WINDOW_S = 1.0
+FIRST_WINDOW_S = 0.3
+"""The first window is short, so that the screen has something to show soon."""
+LIMIT_S = 3
+"""py-spy ends by itself after this, should perftui not be there to end it. Whole seconds."""
+ATTACH_S = 10.0
+"""py-spy reads the symbols of large interpreters slowly on a busy host; after this it is stuck."""
+END_S = 3.0
+"""How long it may take to write its file before it is ended by force."""
+PATIENT_S = 0.1
+"""How long a wait lasts before it is looked whether perftui ends."""
+MANY_THREADS = 10
+"""Above this, blocking samples stop the target for too long: each stops all of its threads."""
+STOPPED_POLL_S = 0.5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the next window looks at the target. `remark` says what was decided, and why."""
+
+    rate_hz: int
+    nonblocking: bool
+    gil: bool
+    idle: bool
+    native: bool
+    function: bool
+    subprocesses: bool
+    remark: str = ""
+
+    @property
+    def mode(self) -> Mode:
+        """The mode that the document names."""
+        if self.gil:
+            return Mode.GIL
+        return Mode.NONBLOCKING if self.nonblocking else Mode.BLOCKING
+
+    def arguments(self) -> list[str]:
+        """py-spy's own options for it."""
+        flags = {
+            "--nonblocking": self.nonblocking,
+            "--gil": self.gil,
+            "--idle": self.idle,
+            "--native": self.native,
+            "--function": self.function,
+            "--subprocesses": self.subprocesses,
+        }
+        return ["--rate", str(self.rate_hz), *(flag for flag, on in flags.items() if on)]
+
+
+def plan(settings: ProfileSettings, threads: int, python_children: bool) -> Plan:
+    """What the user asked for, and where they did not say, what is safe for the target.
+
+    `threads` is the number of threads of the largest process that is sampled.
+    """
+    nonblocking = settings.nonblocking
+    native, remark = settings.native, ""
+    if nonblocking is None:
+        nonblocking = threads > MANY_THREADS
+        if nonblocking:
+            remark = f"non-blocking: {threads} threads"
+            if native:
+                native, remark = False, remark + ", so no native frames"
+    return Plan(
+        rate_hz=settings.rate,
+        nonblocking=nonblocking,
+        gil=settings.gil,
+        idle=settings.idle,
+        native=native,
+        function=settings.function,
+        subprocesses=python_children if settings.subprocesses is None else settings.subprocesses,
+        remark=remark,
+    )
+
+
+@dataclass(frozen=True)
+class _Running:
+    """A run that looks at the target since `start` (Unix seconds)."""
+
+    run: PySpyRun
+    plan: Plan
+    start: float
+
+
+class Profiler(Source):
+    """Fills the timeline with windows of the target for as long as it runs.
+
+    `python` is the target's Python version once py-spy has said it. `error` is why it fails at
+    present, None while it does not: a headless command ends with its exit code.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        settings: ProfileSettings,
+        timeline: Timeline,
+        clock: Clock,
+        family: Family,
+        launch: Launch = subprocess.Popen,
+    ) -> None:
+        super().__init__("py-spy", clock)
+        self.python: str | None = None
+        self.error: PerftuiError | None = None
+        self._target = target
+        self._settings = settings
+        self._timeline = timeline
+        self._family = family
+        self._launch = launch
+        self._reader = SpeedscopeReader()
+
+    def failed(self, error: PerftuiError) -> None:
+        """Show `error`, and keep it."""
+        self.error = error
+        super().failed(error)
+
+    def run(self) -> None:
+        """Sample until told to stop or until the target ends."""
+        program = find_pyspy()
+        while not self.stopping.is_set():
+            if self._family.target_state() is TargetState.STOPPED:
+                # py-spy cannot attach to it now.
+                self.say(SourceState.WAITING, "the target is stopped (continue it: kill -CONT)")
+                self.stopping.wait(STOPPED_POLL_S)
+                continue
+            try:
+                self._chain(program)
+            except PerftuiError:
+                if self._family.target_state() is TargetState.RUNNING:
+                    raise
+            if self._family.target_state() is TargetState.EXITED:
+                self.say(SourceState.WAITING, "the target has ended")
+                return
+
+    def _chain(self, program: str) -> None:
+        """Windows, each handed over to the next, until one ends by itself."""
+        current = self._attach(program)
+        try:
+            self._look(current, FIRST_WINDOW_S)
+            while not (self.stopping.is_set() or current.run.ended):
+                following = self._attach(program)
+                last, current = current, following
+                self._end(last)
+                if self.python is None:
+                    self.python = python_version(self._target.pid, self._launch)
+                self._look(current, WINDOW_S)
+        finally:
+            self._end(current)
+
+    def _attach(self, program: str) -> _Running:
+        """Start a run, and wait until it looks; raises what py-spy says if it cannot."""
+        chosen = plan(self._settings, self._family.most_threads(), self._family.python_children())
+        run = PySpyRun(
+            [
+                *(program, "record", "--format", "speedscope", "--full-filenames", "--threads"),
+                *("--duration", str(LIMIT_S), *chosen.arguments(), "--pid", str(self._target.pid)),
+            ],
+            self._launch,
+        )
+        deadline = self.clock() + ATTACH_S
+        while not (run.attached or run.ended or self.stopping.is_set()):
+            if self.clock() > deadline:
+                self._release(run.finish(0))
+                raise SourceError(
+                    f"py-spy did not attach within {ATTACH_S:.0f} s.", "It is tried again."
+                )
+            run.listen(PATIENT_S)
+        if run.attached or self.stopping.is_set():
+            return _Running(run, chosen, self.clock())
+        finished = run.finish(END_S)
+        raise failure(finished.output, finished.returncode)
+
+    def _look(self, running: _Running, seconds: float) -> None:
+        """Let it sample until `seconds` after its start; less if it ends, or perftui does."""
+        end = running.start + seconds
+        while not (self.stopping.is_set() or running.run.ended):
+            left = end - self.clock()
+            if left <= 0:
+                return
+            running.run.listen(min(left, PATIENT_S))
+
+    def _end(self, running: _Running) -> None:
+        """End a run and keep its window; raises what py-spy says if there is none."""
+        running.run.listen(0)
+        # It ended by itself at LIMIT_S if perftui was held up for longer, stopped by Ctrl+Z say.
+        end = min(self.clock(), running.start + LIMIT_S)
+        if not running.run.ended:
+            running.run.interrupt()
+        finished = running.run.finish(END_S)
+        self._release(finished)
+        if not finished.data:
+            if self.stopping.is_set():
+                return
+            raise failure(finished.output, finished.returncode)
+        self._timeline.add_window(
+            Window(
+                start=running.start,
+                end=end,
+                rate_hz=running.plan.rate_hz,
+                mode=running.plan.mode,
+                stacks=self._reader.read(finished.data),
+                errors=error_count(finished.output),
+                sampler_cpu_s=finished.cpu_s,
+                idle=running.plan.idle,
+            )
+        )
+        self.error = None
+        self.say(SourceState.OK, running.plan.remark)
+
+    def _release(self, finished: Finished) -> None:
+        """A py-spy that was killed may have left the target stopped: let it go on."""
+        if finished.returncode < 0 and self._family.target_state() is TargetState.STOPPED:
+            with suppress(OSError):
+                os.kill(self._target.pid, signal.SIGCONT)

@@ -1,0 +1,129 @@
+"""Reading what py-spy writes: a speedscope file, and the lines that it prints.
+
+Format: https://www.speedscope.app/file-format-schema.json, one sampled profile per thread.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from typing import Any
+
+from perftui.errors import (
+    MissingPart,
+    NoSuchTarget,
+    NotPermitted,
+    NotPython,
+    PerftuiError,
+    SourceError,
+)
+from perftui.model.stacks import Frame, Stack, Thread
+
+_THREAD = re.compile(
+    r'(?:Process (?P<pid>\d+) )?Thread (?P<tid>0x[0-9a-fA-F]+|\d+)(?: "(?P<name>.*)")?', re.DOTALL
+)
+_ERRORS = re.compile(r"^py-spy> Wrote .* Errors: (\d+)\s*$", re.MULTILINE)
+_CACHED = 50_000
+
+
+class SpeedscopeReader:
+    """Turns speedscope files into counted stacks.
+
+    Frames and stacks that come again are the same objects, so a long watch of one program holds
+    each of them once. The cache is emptied when it grows past `_CACHED` entries.
+    """
+
+    def __init__(self) -> None:
+        self._frames: dict[Frame, Frame] = {}
+        self._stacks: dict[Stack, Stack] = {}
+
+    def read(self, data: bytes) -> Counter[tuple[Thread, Stack]]:
+        """The samples of one file. SourceError if it is not what py-spy writes."""
+        try:
+            document = json.loads(data)
+            frames = [self._frame(raw) for raw in document["shared"]["frames"]]
+            return self._count(document["profiles"], frames)
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+            raise SourceError(f"py-spy wrote a file that cannot be read ({error!r}).") from None
+
+    def _frame(self, raw: dict[str, Any]) -> Frame:
+        if len(self._frames) > _CACHED:
+            self._frames.clear()
+        line = raw["line"]
+        frame = Frame(str(raw["name"]), str(raw["file"] or ""), int(line) if line else None)
+        return self._frames.setdefault(frame, frame)
+
+    def _count(
+        self, profiles: list[dict[str, Any]], frames: list[Frame]
+    ) -> Counter[tuple[Thread, Stack]]:
+        if len(self._stacks) > _CACHED:
+            self._stacks.clear()
+        counts: Counter[tuple[Thread, Stack]] = Counter()
+        for profile in profiles:
+            thread = _thread(profile["name"])
+            for indices, count in Counter(map(tuple, profile["samples"])).items():
+                stack = tuple(frames[index] for index in indices)[_headings(indices, frames) :]
+                counts[thread, self._stacks.setdefault(stack, stack)] += count
+        return counts
+
+
+def _thread(name: str) -> Thread:
+    match = _THREAD.fullmatch(name)
+    if match is None:
+        raise ValueError(f"no thread in {name[:80]!r}")
+    pid = int(match["pid"]) if match["pid"] else None
+    return Thread(pid, int(match["tid"], 0), match["name"] or "")
+
+
+def _headings(indices: tuple[int, ...], frames: list[Frame]) -> int:
+    """How many frames at the root are no code: `-s` puts processes there, `-t` the thread."""
+    for depth, index in enumerate(indices):
+        frame = frames[index]
+        if frame.file or frame.line:
+            return 0
+        if frame.function.startswith("thread ("):
+            return depth + 1
+        if not frame.function.startswith("process "):
+            return 0
+    return 0
+
+
+def error_count(output: str) -> int:
+    """How many looks failed, by py-spy's closing line; 0 if there is none."""
+    found = _ERRORS.findall(output)
+    return int(found[-1]) if found else 0
+
+
+_STOPPED = ("SIGSTOP", "unexpected waitpid")
+_MEANINGS: tuple[tuple[tuple[str, ...], PerftuiError], ...] = (
+    (
+        ("Permission Denied", "Permission denied", "Operation not permitted"),
+        NotPermitted(
+            "py-spy may not read this process.",
+            "Run perftui as the user of the target or with sudo; in a container add SYS_PTRACE.",
+        ),
+    ),
+    (
+        ("Failed to get process executable name", "No such process"),
+        NoSuchTarget("The process has ended.", "Check its id."),
+    ),
+    (
+        ("Failed to find python version", "No python processes found"),
+        NotPython(
+            "The process runs no Python that py-spy can read.", "Run perftui alone to pick one."
+        ),
+    ),
+    (_STOPPED, SourceError("The target is stopped (SIGSTOP).", "Continue it: kill -CONT PID.")),
+    (("cannot combine", "not supported"), MissingPart("py-spy cannot do that here.")),
+)
+
+
+def failure(output: str, returncode: int | None) -> PerftuiError:
+    """What py-spy's words mean when it ended without a profile, with the one fix for it."""
+    for signs, error in _MEANINGS:
+        if any(sign in output for sign in signs):
+            return error
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    said = next((line for line in lines if line.startswith("Error")), lines[0] if lines else "")
+    return SourceError(f"py-spy ended with {returncode}: {said[:200] or 'it said nothing'}.")

@@ -1,0 +1,1 @@
+"""Which process: found by id, name or choice, and described."""

@@ -1,0 +1,68 @@
+"""What there is to say about one process."""
+
+from __future__ import annotations
+
+import re
+import socket
+from pathlib import Path, PurePath
+
+import psutil
+
+from perftui.errors import NoSuchTarget
+from perftui.model.target import Target
+
+_CONTAINER = re.compile(r"[0-9a-f]{64}")
+
+
+def describe(pid: int) -> Target:
+    """The process with this id, as data. NoSuchTarget if there is none."""
+    try:
+        process = psutil.Process(pid)
+        with process.oneshot():
+            if process.status() == psutil.STATUS_ZOMBIE:
+                raise psutil.NoSuchProcess(pid)
+            cmdline = _or_empty(process)
+            return Target(
+                pid=pid,
+                name=program_name(cmdline) or process.name(),
+                cmdline=cmdline,
+                started_at=process.create_time(),
+                host=socket.gethostname(),
+                container=container_id(pid),
+                user=process.username(),
+            )
+    except (psutil.NoSuchProcess, psutil.ZombieProcess, ValueError, OverflowError):
+        raise NoSuchTarget(
+            f"There is no process {pid}.", "Run perftui alone to pick one that runs."
+        ) from None
+
+
+def _or_empty(process: psutil.Process) -> tuple[str, ...]:
+    try:
+        return tuple(process.cmdline())
+    except psutil.AccessDenied:
+        return ()
+
+
+def program_name(cmdline: tuple[str, ...]) -> str:
+    """What a Python command line runs: the script, or the module after -m; "" if unclear."""
+    arguments = iter(cmdline[1:])
+    for argument in arguments:
+        if argument == "-m":
+            return next(arguments, "")
+        if argument == "-c":
+            return "-c"
+        if argument in ("-X", "-W", "--check-hash-based-pycs"):
+            next(arguments, None)
+        elif not argument.startswith("-"):
+            return PurePath(argument).name
+    return PurePath(cmdline[0]).name if cmdline else ""
+
+
+def container_id(pid: int) -> str | None:
+    """The first 12 characters of the container's id, by the process's cgroup; None outside one."""
+    try:
+        found = _CONTAINER.search(Path(f"/proc/{pid}/cgroup").read_text())
+    except (OSError, UnicodeDecodeError):
+        return None
+    return found[0][:12] if found else None
