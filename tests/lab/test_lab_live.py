@@ -1,0 +1,217 @@
+"""The lab's real processes: they start, serve, show their culprit, and end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from perftui.errors import UsageError
+from perftui.lab.demo import Lab, LabError, child_environment
+from perftui.lab.faults import FAULTS
+
+pytestmark = pytest.mark.live
+
+PARENT = """
+import json, time
+from perftui.lab.demo import Lab
+with Lab() as lab:
+    print(json.dumps([process.pid for process in lab.processes()]), flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture(scope="module")
+def calm() -> Iterator[Lab]:
+    with Lab(None) as lab:
+        yield lab
+
+
+def until(condition: Callable[[], object], seconds: float) -> bool:
+    """Whether the condition comes true within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def gone(pids: list[int]) -> bool:
+    def runs(pid: int) -> bool:
+        try:
+            return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    return not any(runs(pid) for pid in pids)
+
+
+def scrape(lab: Lab) -> Mapping[str, float]:
+    """All samples of the service's metrics, summed over their labels."""
+    with urllib.request.urlopen(lab.metrics_url, timeout=10) as response:
+        page = response.read().decode()
+    totals: defaultdict[str, float] = defaultdict(float)
+    for family in text_string_to_metric_families(page):
+        for sample in family.samples:
+            totals[sample.name] += sample.value
+    return totals
+
+
+def own_functions(pid: int, seconds: int, file: Path) -> Counter[str]:
+    """Samples of each function by own time."""
+    py_spy = Path(sys.executable).with_name("py-spy")
+    options = ["-f", "speedscope", "-r", "100", "-d", str(seconds), "-o", str(file)]
+    subprocess.run(
+        [str(py_spy), "record", *options, "--pid", str(pid)],
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    profile = json.loads(file.read_text())
+    names = [frame["name"] for frame in profile["shared"]["frames"]]
+    return Counter(
+        names[stack[-1]] for thread in profile["profiles"] for stack in thread["samples"] if stack
+    )
+
+
+def test_the_metrics_are_prometheus_text_and_rise_under_the_load(calm: Lab) -> None:
+    first = scrape(calm)["http_requests_total"]
+    assert until(lambda: scrape(calm)["http_requests_total"] >= first + 20, 10)
+    last = scrape(calm)
+    assert last["http_request_duration_seconds_count"] == last["http_requests_total"]
+    for name in ("process_cpu_seconds_total", "python_gc_collections_total", "python_info"):
+        assert last[name] > 0
+    assert "http_requests_in_flight" in last
+
+
+def test_the_service_has_few_threads(calm: Lab) -> None:
+    assert scrape(calm)
+    assert psutil.Process(calm.pid).num_threads() <= 8
+
+
+def test_the_service_refuses_what_it_does_not_know(calm: Lab) -> None:
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(f"{calm.url}/nothing", timeout=10)
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        urllib.request.urlopen(f"{calm.url}/orders", data=b"{", timeout=10)
+
+
+def test_all_processes_run_and_end_with_the_lab() -> None:
+    with Lab() as lab:
+        assert [process.role for process in lab.processes()] == ["service", "load", "faults"]
+        assert all(process.exit_code is None for process in lab.processes())
+        pids = [process.pid for process in lab.processes()]
+        assert pids[0] == lab.pid
+    assert gone(pids)
+    assert all(process.exit_code == 0 for process in lab.processes())
+
+
+def test_all_processes_end_when_their_parent_is_killed() -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT], stdout=subprocess.PIPE, env=child_environment()
+    )
+    assert parent.stdout is not None
+    with parent.stdout:
+        pids = json.loads(parent.stdout.readline())
+    assert len(pids) == 3
+    assert not gone(pids)
+    parent.kill()
+    parent.wait(10)
+    assert until(lambda: gone(pids), 3)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_process_that_dies_is_reported(number: signal.Signals) -> None:
+    with Lab(None) as lab:
+        os.kill(lab.processes()[1].pid, number)
+        assert until(lambda: lab.processes()[1].exit_code == -number, 10)
+        assert lab.processes()[0].exit_code is None
+
+
+def test_the_load_outlives_the_service() -> None:
+    with Lab() as lab:
+        assert until(lambda: scrape(lab)["http_requests_total"] > 5, 10)
+        os.kill(lab.pid, signal.SIGKILL)
+        assert until(lambda: lab.processes()[0].exit_code is not None, 10)
+        assert not until(lambda: any(p.exit_code is not None for p in lab.processes()[1:]), 1.5)
+
+
+def instead(code: str) -> Callable[..., subprocess.Popen[bytes]]:
+    """A launcher that runs this code in the place of each process."""
+
+    def launch(args: list[str], **options: Any) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([args[0], "-c", code], **options)
+
+    return launch
+
+
+def test_a_failed_start_says_why_and_leaves_nothing() -> None:
+    lab = Lab(launch=instead("raise SystemExit('no room for a shop')"))
+    with pytest.raises(LabError, match="no room for a shop"):
+        lab.__enter__()
+    assert [(process.role, process.exit_code) for process in lab.processes()] == [("service", 1)]
+
+
+def test_a_service_that_does_not_get_ready_is_ended() -> None:
+    lab = Lab(launch=instead("import sys; sys.stdin.read()"), ready_s=0.3)
+    with pytest.raises(LabError, match=r"not ready within 0\.3 s"):
+        lab.__enter__()
+    assert gone([process.pid for process in lab.processes()])
+
+
+def test_a_process_that_heeds_nothing_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perftui.lab.demo.END_S", 0.2)
+    stubborn = (
+        "import json, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "print(json.dumps({'port': 1}), flush=True); time.sleep(60)"
+    )
+    with Lab(None, launch=instead(stubborn)) as lab:
+        pass
+    assert lab.processes()[0].exit_code == -signal.SIGKILL
+
+
+def test_the_children_write_nothing_to_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    with Lab() as lab:
+        assert until(lambda: scrape(lab)["http_requests_total"] > 5, 10)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("module", ["service", "load", "faults"])
+def test_each_process_explains_itself(module: str) -> None:
+    command = [sys.executable, "-m", f"perftui.lab.{module}", "--help"]
+    result = subprocess.run(
+        command, capture_output=True, text=True, check=True, env=child_environment(), timeout=20
+    )
+    assert f"perftui.lab.{module}" in result.stdout
+
+
+def test_an_unknown_fault_starts_nothing() -> None:
+    with pytest.raises(UsageError, match="Choose one of"):
+        Lab("nope")
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_profile_shows_the_culprit_on_top(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A profile of the 5 s from the 12th second on is led by the function that the fault names."""
+    started = time.monotonic()
+    with Lab(name) as lab:
+        assert until(lambda: time.monotonic() >= started + 12, 13)
+        own = own_functions(lab.pid, 5, tmp_path / "profile.json")
+    assert lab.fault is not None
+    assert own.most_common(1)[0][0] == lab.fault.culprit, own.most_common(5)
