@@ -30,6 +30,7 @@ from perftui.sources.pyspy_run import Launch
 from perftui.target.find import listening_ports
 
 TICK_S = 1.0
+FIRST_TICK_S = 0.1
 FORECAST_EVERY_S = 2.0
 SPAN_S = 300.0
 """How far back a snapshot reaches: as far as the timeline keeps windows whole."""
@@ -169,7 +170,8 @@ class Monitor:
     def _tick(self) -> None:
         due = self.clock()
         while not self._stopping.wait(max(0.0, due - self.clock())):
-            due = max(due + TICK_S, self.clock())
+            # What the first window shows is waited for.
+            due = max(due + (TICK_S if self.latest.windows else FIRST_TICK_S), self.clock())
             try:
                 if self.clock() - self._forecast_at >= FORECAST_EVERY_S:
                     self._forecast_at = self.clock()

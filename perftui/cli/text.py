@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from perftui.model.findings import Forecast, ForecastState, LlmState
-from perftui.model.present import format_age, format_probability, format_value, place, plain
+from perftui.model.present import (
+    format_age,
+    format_probability,
+    format_span,
+    format_value,
+    place,
+    plain,
+)
 from perftui.model.profile import Profile, profile
 from perftui.model.snapshot import Snapshot, SourceState
 from perftui.model.target import TargetState
@@ -110,7 +117,7 @@ def _forecast(forecast: Forecast, now: float) -> str:
         detail = f"in breach for {since}"
     else:
         usual = format_probability(forecast.base_rate)
-        ahead = format_age(forecast.objective.horizon_s)
+        ahead = format_span(forecast.objective.horizon_s)
         detail = f"{format_probability(forecast.probability)} within {ahead} (usually {usual})"
         if forecast.summary:
             detail += f"; {plain(forecast.summary)}"

@@ -76,6 +76,14 @@ def format_age(seconds: float) -> str:
     return f"{hours}h{m:02}m" if hours else f"{m}m{s:02}s"
 
 
+def format_span(seconds: float) -> str:
+    """A length of time that was chosen, in words: `10 s`, `15 min`, `2 h`."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:g} s"
+
+
 def format_probability(probability: float | None) -> str:
     """A probability in percent, never quite 0 or 100, which nothing here can know."""
     if probability is None:

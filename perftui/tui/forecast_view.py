@@ -1,0 +1,127 @@
+"""From forecasts to the lines of the forecast pane. No widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from perftui.model.findings import Forecast, ForecastState, LlmState
+from perftui.model.present import format_age, format_probability, format_span, format_value, plain
+from perftui.model.snapshot import Snapshot
+from perftui.model.warning import LIKELY, describe
+
+
+@dataclass(frozen=True)
+class Line:
+    """One paragraph of the pane; `tone` is title, alarm, quiet or empty; `indent` in cells."""
+
+    text: str
+    tone: str = ""
+    indent: int = 0
+
+
+def forecast_lines(snapshot: Snapshot) -> list[Line]:
+    """The whole pane: the local forecasts by urgency, then what the LLM says."""
+    now = snapshot.taken_at
+    local = [forecast for forecast in snapshot.forecasts if forecast.by == "local"]
+    lines: list[Line] = []
+    for forecast in sorted(local, key=_urgency):
+        lines.extend(_local(forecast, now))
+        lines.append(Line(""))
+    if not local:
+        lines += [Line("local forecast: learning", "quiet"), Line("")]
+    for forecast in snapshot.forecasts:
+        if forecast.by != "local":
+            lines.extend(_advice(forecast, now))
+            lines.append(Line(""))
+    lines.extend(_llm(snapshot))
+    return lines
+
+
+def _urgency(forecast: Forecast) -> tuple[int, float]:
+    rank = (
+        (ForecastState.IN_BREACH, ForecastState.OK).index(forecast.state)
+        if (forecast.state in (ForecastState.IN_BREACH, ForecastState.OK))
+        else 2
+    )
+    return rank, -(forecast.probability or 0.0)
+
+
+def _local(forecast: Forecast, now: float) -> Iterator[Line]:
+    objective = forecast.objective
+    yield Line(describe(forecast), "title")
+    if forecast.state is ForecastState.IN_BREACH:
+        since = format_age(now - forecast.since) if forecast.since is not None else "–"
+        yield Line(f"▲ IN BREACH for {since}", "alarm")
+    elif forecast.state is ForecastState.LEARNING:
+        said = forecast.summary or f"learning {forecast.learned} of {forecast.needed} points"
+        yield Line(plain(said), "quiet")
+    else:
+        chance = format_probability(forecast.probability)
+        ahead = format_span(objective.horizon_s)
+        usual = format_probability(forecast.base_rate)
+        usually = f"usually {usual}" if forecast.base_rate is not None else "usual: not known yet"
+        likely = (forecast.probability or 0.0) >= LIKELY
+        yield Line(
+            f"{'▲ ' if likely else ''}{chance} within {ahead}  ({usually})",
+            "alarm" if likely else "",
+        )
+        if forecast.summary:
+            yield Line(plain(forecast.summary), "quiet")
+    yield Line(forecast.record or "no record yet: none of its forecasts is due", "quiet")
+    age = now - forecast.made_at
+    if now > forecast.expires_at:
+        yield Line(f"expired: made {format_age(age)} ago", "alarm")
+    elif age > 10:
+        yield Line(f"made {format_age(age)} ago", "quiet")
+
+
+def _advice(forecast: Forecast, now: float) -> Iterator[Line]:
+    chance = format_probability(forecast.probability)
+    ahead = format_span(forecast.objective.horizon_s)
+    yield Line(f"{plain(forecast.by)} on {describe(forecast)}", "title")
+    if forecast.probability is None:
+        yield Line("inconclusive", "quiet")
+    else:
+        yield Line(f"{chance} within {ahead}")
+    if forecast.summary:
+        yield Line(plain(forecast.summary))
+    if now > forecast.expires_at:
+        yield Line(f"expired: made {format_age(now - forecast.made_at)} ago", "alarm")
+    for claim in forecast.claims:
+        mark = "" if claim.verified else "  [unverified]"
+        cited = " ".join(claim.evidence) or "no evidence"
+        yield Line(f"Why  {plain(claim.text)} ({plain(cited)}){mark}", indent=5)
+    for number, mitigation in enumerate(forecast.mitigations, 1):
+        risk = f" (risk: {plain(mitigation.risk)})" if mitigation.risk else ""
+        why = f": {plain(mitigation.why)}" if mitigation.why else ""
+        yield Line(f"Do   {number} {plain(mitigation.action)}{why}{risk}", indent=5)
+    if forecast.disconfirming_check:
+        yield Line(f"Check {plain(forecast.disconfirming_check)}", "quiet", indent=6)
+    cited_ids = {evidence for claim in forecast.claims for evidence in claim.evidence}
+    for fact in forecast.evidence:
+        if fact.id in cited_ids:
+            value = f" = {format_value(fact.value, fact.unit)}" if fact.value is not None else ""
+            yield Line(f"{fact.id}  {plain(fact.text)}{value}", "quiet", indent=4)
+
+
+def _llm(snapshot: Snapshot) -> Iterator[Line]:
+    llm = snapshot.llm
+    message = plain(llm.message)
+    if llm.state is LlmState.OFF:
+        yield Line(f"LLM {message or 'off'}", "quiet")
+        return
+    model = plain(llm.model or "LLM")
+    cost = f"${llm.cost_usd:.4f} of ${llm.cap_usd:.2f}" if llm.cap_usd is not None else ""
+    answered = (
+        f"answered {format_age(snapshot.taken_at - llm.last_at)} ago"
+        if llm.last_at is not None
+        else "no answer yet"
+    )
+    asking = "asking… " if llm.calling else ""
+    yield Line(f"{model}  {asking}{answered}  {cost}".rstrip(), "quiet")
+    if llm.state is not LlmState.OK:
+        since = format_age(snapshot.taken_at - llm.since) if llm.since is not None else "–"
+        yield Line(f"{llm.state.value.upper()} for {since}: {message}", "alarm")
+    elif message:
+        yield Line(message, "quiet")

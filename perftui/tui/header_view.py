@@ -1,0 +1,73 @@
+"""From snapshots to the header: the target on the left, the sampler on the right. No widgets."""
+
+from __future__ import annotations
+
+from perftui.model.present import format_age, plain
+from perftui.model.profile import Profile, profile
+from perftui.model.snapshot import Snapshot, SourceState
+from perftui.model.stacks import Mode
+from perftui.model.target import TargetState
+
+COVER_SPAN_S = 60.0
+_SIGNS = {
+    TargetState.RUNNING: "● LIVE",
+    TargetState.STOPPED: "‖ STOPPED",
+    TargetState.EXITED: "✗ EXITED",
+    TargetState.LOST: "? LOST",
+}
+
+
+def header(snapshot: Snapshot, paused_at: float | None) -> tuple[str, str]:
+    """The target's half and the sampler's half of the header."""
+    target, now = snapshot.target, snapshot.taken_at
+    state = _SIGNS[snapshot.target_state]
+    if snapshot.target_state is not TargetState.RUNNING:
+        state += f" {format_age(now - snapshot.target_since)} ago"
+        now = snapshot.target_since
+    if paused_at is not None:
+        state += f"  ‖ PAUSED {format_age(snapshot.taken_at - paused_at)}"
+    children = f" +{len(snapshot.children)}" if snapshot.children else ""
+    left = [
+        f"perftui {state}",
+        plain(target.name)[:40],
+        f"pid {target.pid}{children}",
+        f"py {target.python}" if target.python else "py ?",
+        f"up {format_age(now - target.started_at)}",
+        plain(target.host)[:30],
+    ]
+    return "  ".join(left), sampler(snapshot)
+
+
+def sampler(snapshot: Snapshot) -> str:
+    """What the profiler does, over the last `COVER_SPAN_S` seconds; or why it does nothing."""
+    status = snapshot.source("py-spy")
+    start = snapshot.taken_at - COVER_SPAN_S
+    windows = [window for window in snapshot.windows if window.start >= start]
+    if status is not None and status.state is SourceState.FAILED:
+        return f"py-spy FAILED for {format_age(snapshot.taken_at - status.since)}"
+    if not windows:
+        return f"py-spy {plain(status.message)}" if status is not None else ""
+    seen = profile(windows, windows[0].start, snapshot.taken_at)
+    return _figures(seen, status.message if status is not None else "")
+
+
+def _figures(seen: Profile, remark: str) -> str:
+    looks = seen.samples + seen.errors
+    parts = [
+        f"{seen.rate_hz:.0f} Hz" if seen.rate_hz is not None else "",
+        plain(remark) if remark.startswith("non-blocking") else _mode(seen.mode),
+        f"cover {_floor_percent(seen.coverage)}",
+        f"err {100 * seen.errors / looks:.1f}%" if looks else "err –",
+        f"py-spy {seen.sampler_cpu_pct:.0f}% cpu" if seen.sampler_cpu_pct is not None else "",
+    ]
+    return "  ".join(part for part in parts if part)
+
+
+def _mode(mode: Mode | None) -> str:
+    names = {Mode.BLOCKING: "blocking", Mode.NONBLOCKING: "non-blocking", Mode.GIL: "GIL only"}
+    return names[mode] if mode is not None else ""
+
+
+def _floor_percent(share: float | None) -> str:
+    """Rounded down: what is not covered is never rounded away."""
+    return "–" if share is None else f"{int(100 * share)}%"

@@ -1,0 +1,1 @@
+"""The screens: the picker, the watch, the help."""

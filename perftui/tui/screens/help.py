@@ -1,0 +1,73 @@
+"""The help: the keys of the screen below, as its bindings have them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+_NAMES = {
+    "question_mark": "?",
+    "slash": "/",
+    "plus": "+",
+    "minus": "-",
+    "up": "↑",
+    "down": "↓",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+    "home": "Home",
+    "end": "End",
+    "tab": "Tab",
+    "shift+tab": "Shift+Tab",
+    "escape": "Esc",
+    "space": "Space",
+    "enter": "Enter",
+    "f5": "F5",
+    "ctrl+c": "Ctrl+C",
+    "ctrl+p": "Ctrl+P",
+}
+_FIGURES = """\
+own %     samples with the function on top of the stack, in percent of the expected ticks:
+          one always-busy thread is 100 %
+total %   samples with it anywhere in the stack; ~ where torn stacks make it uncertain
+own s     the same in seconds since perftui attached, or since R
+trend     own % of the last minute, oldest left, on one scale for all rows
+cover     sampled time over wall time       err   samples that failed\
+"""
+
+
+class HelpScreen(ModalScreen[None]):
+    """Keys and words. `groups` are the titles and bindings that it lists."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark", "dismiss", "close"),
+    ]
+
+    def __init__(self, groups: Iterable[tuple[str, Iterable[Binding]]]) -> None:
+        super().__init__()
+        self._groups = [(title, list(bindings)) for title, bindings in groups]
+
+    def compose(self) -> ComposeResult:
+        """One text that scrolls."""
+        lines: list[str] = []
+        for title, bindings in self._groups:
+            lines.append(title.upper())
+            lines.extend(f"  {keys:<18} {text}" for keys, text in key_rows(bindings))
+            lines.append("")
+        with VerticalScroll(id="help"):
+            yield Static(Content("\n".join([*lines, "FIGURES", _FIGURES])))
+
+
+def key_rows(bindings: Iterable[Binding]) -> list[tuple[str, str]]:
+    """The keys of each action, as people call them, and what it does."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for binding in bindings:
+        keys = rows.setdefault((binding.action, binding.description), [])
+        keys.extend(_NAMES.get(key.strip(), key.strip()) for key in binding.key.split(","))
+    return [(" ".join(keys), text) for (_, text), keys in rows.items()]

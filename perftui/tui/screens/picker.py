@@ -1,0 +1,153 @@
+"""The picker: this host's Python processes as a tree, filtered by typing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Sequence
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widgets import Footer, Input
+from textual.worker import get_current_worker
+
+from perftui.errors import PerftuiError
+from perftui.model.present import format_age, format_value, plain
+from perftui.model.target import Candidate
+from perftui.tui.cells import Column
+from perftui.tui.widgets.bars import Header
+from perftui.tui.widgets.line_table import Cells, LineTable
+
+REFRESH_S = 2.0
+COLUMNS = (
+    Column("pid", "pid", 8, right=True),
+    Column("cpu", "cpu %", 6, right=True),
+    Column("rss", "memory", 8, right=True),
+    Column("age", "age", 7, right=True),
+    Column("user", "user", 9, needs=70),
+    Column("environment", "environment", share=2, keep_end=True, needs=70),
+    Column("command", "command", share=5),
+)
+
+
+class CandidatesTable(LineTable[Candidate]):
+    """The processes; children stand indented below their parent."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(COLUMNS, id=id)
+
+    def key_of(self, item: Candidate) -> Hashable:
+        """The process, which its id alone does not tell for ever."""
+        return item.pid, item.started_at
+
+    def cells_of(self, item: Candidate) -> Cells:
+        """Its figures, its environment, its command line."""
+        indent = "  " * (item.depth - 1) + "└ " if item.depth else ""
+        return (
+            str(item.pid),
+            "–" if item.cpu_pct is None else f"{item.cpu_pct:.1f}",
+            format_value(item.rss, "B"),
+            format_age(time.time() - item.started_at),
+            plain(item.user or "–"),
+            plain(item.environment or "–"),
+            indent + plain(item.command[:2000]),
+        )
+
+
+def fitting(candidates: Sequence[Candidate], words: str) -> list[Candidate]:
+    """The processes in whose id, user, environment or command every word occurs."""
+    wanted = words.lower().split()
+    found: list[Candidate] = []
+    for one in candidates:
+        text = f"{one.pid} {one.user} {one.environment} {one.command}".lower()
+        if all(word in text for word in wanted):
+            found.append(one)
+    return found
+
+
+class PickerScreen(Screen[None]):
+    """`candidates` looks at the host, `attach` opens the watch of a process id."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "attach", "attach", priority=True),
+        Binding("up", "move('cursor', -1)", "up", show=False, priority=True),
+        Binding("down", "move('cursor', 1)", "down", show=False, priority=True),
+        Binding("pageup", "move('page', -1)", "page up", show=False, priority=True),
+        Binding("pagedown", "move('page', 1)", "page down", show=False, priority=True),
+        Binding("escape", "clear", "clear, quit"),
+    ]
+
+    def __init__(
+        self, candidates: Callable[[], list[Candidate]], attach: Callable[[int], None]
+    ) -> None:
+        super().__init__()
+        self._candidates = candidates
+        self._watch = attach
+        self._found: list[Candidate] = []
+
+    def compose(self) -> ComposeResult:
+        """A line to type in above the table."""
+        yield Header(id="header")
+        yield Input(id="words", placeholder="type to filter")
+        yield CandidatesTable(id="candidates")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Look at the host now and then."""
+        self._say("Which Python process?")
+        self.query_one(CandidatesTable).can_focus = False
+        self.query_one(CandidatesTable).empty_text = "looking for Python processes"
+        self.query_one("#words").focus()
+        self._look()
+        self.set_interval(REFRESH_S, self._look)
+
+    @work(thread=True, exclusive=True, group="look", exit_on_error=False)
+    def _look(self) -> None:
+        found = self._candidates()
+        if not get_current_worker().is_cancelled:
+            self.app.call_from_thread(self._show, found)
+
+    def _show(self, found: list[Candidate]) -> None:
+        self._found = found
+        self._filter()
+
+    def _filter(self) -> None:
+        words = self.query_one("#words", Input).value
+        table = self.query_one(CandidatesTable)
+        table.empty_text = "no Python process fits" if self._found else "no Python process here"
+        table.show(fitting(self._found, words))
+
+    def on_input_changed(self) -> None:
+        """Filter while it is typed."""
+        self._filter()
+
+    def action_move(self, what: str, step: int) -> None:
+        """Move the cursor while the typing goes on."""
+        table = self.query_one(CandidatesTable)
+        if what == "page":
+            table.action_page(step)
+        else:
+            table.action_cursor(step)
+
+    def action_attach(self) -> None:
+        """Watch the process under the cursor."""
+        chosen = self.query_one(CandidatesTable).selected
+        if chosen is None:
+            return
+        try:
+            self._watch(chosen.pid)
+        except PerftuiError as error:
+            self._say(plain(str(error)))
+
+    def action_clear(self) -> None:
+        """Clear the filter; without one, quit."""
+        box = self.query_one("#words", Input)
+        if box.value:
+            box.value = ""
+        else:
+            self.app.exit()
+
+    def _say(self, text: str) -> None:
+        self.query_one(Header).left = text

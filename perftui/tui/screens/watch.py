@@ -1,0 +1,256 @@
+"""The screen of one watch: hot functions, metrics, forecasts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Footer, Input
+
+from perftui.model.snapshot import Snapshot
+from perftui.model.warning import strongest
+from perftui.monitor import Monitor
+from perftui.tui.functions_view import SPAN_S, FunctionsView
+from perftui.tui.header_view import header
+from perftui.tui.metrics_view import span_of
+from perftui.tui.widgets.bars import Header, Tabs, WarningLine
+from perftui.tui.widgets.forecast import ForecastPane
+from perftui.tui.widgets.functions import FunctionsTable
+from perftui.tui.widgets.line_table import LineTable
+from perftui.tui.widgets.metrics import MetricsPanel
+
+REFRESH_S = (0.5, 1.0, 2.0, 5.0, 10.0)
+FIRST_LOOKS_S = 0.1
+"""How often it looks for the first window, so that it is shown as soon as it is there."""
+PANELS = ("functions", "metrics", "forecast")
+
+
+class WatchScreen(Screen[None]):
+    """Draws one snapshot a tick; every key changes what is drawn, never what is collected."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p,space", "pause", "pause", key_display="p"),
+        Binding("tab", "panel(1)", "panel", key_display="Tab"),
+        Binding("shift+tab", "panel(-1)", "previous panel", show=False),
+        Binding("plus", "refresh_rate(-1)", "faster", show=False),
+        Binding("minus", "refresh_rate(1)", "slower", show=False),
+        Binding("escape", "close", "close", show=False),
+        Binding("question_mark", "app.help", "help", key_display="?"),
+        Binding("q", "app.quit", "quit"),
+    ]
+
+    def __init__(self, monitor: Monitor) -> None:
+        super().__init__()
+        self.monitor = monitor
+        self.view = FunctionsView(by_thread=monitor.settings.profile.threads)
+        self._refresh_s = 1.0
+        self._timer: Timer | None = None
+        self._titles: dict[str, str] = {}
+
+    def compose(self) -> ComposeResult:
+        """Every panel, for wide and narrow screens alike; the stylesheet arranges them."""
+        yield Header(id="header")
+        yield Tabs(id="tabs")
+        with Horizontal(id="body"):
+            with Vertical(id="left"):
+                yield FunctionsTable(by_thread=self.view.by_thread, id="functions")
+                yield MetricsPanel(id="metrics")
+            yield ForecastPane(id="forecast")
+        yield Input(id="filter", placeholder="filter: regular expression on function and file")
+        yield WarningLine(id="warning")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Start to draw."""
+        self._show_panel("functions")
+        self._timer = self.set_interval(FIRST_LOOKS_S, self._first_look)
+        self.draw()
+
+    def _first_look(self) -> None:
+        """Draw as soon as there is a first window, then at the usual pace."""
+        if self.monitor.latest.windows or self.monitor.profiler_error is not None:
+            self._pace()
+
+    def _pace(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_interval(self._refresh_s, self.draw)
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw what is known now."""
+        snapshot = self.monitor.latest
+        self.view.count(snapshot)
+        with self.app.batch_update():
+            self._draw_bars(snapshot)
+            self._draw_functions(snapshot)
+            self.query_one(MetricsPanel).show(snapshot)
+            self.query_one(ForecastPane).show(snapshot)
+
+    def _draw_bars(self, snapshot: Snapshot) -> None:
+        self.query_one(Header).show(*header(snapshot, self.view.paused_at))
+        line = self.query_one(WarningLine)
+        warning = strongest(snapshot)
+        line.level, line.text = warning.level, warning.text
+        self._draw_titles(snapshot)
+
+    def _draw_titles(self, snapshot: Snapshot) -> None:
+        view = self.view
+        unit = "Lines" if view.by_line else "Functions"
+        filtered = f"  /{view.pattern}/" if view.pattern else ""
+        order = f"{view.sort.replace('_', ' ')} {'▾' if view.descending else '▴'}"
+        titles = {
+            "functions": f"{unit}  {order}  last {SPAN_S:.0f} s{filtered}",
+            "metrics": f"Metrics  last {span_of(snapshot) / 60:.0f} min",
+            "forecast": "Forecast",
+        }
+        tabs = self.query_one(Tabs)
+        for panel, title in titles.items():
+            # A title that is set draws its whole panel again.
+            if self._titles.get(panel) != title:
+                self._titles[panel] = title
+                # Content, since a pattern may look like markup.
+                self.query_one(f"#{panel}").border_title = Content(title)
+        tabs.titles = tuple(
+            (panel, title if panel == tabs.current else title.split()[0])
+            for panel, title in titles.items()
+        )
+
+    def _draw_functions(self, snapshot: Snapshot) -> None:
+        table = self.query_one(FunctionsTable)
+        _, rows = self.view.look(snapshot)
+        table.sort_mark = (self.view.sort, "▾" if self.view.descending else "▴")
+        if rows:
+            table.empty_text = ""
+        elif self.view.pattern:
+            table.empty_text = "no function fits the filter (Esc clears it)"
+        else:
+            table.empty_text = self._why_empty(snapshot)
+        table.show(rows)
+
+    def _why_empty(self, snapshot: Snapshot) -> str:
+        status = snapshot.source("py-spy")
+        if status is not None and status.message:
+            return f"no functions: {status.message}"
+        return "no Python code was running" if snapshot.windows else "no samples yet"
+
+    def _redraw(self) -> None:
+        """Show at once what a key has changed."""
+        snapshot = self.monitor.latest
+        self._draw_titles(snapshot)
+        self._draw_functions(snapshot)
+
+    def _change(self, change: Callable[[], None]) -> None:
+        change()
+        self._redraw()
+
+    def action_sort(self, key: str) -> None:
+        """Sort by one column."""
+        self._change(lambda: self.view.sort_by(key))
+
+    def action_sort_next(self) -> None:
+        """Sort by the next column."""
+        self._change(self.view.sort_next)
+
+    def action_sort_reverse(self) -> None:
+        """Turn the order round."""
+        self._change(lambda: self.view.sort_by(self.view.sort))
+
+    def on_line_table_header_clicked(self, event: LineTable.HeaderClicked) -> None:
+        """Sort by the column that was clicked, if it can be sorted by."""
+        if event.key in ("own", "total", "own_s", "total_s"):
+            self.action_sort(event.key)
+
+    def action_lines(self) -> None:
+        """Rows by line, or by function again."""
+        self.view.by_line = not self.view.by_line
+        self._redraw()
+
+    def action_reset(self) -> None:
+        """Count from now on."""
+        self._change(lambda: self.view.reset(self.monitor.clock()))
+
+    def action_pause(self) -> None:
+        """Hold what is shown of the profile, or go on; nothing stops being collected."""
+        if self.view.paused_at is None:
+            self.view.pause(self.monitor.latest)
+        else:
+            self.view.resume()
+        self.draw()
+
+    def action_refresh_rate(self, step: int) -> None:
+        """Draw more or less often."""
+        place = REFRESH_S.index(self._refresh_s) + step
+        self._refresh_s = REFRESH_S[max(0, min(place, len(REFRESH_S) - 1))]
+        self._pace()
+        self.notify(f"refresh every {self._refresh_s:g} s", timeout=2)
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        box = self.query_one("#filter", Input)
+        box.display = True
+        box.value = self.view.pattern
+        box.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter while it is typed; a bad expression says what is wrong."""
+        self.view.filter_by(event.value)
+        event.input.border_title = ""
+        wrong = self.view.pattern_error
+        event.input.border_subtitle = f"no regular expression: {wrong}" if wrong else ""
+        self._redraw()
+
+    def on_input_submitted(self) -> None:
+        """Keep the filter."""
+        self._close_filter()
+
+    def _close_filter(self) -> None:
+        self.query_one("#filter", Input).display = False
+        self._show_panel("functions")
+
+    def action_close(self) -> None:
+        """Close the innermost thing that is open: the filter's line, the filter, the pause."""
+        if self.query_one("#filter", Input).display:
+            self.view.filter_by("")
+            self._close_filter()
+        elif self.view.pattern:
+            self.view.filter_by("")
+        elif self.view.paused_at is not None:
+            self.view.resume()
+        self.draw()
+
+    def action_panel(self, step: int) -> None:
+        """Go to the next or previous panel."""
+        current = self.query_one(Tabs).current
+        self._show_panel(PANELS[(PANELS.index(current) + step) % len(PANELS)])
+
+    def on_tabs_chosen(self, event: Tabs.Chosen) -> None:
+        """Go to the panel whose tab was clicked."""
+        self._show_panel(event.panel)
+
+    def on_descendant_focus(self) -> None:
+        """A click into a panel makes it the current one."""
+        if self.focused is not None and self.focused.id in PANELS:
+            self._mark_panel(self.focused.id)
+
+    def _show_panel(self, name: str) -> None:
+        self._mark_panel(name)
+        self.query_one(f"#{name}").focus()
+
+    def _mark_panel(self, name: str) -> None:
+        self.query_one(Tabs).current = name
+        for panel in PANELS:
+            self.query_one(f"#{panel}", Widget).set_class(panel == name, "-current")
+        self.query_one("#left").set_class(name == "forecast", "-hidden")
+        self._draw_titles(self.monitor.latest)
+
+    def action_ask(self) -> None:
+        """Ask the LLM now; it says itself why it does not, where it is off."""
+        self.monitor.ask_advisor()

@@ -1,0 +1,1 @@
+"""The panels and lines that the screens are made of."""

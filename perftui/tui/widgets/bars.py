@@ -1,0 +1,99 @@
+"""The single lines of the screen: header, tabs, warning."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual import events
+from textual.message import Message
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.widget import Widget
+
+from perftui.model.warning import Level
+from perftui.tui.cells import fit
+
+
+class Header(Widget):
+    """The target on the left and the sampler on the right; below each other where it is narrow."""
+
+    left: reactive[str] = reactive("")
+    right: reactive[str] = reactive("")
+
+    def show(self, left: str, right: str) -> None:
+        """Draw both, in two lines where one does not hold them."""
+        self.left, self.right = left, right
+        self.set_class(cell_len(left) + cell_len(right) + 4 > self.size.width, "-two")
+
+    def render_line(self, y: int) -> Strip:
+        """Line `y` of the widget, by Textual's line API."""
+        width = self.size.width
+        if self.size.height > 1:
+            text = f" {self.left}" if y == 0 else f" {self.right}"
+        else:
+            room = max(0, width - cell_len(self.left) - 2)
+            text = f" {self.left}{fit(self.right, room, right=True)}"
+        return Strip([Segment(fit(text, width), self.rich_style)], width)
+
+
+class WarningLine(Widget):
+    """The strongest warning in words, with a sign for how much it matters."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"warning--{level.name.lower()}" for level in Level}
+    SIGNS: ClassVar[dict[Level, str]] = {
+        Level.CALM: "✓",
+        Level.NOTICE: "•",
+        Level.WARNING: "▲",
+        Level.ALARM: "▲▲",
+    }
+
+    text: reactive[str] = reactive("")
+    level: reactive[Level] = reactive(Level.CALM)
+
+    def render_line(self, y: int) -> Strip:  # noqa: ARG002 - it has one line
+        """The one line of the widget, by Textual's line API."""
+        style = self.get_component_rich_style(f"warning--{self.level.name.lower()}")
+        text = f" {self.SIGNS[self.level]} {self.text}" if self.text else ""
+        return Strip([Segment(fit(text, self.size.width), style)], self.size.width)
+
+
+class Tabs(Widget):
+    """Names of the panels where they lie on top of each other; a click opens one."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"tabs--current"}
+
+    current: reactive[str] = reactive("")
+    titles: reactive[tuple[tuple[str, str], ...]] = reactive(())
+    """(panel id, title) from left to right."""
+
+    class Chosen(Message):
+        """The tab of the panel `panel` was clicked."""
+
+        def __init__(self, panel: str) -> None:
+            super().__init__()
+            self.panel = panel
+
+    def render_line(self, y: int) -> Strip:  # noqa: ARG002 - it has one line
+        """The one line of the widget, by Textual's line API."""
+        width, used = self.size.width, 0
+        segments: list[Segment] = []
+        for panel, title in self.titles:
+            is_current = panel == self.current
+            text = f"[{title}] " if is_current else f" {title}  "
+            text = fit(text, min(cell_len(text), width - used))
+            style = self.get_component_rich_style("tabs--current") if is_current else None
+            segments.append(Segment(text, style or self.rich_style))
+            used += cell_len(text)
+        segments.append(Segment(" " * (width - used), self.rich_style))
+        return Strip(segments, width)
+
+    def on_click(self, event: events.Click) -> None:
+        """Open the panel whose title was clicked."""
+        x = 0
+        for panel, title in self.titles:
+            x += cell_len(title) + 3
+            if event.x < x:
+                self.post_message(self.Chosen(panel))
+                return
