@@ -148,10 +148,11 @@ class Monitor:
     def snapshot(self, since: float | None = None) -> Snapshot:
         """Everything known now, with windows and points since `since` (Unix seconds)."""
         now = self.clock()
-        since = now - SPAN_S if since is None else since
         state = self._family.target_state()
         if state is not self._state:
             self._state, self._state_since = state, now
+        if since is None:
+            since = (self._state_since if state is TargetState.EXITED else now) - SPAN_S
         return Snapshot(
             taken_at=now,
             since=since,

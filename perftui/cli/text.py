@@ -27,7 +27,7 @@ def report(snapshot: Snapshot) -> str:
 
 def line(snapshot: Snapshot) -> str:
     """The tick in one line: the state, the three hottest functions, the process, the warning."""
-    seen = profile(snapshot.windows, snapshot.since, snapshot.taken_at)
+    seen = profile(snapshot.windows, snapshot.since, snapshot.data_at)
     hot = "  ".join(
         f"{row.own_pct:.0f} % {plain(row.key.function)[:40]}" for row in seen.functions[:3]
     )
@@ -53,7 +53,7 @@ def line(snapshot: Snapshot) -> str:
 
 def _report(snapshot: Snapshot) -> Iterator[str]:
     target = snapshot.target
-    seen = profile(snapshot.windows, snapshot.since, snapshot.taken_at)
+    seen = profile(snapshot.windows, snapshot.since, snapshot.data_at)
     python = f"Python {target.python}" if target.python else "Python version not known"
     age = format_age(snapshot.taken_at - target.started_at)
     yield f"{plain(target.name)}  pid {target.pid}  {python}  on {plain(target.host)}"

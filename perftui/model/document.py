@@ -17,7 +17,7 @@ SCHEMA = "perftui/1"
 def document(snapshot: Snapshot) -> dict[str, Any]:
     """The document, ready for :func:`json.dumps`. What is not known is None, never zero."""
     target = snapshot.target
-    seen = profile(snapshot.windows, snapshot.since, snapshot.taken_at, Grouping(by_pid=True))
+    seen = profile(snapshot.windows, snapshot.since, snapshot.data_at, Grouping(by_pid=True))
     return {
         "schema": SCHEMA,
         "taken_at": snapshot.taken_at,

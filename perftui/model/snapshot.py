@@ -35,7 +35,8 @@ class Snapshot:
     """Everything known at `taken_at` (Unix seconds).
 
     `windows` are those since `since`, oldest first, `series` the points of the same span.
-    `target_since` is when `target_state` began.
+    `target_since` is when `target_state` began; a target that has exited leaves its last windows
+    and points in every later snapshot.
     """
 
     taken_at: float
@@ -50,6 +51,13 @@ class Snapshot:
     forecasts: tuple[Forecast, ...]
     sources: tuple[SourceStatus, ...]
     llm: LlmStatus
+
+    @property
+    def data_at(self) -> float:
+        """Up to when the target can have left data: its end, where it has exited."""
+        if self.target_state is TargetState.EXITED:
+            return min(self.target_since, self.taken_at)
+        return self.taken_at
 
     def source(self, name: str) -> SourceStatus | None:
         """The status of one source, None if there is no such source."""

@@ -50,7 +50,7 @@ def describe(forecast: Forecast) -> str:
 def _warnings(snapshot: Snapshot) -> Iterator[Warning]:
     ago = format_age(snapshot.taken_at - snapshot.target_since)
     if snapshot.target_state is TargetState.EXITED:
-        yield Warning(Level.ALARM, f"the target has EXITED {ago} ago; what is shown is its last")
+        yield Warning(Level.ALARM, f"the target EXITED {ago} ago; what is shown is its last")
     elif snapshot.target_state is TargetState.STOPPED:
         yield Warning(Level.ALARM, f"the target is STOPPED for {ago} (kill -CONT continues it)")
     elif snapshot.target_state is TargetState.LOST:

@@ -116,7 +116,7 @@ class FunctionsView:
         running = self._running
         if self._frozen is not None:
             snapshot, running = self._frozen
-        now = snapshot.taken_at
+        now = snapshot.data_at
         start = max(now - SPAN_S, self.reset_at)
         recent = [w for w in snapshot.windows if w.end > start]
         if recent:

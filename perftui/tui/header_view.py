@@ -22,8 +22,7 @@ def header(snapshot: Snapshot, paused_at: float | None) -> tuple[str, str]:
     target, now = snapshot.target, snapshot.taken_at
     state = _SIGNS[snapshot.target_state]
     if snapshot.target_state is not TargetState.RUNNING:
-        state += f" {format_age(now - snapshot.target_since)} ago"
-        now = snapshot.target_since
+        state += f" for {format_age(now - snapshot.target_since)}"
     if paused_at is not None:
         state += f"  ‖ PAUSED {format_age(snapshot.taken_at - paused_at)}"
     children = f" +{len(snapshot.children)}" if snapshot.children else ""
@@ -32,7 +31,7 @@ def header(snapshot: Snapshot, paused_at: float | None) -> tuple[str, str]:
         plain(target.name)[:40],
         f"pid {target.pid}{children}",
         f"py {target.python}" if target.python else "py ?",
-        f"up {format_age(now - target.started_at)}",
+        f"up {format_age(snapshot.data_at - target.started_at)}",
         plain(target.host)[:30],
     ]
     return "  ".join(left), sampler(snapshot)
@@ -41,13 +40,13 @@ def header(snapshot: Snapshot, paused_at: float | None) -> tuple[str, str]:
 def sampler(snapshot: Snapshot) -> str:
     """What the profiler does, over the last `COVER_SPAN_S` seconds; or why it does nothing."""
     status = snapshot.source("py-spy")
-    start = snapshot.taken_at - COVER_SPAN_S
+    start = snapshot.data_at - COVER_SPAN_S
     windows = [window for window in snapshot.windows if window.start >= start]
     if status is not None and status.state is SourceState.FAILED:
         return f"py-spy FAILED for {format_age(snapshot.taken_at - status.since)}"
     if not windows:
         return f"py-spy {plain(status.message)}" if status is not None else ""
-    seen = profile(windows, windows[0].start, snapshot.taken_at)
+    seen = profile(windows, windows[0].start, snapshot.data_at)
     return _figures(seen, status.message if status is not None else "")
 
 

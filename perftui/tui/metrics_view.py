@@ -48,7 +48,7 @@ class MetricLine:
 def span_of(snapshot: Snapshot) -> float:
     """How far back the charts reach, in seconds: the least of `SPANS_S` that holds all points."""
     first = min((series.points[0].at for series in snapshot.series), default=snapshot.taken_at)
-    seen = snapshot.taken_at - first
+    seen = snapshot.data_at - first
     return next((span for span in SPANS_S if seen <= span), SPANS_S[-1])
 
 
@@ -61,7 +61,7 @@ def metric_lines(snapshot: Snapshot, chart_width: int) -> list[MetricLine]:
         key=lambda s: (_rank(s.key.name), s.key.name, s.key.labels),
     )
     return [
-        _line(series, objectives.get(series.key.name), snapshot.taken_at, span, chart_width)
+        _line(series, objectives.get(series.key.name), snapshot, span, chart_width)
         for series in ordered
     ]
 
@@ -72,11 +72,12 @@ def _rank(name: str) -> int:
 
 
 def _line(
-    series: Series, objective: Objective | None, now: float, span: float, width: int
+    series: Series, objective: Objective | None, snapshot: Snapshot, span: float, width: int
 ) -> MetricLine:
     key = series.key
     top = scale_top(series, objective)
-    age = now - series.last.at
+    now = snapshot.data_at
+    age = snapshot.taken_at - series.last.at
     recent = [point for point in series.points if point.at >= now - SLOPE_S]
     value = format_value(series.last.value, key.unit)
     labels = ",".join(f"{name}={text}" for name, text in key.labels)

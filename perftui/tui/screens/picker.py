@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Sequence
+from pathlib import PurePath
 from typing import ClassVar
 
 from textual import work
@@ -23,12 +24,12 @@ from perftui.tui.widgets.line_table import Cells, LineTable
 REFRESH_S = 2.0
 COLUMNS = (
     Column("pid", "pid", 8, right=True),
-    Column("cpu", "cpu %", 6, right=True),
-    Column("rss", "memory", 8, right=True),
-    Column("age", "age", 7, right=True),
-    Column("user", "user", 9, needs=70),
-    Column("environment", "environment", share=2, keep_end=True, needs=70),
-    Column("command", "command", share=5),
+    Column("cpu", "cpu %", 5, right=True),
+    Column("rss", "memory", 7, right=True),
+    Column("age", "age", 6, right=True),
+    Column("user", "user", 8),
+    Column("environment", "environment", 12, keep_end=True),
+    Column("command", "command"),
 )
 
 
@@ -44,6 +45,7 @@ class CandidatesTable(LineTable[Candidate]):
 
     def cells_of(self, item: Candidate) -> Cells:
         """Its figures, its environment, its command line."""
+        program, *arguments = item.cmdline or ("",)
         indent = "  " * (item.depth - 1) + "└ " if item.depth else ""
         return (
             str(item.pid),
@@ -51,8 +53,8 @@ class CandidatesTable(LineTable[Candidate]):
             format_value(item.rss, "B"),
             format_age(time.time() - item.started_at),
             plain(item.user or "–"),
-            plain(item.environment or "–"),
-            indent + plain(item.command[:2000]),
+            plain("/".join(PurePath(item.environment or "–").parts[-2:])),
+            indent + plain(" ".join((PurePath(program).name, *arguments))[:2000]),
         )
 
 
@@ -76,7 +78,7 @@ class PickerScreen(Screen[None]):
         Binding("down", "move('cursor', 1)", "down", show=False, priority=True),
         Binding("pageup", "move('page', -1)", "page up", show=False, priority=True),
         Binding("pagedown", "move('page', 1)", "page down", show=False, priority=True),
-        Binding("escape", "clear", "clear, quit"),
+        Binding("escape", "clear", "clear, quit", key_display="Esc"),
     ]
 
     def __init__(
@@ -90,7 +92,7 @@ class PickerScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """A line to type in above the table."""
         yield Header(id="header")
-        yield Input(id="words", placeholder="type to filter")
+        yield Input(id="words", placeholder="type to filter", compact=True)
         yield CandidatesTable(id="candidates")
         yield Footer(show_command_palette=False)
 
@@ -99,7 +101,7 @@ class PickerScreen(Screen[None]):
         self._say("Which Python process?")
         self.query_one(CandidatesTable).can_focus = False
         self.query_one(CandidatesTable).empty_text = "looking for Python processes"
-        self.query_one("#words").focus()
+        self.set_focus(self.query_one("#words"))
         self._look()
         self.set_interval(REFRESH_S, self._look)
 

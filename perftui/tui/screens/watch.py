@@ -36,6 +36,8 @@ class WatchScreen(Screen[None]):
     """Draws one snapshot a tick; every key changes what is drawn, never what is collected."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        # With priority, so that what is typed right behind it goes to the filter already.
+        Binding("slash", "filter", "filter", key_display="/", priority=True),
         Binding("p,space", "pause", "pause", key_display="p"),
         Binding("tab", "panel(1)", "panel", key_display="Tab"),
         Binding("shift+tab", "panel(-1)", "previous panel", show=False),
@@ -63,7 +65,11 @@ class WatchScreen(Screen[None]):
                 yield FunctionsTable(by_thread=self.view.by_thread, id="functions")
                 yield MetricsPanel(id="metrics")
             yield ForecastPane(id="forecast")
-        yield Input(id="filter", placeholder="filter: regular expression on function and file")
+        yield Input(
+            id="filter",
+            placeholder="filter by a regular expression on function and file; Enter keeps it",
+            compact=True,
+        )
         yield WarningLine(id="warning")
         yield Footer(show_command_palette=False)
 
@@ -105,6 +111,8 @@ class WatchScreen(Screen[None]):
         view = self.view
         unit = "Lines" if view.by_line else "Functions"
         filtered = f"  /{view.pattern}/" if view.pattern else ""
+        if view.pattern_error:
+            filtered = f"  no expression: {view.pattern_error}"
         order = f"{view.sort.replace('_', ' ')} {'▾' if view.descending else '▴'}"
         titles = {
             "functions": f"{unit}  {order}  last {SPAN_S:.0f} s{filtered}",
@@ -192,19 +200,25 @@ class WatchScreen(Screen[None]):
         self._pace()
         self.notify(f"refresh every {self._refresh_s:g} s", timeout=2)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """While a filter is typed, `/` is a letter of it."""
+        return action != "filter" or not self._is_filter_open
+
+    @property
+    def _is_filter_open(self) -> bool:
+        return bool(self.query_one("#filter", Input).display)
+
     def action_filter(self) -> None:
         """Type a filter."""
         box = self.query_one("#filter", Input)
         box.display = True
         box.value = self.view.pattern
-        box.focus()
+        # Not box.focus(), which comes later: keys that are typed at once belong to the box.
+        self.set_focus(box)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter while it is typed; a bad expression says what is wrong."""
         self.view.filter_by(event.value)
-        event.input.border_title = ""
-        wrong = self.view.pattern_error
-        event.input.border_subtitle = f"no regular expression: {wrong}" if wrong else ""
         self._redraw()
 
     def on_input_submitted(self) -> None:
@@ -217,7 +231,7 @@ class WatchScreen(Screen[None]):
 
     def action_close(self) -> None:
         """Close the innermost thing that is open: the filter's line, the filter, the pause."""
-        if self.query_one("#filter", Input).display:
+        if self._is_filter_open:
             self.view.filter_by("")
             self._close_filter()
         elif self.view.pattern:
@@ -242,7 +256,7 @@ class WatchScreen(Screen[None]):
 
     def _show_panel(self, name: str) -> None:
         self._mark_panel(name)
-        self.query_one(f"#{name}").focus()
+        self.set_focus(self.query_one(f"#{name}"))
 
     def _mark_panel(self, name: str) -> None:
         self.query_one(Tabs).current = name

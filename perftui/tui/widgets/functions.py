@@ -29,7 +29,6 @@ class FunctionsTable(LineTable[HotRow]):
     """Rows of the profile. Its keys are the profile's keys; the screen acts on them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "screen.filter", "filter", key_display="/"),
         Binding("s", "screen.sort_next", "sort"),
         Binding("S", "screen.sort_reverse", "reverse", show=False),
         Binding("1", "screen.sort('own')", "own %", show=False),

@@ -1,0 +1,1 @@
+"""Asking an LLM, with consent alone: evidence, redaction, prompt, client, validation, budget."""

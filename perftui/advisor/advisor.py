@@ -1,0 +1,258 @@
+"""The advisor: asks an LLM on a schedule, with consent, and keeps its last good answer."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from perftui.advisor import prompt
+from perftui.advisor.answer import as_forecast, parse
+from perftui.advisor.budget import RUN_CAP_USD, Budget, no_price, price_of
+from perftui.advisor.client import KEY_NAMES, CallError, Client, Key, Reply, connect, find_key
+from perftui.advisor.evidence import Facts, facts
+from perftui.advisor.redact import Pseudonyms
+from perftui.errors import PerftuiError
+from perftui.model.findings import Forecast, LlmState, LlmStatus
+from perftui.model.objective import format_duration
+from perftui.model.snapshot import Snapshot
+from perftui.model.target import TargetState
+from perftui.settings import LlmSettings
+from perftui.sources.base import Clock
+
+ENOUGH_S = 10.0
+"""Seconds of evidence before the first call."""
+ENOUGH_ALONE_S = 30.0
+"""Seconds to wait for windows before metrics have to do without them."""
+LOOK_S = 1.0
+"""How often it looks whether there is something to say, in seconds."""
+EXIT_S = 0.5
+"""What :meth:`Advisor.join` waits at most; a call under way is left to itself."""
+
+ClientFactory = Callable[[Mapping[str, str], Clock], Client]
+
+_LOG = logging.getLogger(__name__)
+
+
+class Advisor:
+    """A thread that is only there when an LLM may be called.
+
+    `allowed` and `forbidden` are consent (`--llm` or the settings) and `--no-llm`. `snapshot`
+    gives the newest picture, None before the first one. `status` and `forecasts` are replaced as
+    a whole and can be read from any thread. Whatever fails becomes a state; nothing is raised.
+    """
+
+    def __init__(
+        self,
+        settings: LlmSettings,
+        *,
+        allowed: bool,
+        forbidden: bool,
+        env: Mapping[str, str],
+        snapshot: Callable[[], Snapshot | None],
+        clock: Clock,
+        client_factory: ClientFactory = connect,
+        look_s: float = LOOK_S,
+    ) -> None:
+        self._settings = settings
+        self._env = env
+        self._snapshot = snapshot
+        self._clock = clock
+        self._connect = client_factory
+        self._look_s = look_s
+        self._client: Client | None = None
+        self._names = Pseudonyms()
+        self._budget: Budget | None = None
+        self._began = 0.0
+        self._not_before = 0.0
+        self._stopping = False
+        self._changed = threading.Condition()
+        self._wanted = 0
+        self._served = 0
+        self._forecasts: tuple[Forecast, ...] = ()
+        self._status = LlmStatus(since=clock(), model=settings.model)
+        self._thread = threading.Thread(target=self._main, name="perftui-llm", daemon=True)
+
+        reason = _off(allowed=allowed, forbidden=forbidden, key=find_key(env))
+        price = price_of(settings.model, settings.prices)
+        if reason:
+            self._say(LlmState.OFF, reason)
+        elif price is None:
+            self._say(LlmState.FAILED, str(no_price(settings.model)))
+        else:
+            self._budget = Budget(price, min(RUN_CAP_USD, settings.monthly_cap_usd))
+            self._status = replace(self._status, cap_usd=self._budget.cap_usd)
+            self._say(LlmState.OK, f"the first call comes after {ENOUGH_S:g} s of evidence")
+
+    @property
+    def status(self) -> LlmStatus:
+        """How it fares at present."""
+        return self._status
+
+    @property
+    def forecasts(self) -> tuple[Forecast, ...]:
+        """The last good answer, kept when a later call fails; empty before the first."""
+        return self._forecasts
+
+    def start(self) -> None:
+        """Begin, if calls may be made at all; else there is no thread."""
+        if self._budget is not None:
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Ask it to end; a call under way is abandoned."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+
+    def join(self, timeout: float = EXIT_S) -> None:
+        """Wait for its end, `timeout` seconds at most and never more than :data:`EXIT_S`."""
+        if self._thread.is_alive():
+            self._thread.join(min(timeout, EXIT_S))
+
+    def ask_now(self) -> None:
+        """Call as soon as the server, the budget and the evidence allow, not on schedule."""
+        with self._changed:
+            # A call under way is as fresh as one that would follow it.
+            if not self._status.calling:
+                self._wanted += 1
+                self._changed.notify_all()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until what was asked for by :meth:`ask_now` is served; False after `timeout`.
+
+        Served means answered, failed, or found impossible at present: the status says which.
+        """
+        if not self._thread.is_alive():
+            return True
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: (
+                    self._stopping or (self._served >= self._wanted and not self._status.calling)
+                ),
+                timeout,
+            )
+
+    def _main(self) -> None:
+        self._began = due = self._clock()
+        while True:
+            with self._changed:
+                self._changed.wait_for(
+                    lambda: self._stopping or self._wanted > self._served, due - self._clock()
+                )
+                if self._stopping:
+                    return
+                wanted = self._wanted
+                asked = wanted > self._served
+            due = self._clock() + self._turn(asked=asked)
+            with self._changed:
+                self._served = max(self._served, wanted)
+                self._changed.notify_all()
+
+    def _turn(self, *, asked: bool) -> float:
+        """Call if there is something to say; gives the seconds until the next turn."""
+        try:
+            now = self._clock()
+            if now < self._not_before:
+                return self._not_before - now
+            snapshot = self._snapshot()
+            reason = self._nothing_to_say(snapshot, asked=asked)
+            if snapshot is None or reason:
+                if self._status.state is LlmState.OK:
+                    self._say(LlmState.OK, reason)
+                return self._look_s
+            self._consult(facts(snapshot))
+            elapsed = self._clock() - now
+            return max(self._settings.every - elapsed, self._not_before - now - elapsed, 0.0)
+        except PerftuiError as error:
+            self._say(LlmState.FAILED, str(error))
+        except Exception as error:  # noqa: BLE001 - a fault of the advisor must not end the rest
+            # Its type alone: the text of an error of unknown origin could hold the key.
+            _LOG.debug("the advisor failed: %s", type(error).__name__)
+            self._say(LlmState.FAILED, f"The call failed ({type(error).__name__}).")
+        return max(self._settings.every, self._not_before - self._clock())
+
+    def _nothing_to_say(self, snapshot: Snapshot | None, *, asked: bool) -> str:
+        """Why there is nothing to ask about (yet); empty if there is."""
+        if snapshot is None or not (snapshot.windows or snapshot.series):
+            return "waits for the first evidence"
+        if snapshot.target_state is not TargetState.RUNNING:
+            return f"pauses: the target is {snapshot.target_state.value}"
+        if not (snapshot.objectives or snapshot.forecasts):
+            return "pauses: there is no objective to forecast"
+        windows = snapshot.windows
+        if windows:
+            enough = windows[-1].end - windows[0].start >= ENOUGH_S
+        else:
+            enough = self._clock() - self._began >= ENOUGH_ALONE_S
+        return "" if asked or enough else f"the first call comes after {ENOUGH_S:g} s of evidence"
+
+    def _consult(self, table: Facts) -> None:
+        """One call, from the budget's consent to the forecast. PerftuiError if it fails."""
+        budget = self._budget
+        assert budget is not None  # noqa: S101 - there is no thread without one
+        request = prompt.request(table, self._names, self._settings.model)
+        worst = budget.worst_case(request.characters, request.max_tokens)
+        if self._status.state is LlmState.CAPPED or not budget.allows(worst):
+            # Once stopped it stays so, though a smaller request might still fit.
+            self._say(
+                LlmState.CAPPED,
+                f"stopped: the next call could exceed ${budget.cap_usd:.2f} of this run; "
+                "the local forecast goes on",
+            )
+            return
+        with self._changed:
+            self._served = self._wanted
+            self._status = replace(self._status, calling=True)
+        try:
+            reply = self._ask(request, budget, worst)
+        finally:
+            with self._changed:
+                self._status = replace(self._status, calling=False, cost_usd=budget.spent_usd)
+        answer = parse(reply.complete_text())
+        made_at = self._clock()
+        forecast = as_forecast(answer, table, self._names, by=request.model, made_at=made_at)
+        if forecast is not None:
+            self._forecasts = (forecast,)
+        self._status = replace(self._status, last_at=made_at)
+        self._say(LlmState.OK)
+
+    def _ask(self, request: prompt.Request, budget: Budget, worst: float) -> Reply:
+        """Call, and book what it cost before anyone looks at the answer."""
+        try:
+            if self._client is None:
+                self._client = self._connect(self._env, self._clock)
+            reply = self._client.ask(request)
+        except CallError as error:
+            budget.book(worst if error.billed else 0.0)
+            if error.retry_after_s is not None:
+                self._not_before = self._clock() + error.retry_after_s
+                wait = format_duration(max(1.0, error.retry_after_s))
+                raise PerftuiError(
+                    error.message, f"The server asks to wait {wait}; then the next call follows."
+                ) from None
+            raise
+        except Exception:
+            budget.book(worst)
+            raise
+        budget.book(budget.cost(reply.usage, request.characters, request.max_tokens))
+        return reply
+
+    def _say(self, state: LlmState, message: str = "") -> None:
+        """Set state and message; `since` stays while the state does."""
+        old = self._status
+        since = old.since if old.state is state else self._clock()
+        self._status = replace(old, state=state, message=message, since=since)
+
+
+def _off(*, allowed: bool, forbidden: bool, key: Key | None) -> str:
+    """Why no call may be made; empty if one may."""
+    if forbidden:
+        return "off: --no-llm"
+    if not allowed:
+        how = "off: allow it with --llm or [llm] consent = true"
+        return f"{how}; a key is in {key.name}" if key else f"{how}, and set {KEY_NAMES[0]}"
+    if key is None:
+        return f"no key: set {KEY_NAMES[0]}; the local forecast goes on"
+    return ""

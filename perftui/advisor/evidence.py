@@ -1,0 +1,243 @@
+"""The evidence table: the few numbered facts of a snapshot that an analysis may cite.
+
+E1… are metrics, P1… the hottest functions, F1… the local forecasts. The same snapshot always
+gives the same table. Facts hold real names; what leaves the host is made from them by `prompt`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from perftui.advisor.text import plain
+from perftui.model.findings import Evidence, EvidenceKind, Forecast, ForecastState
+from perftui.model.objective import Objective, format_duration
+from perftui.model.profile import FunctionRow, margin_pct, profile
+from perftui.model.series import Origin, Series, SeriesKey, slope_per_s
+from perftui.model.snapshot import Snapshot
+from perftui.model.stacks import FunctionKey
+
+RECENT_S = 10.0
+"""The span that "now" means for functions, in seconds."""
+LOCAL = "local"
+"""The name by which the local forecaster signs."""
+
+MAX_METRICS = 24
+MAX_SERIES_PER_NAME = 4
+MAX_FUNCTIONS = 12
+MAX_FORECASTS = 8
+MAX_NAME = 80
+
+_ORDER = [Origin.PROCESS, Origin.PROMETHEUS, Origin.LOG, Origin.HOST, Origin.SCRAPE]
+"""Whose metrics come first after those of the objectives: a page can have a thousand of them."""
+
+
+@dataclass(frozen=True)
+class MetricFact:
+    """A metric's newest value; `age_s` is how old it is, `per_min` its slope, in `key.unit`."""
+
+    id: str
+    key: SeriesKey
+    value: float
+    age_s: float
+    per_min: float | None
+
+
+@dataclass(frozen=True)
+class FunctionFact:
+    """A function's shares in percent: over the last seconds, and over the `whole` span.
+
+    The recent ones are None where nothing was sampled in that time.
+    """
+
+    id: str
+    key: FunctionKey
+    own_pct: float | None
+    own_margin: float | None
+    total_pct: float | None
+    whole: FunctionRow
+
+
+@dataclass(frozen=True)
+class ForecastFact:
+    """What the local forecaster says of one objective."""
+
+    id: str
+    forecast: Forecast
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The table. `question` is the objective that a forecast is asked for, None without any.
+
+    `recent_s` and `span_s` are the seconds that were sampled in the two spans of the functions.
+    """
+
+    metrics: tuple[MetricFact, ...]
+    functions: tuple[FunctionFact, ...]
+    forecasts: tuple[ForecastFact, ...]
+    question: Objective | None
+    question_unit: str
+    recent_s: float
+    span_s: float
+
+    @property
+    def local(self) -> Forecast | None:
+        """The local forecast of the objective in question."""
+        return next(
+            (f.forecast for f in self.forecasts if f.forecast.objective == self.question), None
+        )
+
+
+def facts(snapshot: Snapshot) -> Facts:
+    """The numbered facts of `snapshot`."""
+    local = [f for f in snapshot.forecasts if f.by == LOCAL]
+    question = _question(local, snapshot.objectives)
+    # The forecast in question is always in the table, however many objectives there are.
+    local.sort(key=lambda forecast: forecast.objective != question)
+    recent_s, span_s, functions = _functions(snapshot)
+    return Facts(
+        metrics=_metrics(snapshot),
+        functions=functions,
+        forecasts=tuple(
+            ForecastFact(f"F{number}", forecast)
+            for number, forecast in enumerate(local[:MAX_FORECASTS], 1)
+        ),
+        question=question,
+        question_unit=_unit_of(question, snapshot.series),
+        recent_s=recent_s,
+        span_s=span_s,
+    )
+
+
+def _question(local: Sequence[Forecast], objectives: Sequence[Objective]) -> Objective | None:
+    """The objective that is most at risk, by the local forecast; else the first there is."""
+    rated = [(f.probability, f.objective) for f in local if f.probability is not None]
+    if rated:
+        return max(rated, key=lambda pair: pair[0])[1]
+    return next(iter([f.objective for f in local] or objectives), None)
+
+
+def _unit_of(objective: Objective | None, series: Sequence[Series]) -> str:
+    if objective is None:
+        return ""
+    return next((s.key.unit for s in series if s.key.name == objective.metric), "")
+
+
+def _metrics(snapshot: Snapshot) -> tuple[MetricFact, ...]:
+    wanted = {objective.metric for objective in snapshot.objectives}
+    ranked = sorted(
+        snapshot.series,
+        key=lambda s: (
+            s.key.name not in wanted,
+            _ORDER.index(s.key.origin),
+            s.key.name,
+            s.key.labels,
+            s.key.unit,
+        ),
+    )
+    seen: Counter[str] = Counter()
+    found: list[MetricFact] = []
+    for series in ranked:
+        seen[series.key.name] += 1
+        # One query with a hundred label sets must not crowd out every other metric.
+        if seen[series.key.name] > MAX_SERIES_PER_NAME or len(found) == MAX_METRICS:
+            continue
+        slope = slope_per_s(series.points)
+        found.append(
+            MetricFact(
+                id=f"E{len(found) + 1}",
+                key=series.key,
+                value=series.last.value,
+                age_s=max(0.0, snapshot.taken_at - series.last.at),
+                per_min=None if slope is None else slope * 60,
+            )
+        )
+    return tuple(found)
+
+
+def _functions(snapshot: Snapshot) -> tuple[float, float, tuple[FunctionFact, ...]]:
+    since = snapshot.taken_at - RECENT_S
+    newest = [window for window in snapshot.windows if window.end > since]
+    recent = profile(newest, since, snapshot.taken_at)
+    whole = profile(snapshot.windows, snapshot.since, snapshot.taken_at)
+    now = {row.key: row for row in recent.functions}
+    # Hottest in either span: a function that has cooled down says as much as one that has risen.
+    ranked = sorted(
+        (row for row in whole.functions if row.own_samples),
+        key=lambda row: (-max(row.own_pct, _own_pct(now.get(row.key))), row.key[:2]),
+    )
+    found: list[FunctionFact] = []
+    for row in ranked[:MAX_FUNCTIONS]:
+        fresh = now.get(row.key)
+        own, margin, total = (
+            (fresh.own_pct, fresh.own_margin, fresh.total_pct)
+            if fresh
+            else (0.0, margin_pct(0, recent.expected_ticks), 0.0)
+            if recent.expected_ticks
+            else (None, None, None)
+        )
+        found.append(FunctionFact(f"P{len(found) + 1}", row.key, own, margin, total, row))
+    return recent.seconds, whole.seconds, tuple(found)
+
+
+def _own_pct(row: FunctionRow | None) -> float:
+    return row.own_pct if row else 0.0
+
+
+def evidence(table: Facts) -> tuple[Evidence, ...]:
+    """The table for the screen, with real names."""
+    return (
+        *(
+            Evidence(fact.id, EvidenceKind.METRIC, _metric_text(fact), fact.value, fact.key.unit)
+            for fact in table.metrics
+        ),
+        *(_function_evidence(fact, table) for fact in table.functions),
+        *(
+            Evidence(
+                fact.id,
+                EvidenceKind.FORECAST,
+                _forecast_text(fact.forecast),
+                fact.forecast.probability,
+                "",
+            )
+            for fact in table.forecasts
+        ),
+    )
+
+
+def _metric_text(fact: MetricFact) -> str:
+    unit = f" {fact.key.unit}" if fact.key.unit else ""
+    labels = ", ".join(f"{name}={value}" for name, value in fact.key.labels)
+    name = f"{fact.key.name} ({labels})" if labels else fact.key.name
+    slope = "" if fact.per_min is None else f", {fact.per_min:+.3g}{unit}/min"
+    return plain(f"{plain(name, MAX_NAME)} {fact.value:.4g}{unit}{slope}", 2 * MAX_NAME)
+
+
+def _function_evidence(fact: FunctionFact, table: Facts) -> Evidence:
+    name = plain(fact.key.function, MAX_NAME)
+    file = plain(PurePath(fact.key.file).name, MAX_NAME)
+    span = format_duration(max(1.0, table.span_s))
+    whole = f"{fact.whole.own_pct:.1f} ± {fact.whole.own_margin:.1f} % own over {span}"
+    text = f"{name} ({file}) {whole}, {fact.whole.total_pct:.1f} % total"
+    if fact.own_pct is not None and table.span_s > table.recent_s:
+        text = (
+            f"{name} ({file}) {fact.own_pct:.1f} ± {fact.own_margin:.1f} % own now, "
+            f"{whole}, {fact.total_pct:.1f} % total"
+        )
+    value = fact.whole.own_pct if fact.own_pct is None else fact.own_pct
+    return Evidence(fact.id, EvidenceKind.PROFILE, text, value, "%")
+
+
+def _forecast_text(forecast: Forecast) -> str:
+    horizon = format_duration(forecast.objective.horizon_s)
+    usual = "" if forecast.base_rate is None else f" (usually {forecast.base_rate:.0%})"
+    if forecast.state is ForecastState.IN_BREACH:
+        said = "in breach"
+    elif forecast.probability is None:
+        said = forecast.state.value.replace("_", " ")
+    else:
+        said = f"{forecast.probability:.0%} within {horizon}{usual}"
+    return f"local forecast of {plain(str(forecast.objective), 2 * MAX_NAME)}: {said}"

@@ -1,0 +1,182 @@
+"""An HTTP adapter for requests whose answers are bounded in time and size.
+
+The time-out of requests starts anew with every byte that comes; this one holds for the whole
+exchange, at whose end the connection is shut down. (Only looking up a name cannot be ended, nor
+asking a proxy for a tunnel.)
+Imports requests, which is slow: import this module where it is used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import ipaddress
+import socket
+import threading
+import weakref
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from requests import PreparedRequest, Response, exceptions
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError, IncompleteRead
+from urllib3.util.retry import Retry
+
+if TYPE_CHECKING:
+    from urllib3.connection import HTTPConnection
+    from urllib3.connectionpool import ConnectionPool
+
+MAX_BYTES = 32 * 1024 * 1024
+_CHUNK_BYTES = 65536
+
+
+class TooLarge(exceptions.RequestException):
+    """The answer has more bytes than are read."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host`, a name or an address, is this machine's own loopback."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+class BoundedAdapter(HTTPAdapter):
+    """Each exchange takes `timeout_s` seconds and `max_bytes` (decoded) at most; no retries.
+
+    For one thread, except :meth:`abort`. Raises what requests raises, `Timeout` where
+    time is up, and :class:`TooLarge`.
+    """
+
+    def __init__(self, timeout_s: float, max_bytes: int = MAX_BYTES) -> None:
+        self.timeout_s = timeout_s
+        self.max_bytes = max_bytes
+        self._over = threading.Event()
+        self._aborted = False
+        self._lock = threading.Lock()
+        # Not the connections: one whose end is the end of its answer forgets its socket early.
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        super().__init__(max_retries=Retry(total=0))
+
+    def abort(self) -> None:
+        """End the exchange that is under way and all later ones, from any thread: `Timeout`."""
+        self._aborted = True
+        self._end()
+
+    def _end(self) -> None:
+        self._over.set()
+        with self._lock:
+            sockets = list(self._sockets)
+        for sock in sockets:
+            _shut_down(sock)
+
+    def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
+        """Send `request` and read the whole answer, inside the bounds whatever the time-out is."""
+        limits = {"stream": True, "timeout": (self.timeout_s, self.timeout_s)}
+        if is_loopback(urlsplit(request.url or "").hostname or ""):
+            limits["proxies"] = {}  # no proxy of the environment can reach this loopback
+        if not self._aborted:
+            self._over.clear()
+        timer = threading.Timer(self.timeout_s, self._end)
+        timer.daemon = True
+        timer.start()
+        try:
+            response = super().send(request, *args, **{**kwargs, **limits})
+            response.raw = io.BytesIO(self._body(response))
+        except (exceptions.RequestException, OSError, ValueError) as error:
+            if self._over.is_set():
+                raise exceptions.Timeout() from error
+            raise
+        finally:
+            timer.cancel()
+        # Without a Content-Length the end of a shut connection looks like the end of the answer.
+        if self._over.is_set():
+            raise exceptions.Timeout()
+        return response
+
+    def _body(self, response: Response) -> bytes:
+        body = bytearray()
+        try:
+            for chunk in response.raw.stream(_CHUNK_BYTES, decode_content=True):
+                body += chunk
+                if len(body) > self.max_bytes:
+                    raise TooLarge()
+        except HTTPError as error:
+            response.raw.close()
+            raise exceptions.ConnectionError(error) from error
+        except TooLarge:
+            response.raw.close()
+            raise
+        return bytes(body)
+
+    def get_connection_with_tls_context(
+        self,
+        request: PreparedRequest,
+        verify: Any,
+        proxies: Mapping[str, str] | None = None,
+        cert: Any = None,
+    ) -> ConnectionPool:
+        """The pool of connections for `request`, with connections that can be shut down."""
+        pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+        plain: Any = type(pool).ConnectionCls  # type: ignore[attr-defined]
+
+        def connect(connection: HTTPConnection) -> None:
+            plain.connect(connection)
+            sock = connection.sock
+            if isinstance(sock, socket.socket):
+                with self._lock:
+                    self._sockets.add(sock)
+                if self._over.is_set():  # time was up before there was a socket to shut down
+                    _shut_down(sock)
+
+        pool.ConnectionCls = type(plain.__name__, (plain,), {"connect": connect})  # type: ignore[attr-defined]
+        return pool
+
+
+def _shut_down(sock: socket.socket) -> None:
+    # Not SSLSocket's own method, which takes the TLS object from under its reader.
+    with contextlib.suppress(OSError):  # it is closed already
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+def explain(error: Exception, timeout_s: float) -> str:
+    """Why an exchange failed, as the rest of a sentence that begins with the URL."""
+    chain = list(_chain(error))
+
+    def has(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(link, kinds) for link in chain)
+
+    reasons: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
+        ((exceptions.ProxyError,), "cannot be reached through the proxy of the environment"),
+        ((TooLarge,), "sends an answer that is too large"),
+        ((socket.gaierror,), "cannot be reached: its host name does not resolve"),
+        ((exceptions.SSLError,), "has no TLS certificate that is trusted here, or speaks no TLS"),
+        ((ConnectionRefusedError,), "refuses the connection: nothing listens there"),
+        ((exceptions.Timeout, TimeoutError), f"does not finish an answer within {timeout_s:g} s"),
+        ((IncompleteRead, exceptions.ChunkedEncodingError), "cuts its answer off"),
+        ((ConnectionResetError, BrokenPipeError), "closes the connection without an answer"),
+        ((exceptions.JSONDecodeError,), "answers with broken JSON"),
+        ((exceptions.InvalidURL, exceptions.MissingSchema), "is no usable URL"),
+    )
+    for kinds, reason in reasons:
+        if has(*kinds):
+            return reason
+    numbered = next((link for link in chain if isinstance(link, OSError) and link.strerror), None)
+    if numbered is not None:
+        return f"cannot be reached: {numbered.strerror}"
+    return "gives no answer that is HTTP"
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """`error` and everything it wraps; requests and urllib3 wrap in four ways."""
+    seen: set[int] = set()
+    waiting: list[object] = [error]
+    while waiting:
+        link = waiting.pop(0)
+        if isinstance(link, BaseException) and id(link) not in seen:
+            seen.add(id(link))
+            yield link
+            wrapped = [getattr(link, "reason", None), link.__cause__, link.__context__]
+            waiting.extend([*link.args, *wrapped])
