@@ -73,7 +73,7 @@ class PickerScreen(Screen[None]):
     """`candidates` looks at the host, `attach` opens the watch of a process id."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "attach", "attach", priority=True),
+        Binding("enter", "attach", "attach"),
         Binding("up", "move('cursor', -1)", "up", show=False, priority=True),
         Binding("down", "move('cursor', 1)", "down", show=False, priority=True),
         Binding("pageup", "move('page', -1)", "page up", show=False, priority=True),
@@ -124,6 +124,11 @@ class PickerScreen(Screen[None]):
     def on_input_changed(self) -> None:
         """Filter while it is typed."""
         self._filter()
+
+    def on_input_submitted(self) -> None:
+        """Enter comes in its turn: after all that was typed before it."""
+        self._filter()
+        self.action_attach()
 
     def action_move(self, what: str, step: int) -> None:
         """Move the cursor while the typing goes on."""

@@ -28,6 +28,7 @@ _THREAD = Column("thread", "thread", share=3)
 class FunctionsTable(LineTable[HotRow]):
     """Rows of the profile. Its keys are the profile's keys; the screen acts on them."""
 
+    STAYS_FIRST = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "screen.sort_next", "sort"),
         Binding("S", "screen.sort_reverse", "reverse", show=False),

@@ -45,6 +45,9 @@ class LineTable(ScrollView, Generic[T], can_focus=True):
         "line-table--empty",
     }
 
+    STAYS_FIRST: ClassVar[bool] = False
+    """Whether a cursor on the first row means "the first, whichever it is", and does not follow."""
+
     class HeaderClicked(Message):
         """The header of the column `key` was clicked."""
 
@@ -82,12 +85,10 @@ class LineTable(ScrollView, Generic[T], can_focus=True):
     def show(self, items: Sequence[T]) -> None:
         """Draw these rows; the cursor stays on its row, or in its place if that has gone."""
         selected = self.selected
-        if selected is not None:
-            # Not the first row: there the cursor means "the hottest", whichever it is.
+        if selected is not None and (self.cursor > 0 or not self.STAYS_FIRST):
             key = self.key_of(selected)
-            if self.cursor > 0:
-                place = next((i for i, item in enumerate(items) if self.key_of(item) == key), None)
-                self.cursor = self.cursor if place is None else place
+            place = next((i for i, item in enumerate(items) if self.key_of(item) == key), None)
+            self.cursor = self.cursor if place is None else place
         self.items = items
         self.cursor = max(0, min(self.cursor, len(items) - 1))
         size = Size(0, len(items) + 1)

@@ -1,0 +1,470 @@
+"""The advisor's thread with the real SDK and a stand-in for the service."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from llm_samples import NOW, OWN, SECRET, answer_text, snapshot, windows
+from llm_standin import KEY, Say, StandIn, failure, message
+
+from perftui.advisor import prompt
+from perftui.advisor.advisor import Advisor
+from perftui.advisor.budget import PRICES, Budget, Usage
+from perftui.advisor.client import Client, Reply, connect
+from perftui.advisor.evidence import facts
+from perftui.advisor.prompt import Request
+from perftui.advisor.redact import Pseudonyms
+from perftui.model.findings import LlmState
+from perftui.model.snapshot import Snapshot
+from perftui.model.target import TargetState
+from perftui.settings import LlmSettings, Price
+
+WITH_KEY = {"ANTHROPIC_API_KEY": KEY}
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def early() -> Snapshot:
+    """Too little for a call on schedule, so that calls come only when a test asks for one."""
+    return snapshot(windows_=windows(5))
+
+
+@contextmanager
+def running(
+    env: Mapping[str, str],
+    *,
+    settings: LlmSettings | None = None,
+    picture: Callable[[], Snapshot | None] = early,
+    clock: Callable[[], float] | None = None,
+    timeout_s: float = 5.0,
+    **more: Any,
+) -> Iterator[Advisor]:
+    options: dict[str, Any] = {
+        "allowed": True,
+        "forbidden": False,
+        "client_factory": lambda env, clock: connect(env, clock, timeout_s),
+        "look_s": 0.01,
+    }
+    advisor = Advisor(
+        settings or LlmSettings(),
+        env=env,
+        snapshot=picture,
+        clock=clock or Clock(),
+        **(options | more),
+    )
+    advisor.start()
+    try:
+        yield advisor
+    finally:
+        advisor.stop()
+        advisor.join()
+
+
+def ask(advisor: Advisor) -> None:
+    advisor.ask_now()
+    assert advisor.wait(20)
+
+
+class Recorded:
+    """A client that answers from a list, and keeps the requests; called from one thread."""
+
+    def __init__(self, *replies: Reply | Exception) -> None:
+        self.replies = list(replies)
+        self.requests: list[Request] = []
+        self.times: list[float] = []
+        self.called = threading.Semaphore(0)
+
+    def __call__(self, env: Mapping[str, str], clock: Callable[[], float]) -> Client:
+        return self
+
+    def ask(self, request: Request) -> Reply:
+        self.requests.append(request)
+        self.times.append(time.monotonic())
+        reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+        self.called.release()
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+
+GOOD = Reply(answer_text(), Usage(1000, 200), "end_turn")
+
+
+@pytest.mark.parametrize(
+    ("allowed", "forbidden", "env", "message"),
+    [
+        (True, True, WITH_KEY, "off: --no-llm"),
+        (
+            False,
+            False,
+            WITH_KEY,
+            "off: allow it with --llm or [llm] consent = true; a key is in ANTHROPIC_API_KEY",
+        ),
+        (
+            False,
+            False,
+            {"ANTHROPIC_AUTH_TOKEN": "t"},
+            "off: allow it with --llm or [llm] consent = true; a key is in ANTHROPIC_AUTH_TOKEN",
+        ),
+        (
+            False,
+            False,
+            {},
+            "off: allow it with --llm or [llm] consent = true, and set ANTHROPIC_API_KEY",
+        ),
+        (True, False, {}, "no key: set ANTHROPIC_API_KEY; the local forecast goes on"),
+    ],
+)
+def test_off_says_why_and_sends_nothing(allowed, forbidden, env, message):
+    """Without consent, without a key or with --no-llm nothing is sent, and the pane says why."""
+    recorded = Recorded(GOOD)
+    with running(env, allowed=allowed, forbidden=forbidden, client_factory=recorded) as advisor:
+        ask(advisor)
+        assert (advisor.status.state, advisor.status.message) == (LlmState.OFF, message)
+        assert advisor.status.since == NOW
+    assert recorded.requests == []
+
+
+def test_a_good_answer():
+    """The answer becomes one forecast by the model, with its cost, its time and real names."""
+    with StandIn(message(answer_text())) as server, running(server.env) as advisor:
+        ask(advisor)
+        status, (forecast,) = advisor.status, advisor.forecasts
+    assert (status.state, status.message, status.last_at) == (LlmState.OK, "", NOW)
+    assert status.cost_usd == pytest.approx(1000 * 0.1e-6 + 200 * 0.5e-6)
+    assert (status.cap_usd, status.model, status.calling) == (1.0, "claude-haiku-5-5", False)
+    assert (forecast.by, forecast.probability) == ("claude-haiku-5-5", 0.6)
+    assert OWN.function in forecast.summary
+    assert SECRET.encode() not in b"".join(server.bodies)
+    assert SECRET not in str(server.headers)
+
+
+@pytest.mark.parametrize(
+    ("say", "words", "costs"),
+    [
+        (failure(401), "not accepted (401)", "nothing"),
+        (failure(403), "(403)", "nothing"),
+        (failure(404), "knows no model", "nothing"),
+        (failure(413), "too large", "nothing"),
+        (failure(529), "overloaded (529)", "nothing"),
+        (failure(500), "failed (500)", "worst"),
+        (Say(how="reset"), "broke off", "worst"),
+        (Say(how="hang"), "No answer within 0.5 s", "worst"),
+        (Say(b"{nope"), "cannot be read", "worst"),
+        (message("I cannot say."), "no JSON object", "usage"),
+        (message('{"foo": 1}'), "does not fit: summary", "usage"),
+        (message(answer_text(probability=84)), "not between 0 and 1", "usage"),
+        (message(None), "empty", "usage"),
+        (message("no", stop_reason="refusal"), "refused", "usage"),
+        (message('{"summ', stop_reason="max_tokens"), "cut off", "usage"),
+        (message("hm", input_tokens=None, output_tokens=None), "no JSON object", "worst"),
+    ],
+)
+def test_each_failure_is_a_state_with_why_and_since_when(say, words, costs):
+    """What fails is shown and paid for; the last good answer stays, and the next call goes on."""
+    clock = Clock()
+    with (
+        StandIn(message(answer_text()), say, message(answer_text())) as server,
+        running(server.env, clock=clock, timeout_s=0.5) as advisor,
+    ):
+        ask(advisor)
+        before = advisor.status.cost_usd
+        clock.now = NOW + 60
+        ask(advisor)
+        failed = advisor.status
+        assert (failed.state, failed.since) == (LlmState.FAILED, NOW + 60)
+        assert words in failed.message
+        assert failed.last_at == NOW
+        assert advisor.forecasts[0].made_at == NOW
+        cost = failed.cost_usd - before
+        if costs == "usage":
+            assert cost == pytest.approx(0.0002)
+        else:
+            assert (cost > 0.002) == (costs == "worst")
+            assert cost == 0 or costs == "worst"
+        clock.now = NOW + 120
+        ask(advisor)
+        assert (advisor.status.state, advisor.status.message) == (LlmState.OK, "")
+        assert advisor.forecasts[0].made_at == NOW + 120
+    assert KEY not in failed.message
+
+
+def test_since_stays_while_it_goes_on_failing():
+    """The first failure's time stands, with the latest reason."""
+    clock = Clock()
+    with (
+        StandIn(failure(401), failure(529)) as server,
+        running(server.env, clock=clock) as advisor,
+    ):
+        ask(advisor)
+        clock.now = NOW + 60
+        ask(advisor)
+        assert advisor.status.since == NOW
+        assert "529" in advisor.status.message
+
+
+def test_retry_after_postpones_even_what_the_user_asks_for():
+    """After a 429 no call is made before the time that the server named, and one after it."""
+    clock = Clock()
+    with (
+        StandIn(failure(429, retry_after="90"), message(answer_text())) as server,
+        running(server.env, clock=clock) as advisor,
+    ):
+        ask(advisor)
+        assert "asks to wait 1m30s" in advisor.status.message
+        clock.now = NOW + 89
+        ask(advisor)
+        assert len(server.bodies) == 1
+        clock.now = NOW + 91
+        ask(advisor)
+        assert len(server.bodies) == 2
+        assert advisor.status.state is LlmState.OK
+
+
+def test_calls_stop_at_the_cap():
+    """A call that could exceed the run's cap is not made, the state says so, and it stays so."""
+    dear = Reply(answer_text(), Usage(9_000_000, 0), "end_turn")
+    recorded = Recorded(dear)
+    with running(WITH_KEY, client_factory=recorded) as advisor:
+        ask(advisor)
+        assert advisor.status.cost_usd == pytest.approx(0.9)
+        ask(advisor)
+        assert advisor.status.cost_usd == pytest.approx(1.8)
+        ask(advisor)
+        ask(advisor)
+        assert advisor.status.state is LlmState.CAPPED
+        assert "$1.00" in advisor.status.message
+        assert len(advisor.forecasts) == 1
+    assert len(recorded.requests) == 2
+
+
+def test_once_stopped_it_stays_so():
+    """A smaller request that would still fit under the cap does not start the calls again."""
+    pictures = [snapshot(), snapshot(forecasts=[], series_=[])]
+    budget = Budget(PRICES["claude-haiku-5-5"], 0.0)
+    requests = [prompt.request(facts(p), Pseudonyms(), "claude-haiku-5-5") for p in pictures]
+    large, small = (budget.worst_case(r.characters, r.max_tokens) for r in requests)
+    assert small < large
+    recorded = Recorded(GOOD)
+    shown = pictures[:1]
+    with running(
+        WITH_KEY,
+        settings=LlmSettings(monthly_cap_usd=(small + large) / 2),
+        picture=lambda: shown[0],
+        client_factory=recorded,
+    ) as advisor:
+        ask(advisor)
+        shown[0] = pictures[1]
+        ask(advisor)
+        assert advisor.status.state is LlmState.CAPPED
+    assert recorded.requests == []
+
+
+def test_a_lower_monthly_cap_holds_for_the_run():
+    """With a monthly cap of nothing there is no call."""
+    recorded = Recorded(GOOD)
+    settings = LlmSettings(monthly_cap_usd=0)
+    with running(WITH_KEY, settings=settings, client_factory=recorded) as advisor:
+        ask(advisor)
+        assert (advisor.status.state, advisor.status.cap_usd) == (LlmState.CAPPED, 0)
+    assert recorded.requests == []
+
+
+def test_a_model_without_a_price_is_not_called():
+    """Its cost could not be capped: the state says how to give a price."""
+    recorded = Recorded(GOOD)
+    settings = LlmSettings(model="llama")
+    with running(WITH_KEY, settings=settings, client_factory=recorded) as advisor:
+        ask(advisor)
+        assert advisor.status.state is LlmState.FAILED
+        assert '[llm.prices."llama"] input = ' in advisor.status.message
+    assert recorded.requests == []
+
+
+def test_a_local_model_with_a_price_of_zero():
+    """A free model is called, and costs nothing even where nothing is counted."""
+    settings = LlmSettings(model="llama", prices={"llama": Price(input=0, output=0)})
+    recorded = Recorded(Reply(f"Sure:\n```json\n{answer_text()}\n```", Usage()))
+    with running(WITH_KEY, settings=settings, client_factory=recorded) as advisor:
+        ask(advisor)
+        assert (advisor.status.state, advisor.status.cost_usd) == (LlmState.OK, 0)
+        assert advisor.forecasts[0].by == "llama"
+
+
+@pytest.mark.parametrize("state", [s for s in TargetState if s is not TargetState.RUNNING])
+def test_no_call_about_a_target_that_does_not_run(state):
+    """A target that has ended or is stopped is not asked about, and the state says so."""
+    recorded = Recorded(GOOD)
+    with running(
+        WITH_KEY, picture=lambda: snapshot(state=state), client_factory=recorded
+    ) as advisor:
+        ask(advisor)
+        assert advisor.status.message == f"pauses: the target is {state}"
+    assert recorded.requests == []
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [lambda: None, lambda: snapshot(windows_=[], series_=[])],
+    ids=["no snapshot", "empty snapshot"],
+)
+def test_no_call_before_there_is_anything(picture):
+    """Without any window or metric there is nothing to ask, even on a key press."""
+    recorded = Recorded(GOOD)
+    with running(WITH_KEY, picture=picture, client_factory=recorded) as advisor:
+        ask(advisor)
+        assert advisor.status.message == "waits for the first evidence"
+    assert recorded.requests == []
+
+
+def test_the_first_call_comes_with_ten_seconds_of_windows():
+    """It looks again and again, and calls by itself once there is enough to say."""
+    recorded = Recorded(GOOD)
+    counts = iter([3, 6, 9, 10])
+    seen: list[int] = []
+
+    def picture() -> Snapshot:
+        seen.append(next(counts, 10))
+        return snapshot(windows_=windows(seen[-1]))
+
+    with running(WITH_KEY, picture=picture, client_factory=recorded, clock=time.time) as advisor:
+        assert recorded.called.acquire(timeout=10)
+        assert seen == [3, 6, 9, 10]
+        assert advisor.wait(10)
+    assert len(recorded.requests) == 1
+
+
+def test_metrics_alone_are_enough_after_a_while():
+    """Where the profiler gives nothing, the metrics are asked about after 30 s."""
+    recorded = Recorded(GOOD)
+    clock = Clock()
+    looked = threading.Semaphore(0)
+
+    def picture() -> Snapshot:
+        looked.release()
+        return snapshot(windows_=[])
+
+    with running(WITH_KEY, picture=picture, client_factory=recorded, clock=clock):
+        for _ in range(3):
+            assert looked.acquire(timeout=10)
+        assert recorded.requests == []
+        clock.now = NOW + 31
+        assert recorded.called.acquire(timeout=10)
+
+
+def test_calls_follow_the_schedule():
+    """Without any key press it calls again every `every` seconds."""
+    recorded = Recorded(GOOD)
+    settings = LlmSettings(every=0.2)
+    with running(WITH_KEY, settings=settings, picture=snapshot, client_factory=recorded):
+        for _ in range(3):
+            assert recorded.called.acquire(timeout=10)
+    first, second, third = recorded.times[:3]
+    # The advisor's clock stands still, so it waits the whole time after each call.
+    assert second - first >= 0.2
+    assert third - second >= 0.2
+
+
+def test_calling_is_shown_while_a_call_is_under_way():
+    """The status says that a call is under way, and a key press then asks for no second one."""
+    with StandIn(Say(how="hang"), message(answer_text())) as server, running(server.env) as advisor:
+        advisor.ask_now()
+        assert server.received.acquire(timeout=20)
+        assert advisor.status.calling
+        advisor.ask_now()
+        assert not advisor.wait(0.05)
+        server.released.set()
+        assert advisor.wait(20)
+        assert not advisor.status.calling
+        assert advisor.status.state is LlmState.FAILED
+        assert len(server.bodies) == 1
+
+
+def test_the_exit_does_not_wait_for_a_call():
+    """A call under way is abandoned: stop and join take half a second at most."""
+    with StandIn(Say(how="hang")) as server, running(server.env, timeout_s=30) as advisor:
+        advisor.ask_now()
+        assert server.received.acquire(timeout=20)
+        began = time.monotonic()
+        advisor.stop()
+        advisor.join(10)
+        assert time.monotonic() - began < 1.0
+        assert advisor.wait(0.1)
+
+
+def test_unknown_faults_are_a_state_without_their_text():
+    """A fault nobody foresaw ends nothing, and its text, which could hold a key, is not shown."""
+    recorded = Recorded(RuntimeError(f"odd {KEY}"), GOOD)
+    with running(WITH_KEY, client_factory=recorded) as advisor:
+        ask(advisor)
+        assert advisor.status.message == "The call failed (RuntimeError)."
+        assert advisor.status.cost_usd > 0
+        ask(advisor)
+        assert advisor.status.state is LlmState.OK
+
+
+def test_a_faulty_snapshot_is_a_state():
+    """When the snapshot itself cannot be made, the thread goes on."""
+    faults = [ValueError(KEY)]
+
+    def picture() -> Snapshot:
+        if faults:
+            raise faults[0]
+        return early()
+
+    with running(WITH_KEY, picture=picture, client_factory=Recorded(GOOD)) as advisor:
+        ask(advisor)
+        assert advisor.status.message == "The call failed (ValueError)."
+        faults.clear()
+        ask(advisor)
+        assert advisor.status.state is LlmState.OK
+
+
+def test_pseudonyms_hold_for_the_run():
+    """An own function keeps its number from call to call."""
+    recorded = Recorded(GOOD)
+    with running(WITH_KEY, client_factory=recorded) as advisor:
+        ask(advisor)
+        ask(advisor)
+    first, second = recorded.requests[:2]
+    assert first.content == second.content
+    assert '"name":"fn_1"' in first.content
+
+
+OFF = """
+import sys, threading
+from perftui.advisor.advisor import Advisor
+from perftui.settings import LlmSettings
+for allowed, forbidden, key in [(False, False, "k"), (True, True, "k"), (True, False, "")]:
+    advisor = Advisor(LlmSettings(), allowed=allowed, forbidden=forbidden,
+                      env={"ANTHROPIC_API_KEY": key}, snapshot=lambda: None, clock=lambda: 1.0)
+    advisor.start(); advisor.ask_now(); advisor.wait(1); advisor.stop(); advisor.join()
+waiting = Advisor(LlmSettings(), allowed=True, forbidden=False,
+                  env={"ANTHROPIC_API_KEY": "k"}, snapshot=lambda: None, clock=lambda: 1.0)
+waiting.start(); waiting.ask_now(); waiting.wait(5); waiting.stop(); waiting.join()
+assert "anthropic" not in sys.modules, "imported"
+assert "httpx2" not in sys.modules, "imported"
+"""
+
+
+def test_the_sdk_is_not_imported_without_a_call():
+    """Off, forbidden, without a key or with nothing to say, the SDK's seconds are not spent."""
+    done = subprocess.run(
+        [sys.executable, "-c", OFF], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
