@@ -21,29 +21,28 @@ class Line:
 
 
 def forecast_lines(snapshot: Snapshot) -> list[Line]:
-    """The whole pane: the local forecasts by urgency, then what the LLM says."""
+    """The whole pane: the most urgent local forecast, what the LLM says, the other objectives."""
     now = snapshot.taken_at
-    local = [forecast for forecast in snapshot.forecasts if forecast.by == "local"]
+    local = sorted((f for f in snapshot.forecasts if f.by == "local"), key=_urgency)
     lines: list[Line] = []
-    for forecast in sorted(local, key=_urgency):
-        lines.extend(_local(forecast, now))
-        lines.append(Line(""))
+    for forecast in local[:1]:
+        lines += [*_local(forecast, now), Line("")]
     if not local:
         lines += [Line("local forecast: learning", "quiet"), Line("")]
     for forecast in snapshot.forecasts:
         if forecast.by != "local":
-            lines.extend(_advice(forecast, now))
-            lines.append(Line(""))
-    lines.extend(_llm(snapshot))
-    return lines
+            lines += [*_advice(forecast, now), Line("")]
+    lines += [*_llm(snapshot), Line("")]
+    for forecast in local[1:]:
+        lines += [*_local(forecast, now), Line("")]
+    return lines[:-1]
+
+
+_URGENT = (ForecastState.IN_BREACH, ForecastState.OK, ForecastState.NO_SKILL)
 
 
 def _urgency(forecast: Forecast) -> tuple[int, float]:
-    rank = (
-        (ForecastState.IN_BREACH, ForecastState.OK).index(forecast.state)
-        if (forecast.state in (ForecastState.IN_BREACH, ForecastState.OK))
-        else 2
-    )
+    rank = _URGENT.index(forecast.state) if forecast.state in _URGENT else len(_URGENT)
     return rank, -(forecast.probability or 0.0)
 
 
@@ -60,7 +59,7 @@ def _local(forecast: Forecast, now: float) -> Iterator[Line]:
         chance = format_probability(forecast.probability)
         ahead = format_span(objective.horizon_s)
         usual = format_probability(forecast.base_rate)
-        usually = f"usually {usual}" if forecast.base_rate is not None else "usual: not known yet"
+        usually = f"usually {usual}" if forecast.base_rate is not None else "usual not known yet"
         likely = (forecast.probability or 0.0) >= LIKELY
         yield Line(
             f"{'▲ ' if likely else ''}{chance} within {ahead}  ({usually})",
@@ -68,7 +67,7 @@ def _local(forecast: Forecast, now: float) -> Iterator[Line]:
         )
         if forecast.summary:
             yield Line(plain(forecast.summary), "quiet")
-    yield Line(forecast.record or "no record yet: none of its forecasts is due", "quiet")
+    yield Line(forecast.record or "no record yet: no forecast was due", "quiet")
     age = now - forecast.made_at
     if now > forecast.expires_at:
         yield Line(f"expired: made {format_age(age)} ago", "alarm")

@@ -18,7 +18,7 @@ STALE_S = 15.0
 SLOPE_S = 60.0
 SLOPE_LEAST_S = 15.0
 """The slope is that of the last `SLOPE_S` seconds, and not said below this many."""
-CHART_ROWS = 3
+CHART_ROWS = 2
 """Height of the chart of a metric that has an objective; the others have one line."""
 THRESHOLD = "╌"
 _ORDER = (

@@ -1,0 +1,63 @@
+"""Fixtures that start real programs; what they start they also end. See servers.py."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from servers import Prometheus, PythonTarget
+
+
+class StartTarget(Protocol):
+    """Starts a script, waits for its line `ready`, and kills it after the test."""
+
+    def __call__(self, source: str, interpreter: str = ...) -> PythonTarget: ...
+
+
+@pytest.fixture
+def python_target(tmp_path: Path) -> Iterator[StartTarget]:
+    """A factory of real Python targets: `python_target(source, interpreter=sys.executable)`."""
+    started: list[PythonTarget] = []
+
+    def start(source: str, interpreter: str = sys.executable) -> PythonTarget:
+        target = PythonTarget(tmp_path / f"target-{len(started)}", source, interpreter)
+        started.append(target)
+        target.wait_until_ready()
+        return target
+
+    yield start
+    for target in started:
+        target.kill()
+
+
+@pytest.fixture
+def start_prometheus(tmp_path: Path) -> Iterator[Callable[..., Prometheus]]:
+    """A factory of ready Prometheus servers: `start_prometheus(scrapes={job: "host:port"})`."""
+    with ExitStack() as started:
+
+        def start(
+            scrapes: Mapping[str, str] | None = None, config: str | None = None
+        ) -> Prometheus:
+            server = Prometheus(tmp_path / "prometheus", scrapes, config)
+            server.directory = tmp_path / f"prometheus-{server.port}"
+            started.callback(server.kill)
+            server.start()
+            return server
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """One Prometheus for all tests that only ask it; it scrapes itself and is up."""
+    server = Prometheus(tmp_path_factory.mktemp("prometheus"))
+    try:
+        server.start()
+        server.wait_for_up()
+        yield server
+    finally:
+        server.kill()
