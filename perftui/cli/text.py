@@ -93,9 +93,10 @@ def _functions(seen: Profile) -> Iterator[str]:
         return
     coverage = f"{seen.coverage:.0%}" if seen.coverage is not None else "–"
     cpu = f"{seen.sampler_cpu_pct:.0f} % CPU" if seen.sampler_cpu_pct is not None else "–"
+    cut = f", cut {seen.cut_pct:.0f} %" if seen.cut_pct is not None else ""
     yield (
         f"FUNCTIONS  {seen.seconds:.1f} s at {seen.rate_hz:.0f} Hz {seen.mode}, "
-        f"coverage {coverage}, errors {seen.errors}, py-spy {cpu}"
+        f"coverage {coverage}, errors {seen.errors}{cut}, py-spy {cpu}"
     )
     yield f"  {'own %':>6} {'±':>5} {'total %':>8}  function"
     for row in seen.functions[:FUNCTIONS]:

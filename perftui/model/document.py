@@ -59,7 +59,7 @@ def _profile(seen: Profile, pid: int) -> dict[str, Any]:
         "errors": seen.errors if sampled else None,
         "coverage": seen.coverage,
         "stopped_pct": None,
-        "cut_pct": None,
+        "cut_pct": seen.cut_pct,
         "sampler_cpu_pct": seen.sampler_cpu_pct,
         "gil_pct": seen.gil_pct,
         "active_pct": seen.active_pct,

@@ -51,7 +51,8 @@ class ThreadRow:
 class Profile:
     """What a span of windows says, all figures over that span.
 
-    `coverage` is sampled time over wall time, 0 to 1; `sampler_cpu_pct` percent of one core.
+    `coverage` is sampled time over wall time, 0 to 1; `sampler_cpu_pct` percent of one core;
+    `cut_pct` the percentage of all samples that were left out since they cannot be true.
     `mode` is that of the newest window. `active_pct` and `gil_pct` add up all threads; the one is
     not known where GIL holders alone or idle threads too were sampled, the other is known only
     where GIL holders alone were. What is not known is None.
@@ -65,6 +66,7 @@ class Profile:
     errors: int
     coverage: float | None
     sampler_cpu_pct: float | None
+    cut_pct: float | None
     active_pct: float | None
     gil_pct: float | None
     functions: tuple[FunctionRow, ...]
@@ -148,6 +150,7 @@ def profile(
     samples = sum(window.samples for window in windows)
     cpu = [window.sampler_cpu_s for window in windows]
     known_cpu = [seconds for seconds in cpu if seconds is not None]
+    known_cut = [window.cut for window in windows if window.cut is not None]
     busy: Counter[Thread] = Counter()
     for window in windows:
         for (thread, _), count in window.stacks.items():
@@ -169,6 +172,7 @@ def profile(
         sampler_cpu_pct=100 * sum(known_cpu) / sampled
         if sampled and len(known_cpu) == len(cpu)
         else None,
+        cut_pct=100 * sum(known_cut) / max(1, samples + sum(known_cut)) if known_cut else None,
         active_pct=None if only_gil or with_idle else busy_pct,
         gil_pct=busy_pct if only_gil else None,
         functions=tuple(rows(tally(windows, grouping or Grouping()), ticks)),

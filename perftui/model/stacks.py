@@ -93,7 +93,8 @@ class Window:
     counts the samples of each stack of each thread; `errors` are looks that failed;
     `sampler_cpu_s` is the CPU time that the profiler itself took, in seconds, None if unknown.
     `sampled_s` is the time spent looking where that is less than `end - start`: merged windows
-    have gaps between them. `idle` says that threads at rest are among the stacks.
+    have gaps between them. `idle` says that threads at rest are among the stacks. `cut` counts
+    samples that were left out since they cannot be true, None where that was not checked.
     """
 
     start: float
@@ -105,6 +106,7 @@ class Window:
     sampler_cpu_s: float | None = None
     sampled_s: float | None = None
     idle: bool = False
+    cut: int | None = None
     _tallies: dict[Grouping, Tally] = field(default_factory=dict, repr=False)
 
     @property
@@ -165,6 +167,7 @@ def merge(windows: Iterable[Window], keep_stacks: int) -> Window:
     seconds = sum(part.seconds for part in parts)
     ticks = sum(part.expected_ticks for part in parts)
     cpu = [part.sampler_cpu_s for part in parts]
+    cut = [part.cut for part in parts]
     return Window(
         start=parts[0].start,
         end=parts[-1].end,
@@ -175,4 +178,5 @@ def merge(windows: Iterable[Window], keep_stacks: int) -> Window:
         sampler_cpu_s=None if None in cpu else sum(c for c in cpu if c is not None),
         sampled_s=seconds,
         idle=any(part.idle for part in parts),
+        cut=None if None in cut else sum(c for c in cut if c is not None),
     )

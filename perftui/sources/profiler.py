@@ -22,6 +22,7 @@ from perftui.sources.base import Clock, Source
 from perftui.sources.family import Family
 from perftui.sources.pyspy_run import Finished, Launch, PySpyRun, find_pyspy, python_version
 from perftui.sources.speedscope import SpeedscopeReader, error_count, failure
+from perftui.sources.waking import cpu_seconds, without_waking
 
 WINDOW_S = 1.0
 FIRST_WINDOW_S = 0.3
@@ -99,11 +100,13 @@ def plan(settings: ProfileSettings, threads: int, python_children: bool) -> Plan
 
 @dataclass(frozen=True)
 class _Running:
-    """A run that looks at the target since `start` (Unix seconds)."""
+    """A run that looks at the target since `start` (Unix seconds), when its threads had taken
+    `cpu_s` seconds of CPU, by thread id; empty where that does not matter."""
 
     run: PySpyRun
     plan: Plan
     start: float
+    cpu_s: dict[int, float]
 
 
 class Profiler(Source):
@@ -189,7 +192,8 @@ class Profiler(Source):
                 )
             run.listen(PATIENT_S)
         if run.attached or self.stopping.is_set():
-            return _Running(run, chosen, self.clock())
+            start = self.clock()
+            return _Running(run, chosen, start, self._cpu_seconds(chosen))
         finished = run.finish(END_S)
         raise failure(finished.output, finished.returncode)
 
@@ -207,6 +211,7 @@ class Profiler(Source):
         running.run.listen(0)
         # It ended by itself at LIMIT_S if perftui was held up for longer, stopped by Ctrl+Z say.
         end = min(self.clock(), running.start + LIMIT_S)
+        cpu_s = self._cpu_seconds(running.plan)
         if not running.run.ended:
             running.run.interrupt()
         finished = running.run.finish(END_S)
@@ -215,20 +220,34 @@ class Profiler(Source):
             if self.stopping.is_set():
                 return
             raise failure(finished.output, finished.returncode)
+        stacks, cut = self._reader.read(finished.data), None
+        if cpu_s:
+            spent = {
+                tid: cpu_s[tid] - before for tid, before in running.cpu_s.items() if tid in cpu_s
+            }
+            stacks, cut = without_waking(stacks, spent, end - running.start, running.plan.rate_hz)
         self._timeline.add_window(
             Window(
                 start=running.start,
                 end=end,
                 rate_hz=running.plan.rate_hz,
                 mode=running.plan.mode,
-                stacks=self._reader.read(finished.data),
+                stacks=stacks,
                 errors=error_count(finished.output),
                 sampler_cpu_s=finished.cpu_s,
                 idle=running.plan.idle,
+                cut=cut,
             )
         )
         self.error = None
         self.say(SourceState.OK, running.plan.remark)
+
+    def _cpu_seconds(self, chosen: Plan) -> dict[int, float]:
+        """CPU time by thread, where py-spy stops the target for its looks at running threads."""
+        if chosen.idle or chosen.mode is not Mode.BLOCKING:
+            return {}
+        members = self._family.members() if chosen.subprocesses else [self._family.process]
+        return cpu_seconds(process.pid for process in members if process is not None)
 
     def _release(self, finished: Finished) -> None:
         """A py-spy that was killed may have left the target stopped: let it go on."""

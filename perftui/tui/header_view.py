@@ -57,6 +57,7 @@ def _figures(seen: Profile, remark: str) -> str:
         plain(remark) if remark.startswith("non-blocking") else _mode(seen.mode),
         f"cover {_floor_percent(seen.coverage)}",
         f"err {100 * seen.errors / looks:.1f}%" if looks else "err –",
+        f"cut {seen.cut_pct:.0f}%" if seen.cut_pct is not None and seen.cut_pct >= 0.5 else "",
         f"py-spy {seen.sampler_cpu_pct:.0f}% cpu" if seen.sampler_cpu_pct is not None else "",
     ]
     return "  ".join(part for part in parts if part)

@@ -38,7 +38,8 @@ own %     samples with the function on top of the stack, in percent of the expec
 total %   samples with it anywhere in the stack; ~ where torn stacks make it uncertain
 own s     the same in seconds since perftui attached, or since R
 trend     own % of the last minute, oldest left, on one scale for all rows
-cover     sampled time over wall time       err   samples that failed\
+cover     sampled time over wall time       err   samples that failed
+cut       samples left out: threads that woke only because py-spy stopped them\
 """
 
 

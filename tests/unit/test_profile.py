@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from builders import MAIN, NOW, run_of_windows, stack, window
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perftui.model.profile import (
+    OVERDUE_S,
+    Z95,
+    covered_seconds,
+    margin_pct,
+    profile,
+    rows,
+    settled_until,
+    tally,
+)
+from perftui.model.stacks import Frame, FunctionKey, Grouping, Mode, Thread, Window, merge
+
+FILE = "/srv/app.py"
+WORKER = Thread(None, 2, "worker")
+
+
+@pytest.mark.parametrize(("samples", "ticks"), [(0, 100), (1, 100), (40, 1000), (1000, 1000)])
+def test_margin_is_the_score_intervals_half_width(samples: int, ticks: int):
+    """The margin is half of what Rao's score test of a Poisson mean does not reject."""
+
+    def rejected(mean: float) -> float:
+        return (samples - mean) ** 2 - Z95**2 * mean
+
+    margin = margin_pct(samples, ticks) * ticks / 100
+    centre = samples + Z95**2 / 2
+    assert rejected(centre - margin) == pytest.approx(0, abs=1e-6)
+    assert rejected(centre + margin) == pytest.approx(0, abs=1e-6)
+
+
+def test_no_ticks_no_certainty():
+    """Without any expected tick a share could be anything."""
+    assert margin_pct(0, 0) == math.inf
+
+
+@pytest.mark.parametrize("mean", [5, 12, 60, 500])
+def test_the_margin_covers_the_truth(mean: int):
+    """What is shown, share ± margin, holds the true share at least 93 times of 100."""
+    counts = np.random.default_rng(20).poisson(mean, 20_000)
+    margins = np.array([margin_pct(k, 100) for k in range(counts.max() + 1)])
+    covered = np.abs(counts - mean) <= margins[counts]
+    assert 0.93 <= covered.mean() <= 0.98
+
+
+@pytest.mark.parametrize(
+    ("spans", "seconds"),
+    [
+        ([], 0),
+        ([(0, 10)], 10),
+        ([(2, 4), (6, 7)], 3),
+        ([(2, 5), (4, 7)], 5),
+        ([(4, 7), (2, 5)], 5),
+        ([(1, 9), (2, 3)], 8),
+        ([(-5, 1), (9, 20)], 2),
+        ([(-5, -1), (11, 20)], 0),
+        ([(0, 5), (5, 10)], 10),
+        ([(3, 3)], 0),
+    ],
+)
+def test_covered_seconds(spans: list[tuple[float, float]], seconds: float):
+    """Of a span it counts what lies in a window, once where two overlap."""
+    assert covered_seconds([window(*span) for span in spans], 0, 10) == seconds
+
+
+@given(st.lists(st.tuples(st.integers(0, 99), st.integers(1, 30)), max_size=8))
+def test_covered_seconds_counts_each_second_once(spans: list[tuple[int, int]]):
+    """However windows lie, covered time is the time that at least one of them covers."""
+    windows = [window(start, start + length) for start, length in spans]
+    covered = {second for start, length in spans for second in range(start, start + length)}
+    assert covered_seconds(windows, 10, 90) == len(covered & set(range(10, 90)))
+
+
+def test_the_window_under_way_is_no_gap():
+    """Until it is overdue, what the window under way covers is not missing."""
+    windows = [window(NOW - 2, NOW - 1)]
+    assert settled_until(windows, NOW) == NOW - 1
+    assert profile(windows, NOW - 2, NOW).coverage == 1
+
+
+def test_an_overdue_window_is_a_gap():
+    """Once no window has come for too long, time is being missed."""
+    end = NOW - OVERDUE_S
+    windows = [window(end - 1, end)]
+    assert settled_until(windows, NOW) == NOW
+    assert profile(windows, end - 1, NOW).coverage == 0.25
+    assert settled_until([], NOW) == NOW
+
+
+def test_a_missing_window_lowers_the_coverage():
+    """Coverage is sampled time over wall time."""
+    windows = [*run_of_windows(5, {}, end=NOW - 5), *run_of_windows(4, {})]
+    assert profile(windows, NOW - 10, NOW).coverage == 0.9
+
+
+def test_a_gap_inside_merged_windows_lowers_the_coverage():
+    """Merging windows does not fill the gap between them."""
+    merged = merge([window(NOW - 10, NOW - 9), window(NOW - 1, NOW)], keep_stacks=5)
+    assert profile([merged], NOW - 10, NOW).coverage == pytest.approx(0.2)
+
+
+def test_shares_are_of_the_expected_ticks():
+    """A thread that is busy half of the time makes 50 %, whatever the others do."""
+    windows = [window(0, 2, {"main": 100}), window(2, 3, {"main spin": 50})]
+    seen = profile(windows, 0, 3)
+    assert (seen.expected_ticks, seen.samples, seen.seconds, seen.rate_hz) == (300, 150, 3, 100)
+    assert [(r.key.function, r.own_pct, r.total_pct) for r in seen.functions] == [
+        ("main", pytest.approx(100 / 3), 50),
+        ("spin", pytest.approx(50 / 3), pytest.approx(50 / 3)),
+    ]
+    assert [(r.own_samples, r.total_samples) for r in seen.functions] == [(100, 150), (50, 50)]
+    assert seen.functions[0].own_margin == margin_pct(100, 300)
+    assert seen.active_pct == 50
+
+
+def test_the_hottest_comes_first():
+    """Rows are by own samples, then by total, then by name."""
+    counts = tally([window(0, 1, {"a b c": 5, "a d": 5, "e": 5, "b": 1})], Grouping())
+    assert [r.key.function for r in rows(counts, 100)] == ["c", "d", "e", "b", "a"]
+
+
+def test_a_row_names_its_hottest_line():
+    """A function's line is the one with most own samples; one that only calls has none."""
+    found = rows(tally([window(0, 1, {"a:1 b:7": 2, "a:1 b:8": 3})], Grouping()), 100)
+    assert {row.key.function: row.line for row in found} == {"b": 8, "a": None}
+
+
+def test_a_row_of_a_line_has_that_line():
+    """By line, a row's line is its own, also where it has no own samples."""
+    found = rows(tally([window(0, 1, {"a:1 b:7": 2})], Grouping(by_line=True)), 100)
+    assert [(row.key.function, row.line) for row in found] == [("b", 7), ("a", 1)]
+
+
+def test_native_frames_sort_with_the_others():
+    """Rows without a line stand beside rows with one."""
+    native = Frame("b", FILE, None)
+    found = rows(
+        tally([window(0, 1, {(native,): 2, "b:5": 2})], Grouping(by_line=True)), 100
+    )
+    assert {row.line for row in found} == {None, 5}
+
+
+def test_threads_are_by_how_busy_they_were():
+    """Each thread has its own share of the expected ticks, the busiest first."""
+    stacks = {(MAIN, stack("a")): 10, (WORKER, stack("a")): 30, (WORKER, stack("b")): 30}
+    seen = profile([Window(0, 1, 100, Mode.BLOCKING, stacks)], 0, 1)
+    assert [(t.thread, t.active_pct, t.gil_pct) for t in seen.threads] == [
+        (WORKER, 60, None),
+        (MAIN, 10, None),
+    ]
+
+
+def test_gil_holders_alone_say_nothing_of_activity():
+    """With -g the GIL's share is known and the active share is not."""
+    seen = profile([window(0, 1, {"a": 40}, mode=Mode.GIL)], 0, 1)
+    assert (seen.mode, seen.gil_pct, seen.active_pct) == (Mode.GIL, 40, None)
+    assert (seen.threads[0].gil_pct, seen.threads[0].active_pct) == (40, None)
+
+
+def test_idle_threads_too_say_nothing_of_activity():
+    """With -i nobody knows which of the samples were of threads at rest."""
+    seen = profile([window(0, 1, {"a": 40}, idle=True)], 0, 1)
+    assert (seen.active_pct, seen.gil_pct, seen.threads[0].active_pct) == (None, None, None)
+
+
+def test_sampler_cpu_is_of_one_core():
+    """py-spy's CPU is in percent of the sampled time, and unknown if one window does not know."""
+    known = [window(0, 1, sampler_cpu_s=0.1), window(1, 2, sampler_cpu_s=0.3)]
+    assert profile(known, 0, 2).sampler_cpu_pct == 20
+    assert profile([*known, window(2, 3)], 0, 3).sampler_cpu_pct is None
+
+
+def test_rate_and_mode_are_the_newest():
+    """What is said of the sampler is how it looks now."""
+    seen = profile([window(0, 1), window(1, 2, rate_hz=25, mode=Mode.NONBLOCKING)], 0, 2)
+    assert (seen.rate_hz, seen.mode) == (25, Mode.NONBLOCKING)
+    assert seen.expected_ticks == 125
+
+
+def test_nothing_sampled_is_not_zero_percent():
+    """Before the first window nothing is known."""
+    seen = profile([], NOW - 10, NOW)
+    assert (seen.rate_hz, seen.mode, seen.coverage) == (None, None, None)
+    assert (seen.sampler_cpu_pct, seen.active_pct, seen.gil_pct) == (None, None, None)
+    assert (seen.functions, seen.threads) == ((), ())
+
+
+def test_a_target_that_rests_is_zero_percent():
+    """Windows without samples are known to hold none."""
+    seen = profile(run_of_windows(3, {}), NOW - 3, NOW)
+    assert (seen.active_pct, seen.samples, seen.coverage) == (0, 0, 1)
+
+
+def test_grouping_reaches_the_rows():
+    """The profile's rows are grouped as asked."""
+    (row,) = profile([window(0, 1, {"a:3": 1})], 0, 1, Grouping(by_thread=True)).functions
+    assert row.key == FunctionKey("a", FILE, thread=MAIN)

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import pytest
+from builders import MAIN, stack, window
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perftui.model.stacks import Frame, FunctionKey, Grouping, Mode, Thread, Window, merge
+
+FILE = "/srv/app.py"
+PLAIN = Grouping()
+OTHER = Thread(77, 2, "worker")
+
+
+def key(function: str, **more: object) -> FunctionKey:
+    return FunctionKey(function, FILE, **more)
+
+
+def test_own_is_on_top_and_total_anywhere():
+    """A function owns the samples that it is on top of, and shares those that it is part of."""
+    tally = window(0, 1, {"main work": 3, "main": 2}).tally(PLAIN)
+    assert tally.own == {key("work"): 3, key("main"): 2}
+    assert tally.total == {key("work"): 3, key("main"): 5}
+
+
+def test_recursion_counts_once_per_stack():
+    """A function that calls itself is in each of its stacks once."""
+    tally = window(0, 1, {"main walk walk walk": 4}).tally(PLAIN)
+    assert tally.total == {key("main"): 4, key("walk"): 4}
+    assert tally.own == {key("walk"): 4}
+
+
+def test_recursion_over_two_lines_is_two_rows_by_line():
+    """By line, each line of a function that recurses is a row, once per stack."""
+    tally = window(0, 1, {"walk:3 walk:5 walk:3": 4}).tally(Grouping(by_line=True))
+    assert tally.own == {key("walk", line=3): 4}
+    assert tally.total == {key("walk", line=3): 4, key("walk", line=5): 4}
+
+
+def test_lines_count_own_samples():
+    """The lines of a row are those on which it was on top."""
+    tally = window(0, 1, {"main:9 work:7": 3, "main:9 work:8": 1}).tally(PLAIN)
+    assert tally.lines == {(key("work"), 7): 3, (key("work"), 8): 1}
+
+
+def test_a_frame_without_line_has_none():
+    """A native frame counts as a row but names no line."""
+    native = (Frame("memcpy", "libc.so.6", None),)
+    tally = window(0, 1, {native: 3}).tally(PLAIN)
+    assert tally.own == {FunctionKey("memcpy", "libc.so.6"): 3}
+    assert not tally.lines
+
+
+def test_an_empty_stack_is_a_sample_of_no_function():
+    """A look that found a thread without any frame is a sample all the same."""
+    seen = window(0, 1, {(): 3, "main": 2})
+    assert seen.samples == 5
+    assert seen.tally(PLAIN).own == {key("main"): 2}
+
+
+@pytest.mark.parametrize(
+    ("grouping", "rows"),
+    [
+        (PLAIN, {key("main"): 5}),
+        (Grouping(by_line=True), {key("main", line=1): 5}),
+        (Grouping(by_pid=True), {key("main"): 3, key("main", pid=77): 2}),
+        (
+            Grouping(by_thread=True),
+            {key("main", thread=MAIN): 3, key("main", thread=OTHER): 2},
+        ),
+    ],
+)
+def test_grouping(grouping: Grouping, rows: dict[FunctionKey, int]):
+    """A row is a function, or one per line, process or thread, as it is asked for."""
+    seen = Window(
+        0, 1, 100, Mode.BLOCKING, {(MAIN, stack("main")): 3, (OTHER, stack("main")): 2}
+    )
+    assert seen.tally(grouping).own == rows
+
+
+def test_functions_of_one_name_in_two_files_are_two():
+    """The file tells functions of the same name apart."""
+    seen = window(0, 1, {stack("run", "/a.py"): 1, stack("run", "/b.py"): 2})
+    assert seen.tally(PLAIN).own == {FunctionKey("run", "/a.py"): 1, FunctionKey("run", "/b.py"): 2}
+
+
+def test_a_tally_is_computed_once_per_grouping():
+    """A second look at the same window costs nothing."""
+    seen = window(0, 1, {"main": 1})
+    assert seen.tally(PLAIN) is seen.tally(Grouping())
+    assert seen.tally(PLAIN) is not seen.tally(Grouping(by_line=True))
+
+
+def test_a_windows_figures():
+    """Expected ticks are rate times seconds; sampled seconds go before the clock's."""
+    assert window(10, 12, rate_hz=50).expected_ticks == 100
+    assert window(10, 12, rate_hz=50, sampled_s=0.5).expected_ticks == 25
+    assert window(12, 10).seconds == 0
+
+
+def test_merge_adds_up():
+    """Merged windows keep samples, errors, CPU and sampled time, and span from first to last."""
+    whole = merge(
+        [
+            window(0, 1, {"main": 3}, errors=1, sampler_cpu_s=0.1),
+            window(5, 7, {"main": 4, "main work": 1}, errors=2, sampler_cpu_s=0.2, rate_hz=25),
+        ],
+        keep_stacks=10,
+    )
+    assert whole.stacks == {(MAIN, stack("main")): 7, (MAIN, stack("main work")): 1}
+    assert (whole.start, whole.end, whole.seconds) == (0, 7, 3)
+    assert (whole.errors, whole.sampler_cpu_s) == (3, pytest.approx(0.3))
+    assert whole.rate_hz == 50  # 100 ticks in the first second, 50 in the two others
+    assert whole.expected_ticks == 150
+
+
+def test_merge_knows_what_it_does_not_know():
+    """CPU that one window does not know is not known of all; idle threads in one are in all."""
+    whole = merge([window(0, 1, sampler_cpu_s=0.1), window(1, 2, idle=True)], keep_stacks=1)
+    assert whole.sampler_cpu_s is None
+    assert whole.idle
+
+
+def test_merge_has_the_newest_mode():
+    """The mode of merged windows is that of the last."""
+    parts = [window(0, 1), window(1, 2, mode=Mode.GIL)]
+    assert merge(parts, keep_stacks=1).mode is Mode.GIL
+
+
+def test_merge_of_empty_windows():
+    """Windows of no length merge to one of no length, at their own rate."""
+    whole = merge([window(1, 1), window(1, 1)], keep_stacks=1)
+    assert (whole.seconds, whole.rate_hz, whole.expected_ticks) == (0, 100, 0)
+
+
+def test_merge_cuts_rare_stacks_to_their_top():
+    """The most frequent stacks stay whole, the others keep the function on top."""
+    whole = merge([window(0, 1, {"a b": 9, "c d": 2, "e d": 1})], keep_stacks=1)
+    assert whole.stacks == {(MAIN, stack("a b")): 9, (MAIN, stack("d")): 3}
+
+
+def test_merge_loses_no_sample_where_a_cut_stack_equals_a_whole_one():
+    """A rare stack that is its function alone is added to those that were cut to it."""
+    whole = merge([window(0, 1, {"a b": 9, "c d": 2, "d": 1})], keep_stacks=1)
+    assert whole.stacks == {(MAIN, stack("a b")): 9, (MAIN, stack("d")): 3}
+
+
+def test_merge_keeps_threads_apart():
+    """Cut stacks stay with the thread they were seen in."""
+    stacks = {
+        (MAIN, stack("a b")): 9,
+        (MAIN, stack("c d")): 2,
+        (OTHER, stack("c d")): 3,
+    }
+    whole = merge([Window(0, 1, 100, Mode.BLOCKING, stacks)], keep_stacks=1)
+    assert whole.stacks[MAIN, stack("d")] == 2
+    assert whole.stacks[OTHER, stack("d")] == 3
+
+
+STACKS = st.dictionaries(
+    st.tuples(
+        st.sampled_from([MAIN, OTHER]),
+        st.lists(st.sampled_from(stack("a b c d:1 d:2")), max_size=4).map(tuple),
+    ),
+    st.integers(1, 9),
+    max_size=30,
+)
+
+
+@given(st.lists(STACKS, min_size=1, max_size=4), st.integers(1, 5))
+def test_merge_keeps_own_shares_and_bounds_stacks(
+    parts: list[dict[tuple[Thread, tuple[Frame, ...]], int]], keep: int
+):
+    """Whatever is merged: own samples, per line and thread too, stay; whole stacks are bounded."""
+    windows = [Window(n, n + 1, 100, Mode.BLOCKING, part) for n, part in enumerate(parts)]
+    whole = merge(windows, keep_stacks=keep)
+    assert whole.samples == sum(w.samples for w in windows)
+    assert whole.seconds == len(windows)
+    grouping = Grouping(by_line=True, by_thread=True)
+    own = sum((w.tally(grouping).own for w in windows), start=type(whole.tally(grouping).own)())
+    assert whole.tally(grouping).own == own
+    assert sum(len(kept) > 1 for _, kept in whole.stacks) <= keep

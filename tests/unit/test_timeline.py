@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import pytest
+from builders import MAIN, window
+
+from perftui.model.series import Origin, Point, SeriesKey
+from perftui.model.timeline import MAX_SERIES, Timeline
+
+KEY = SeriesKey("cpu", Origin.PROCESS, "%")
+DAY_S = 86400
+
+
+def filled(seconds: int, step: int = 1) -> Timeline:
+    """A point each `step` seconds whose value is its time."""
+    timeline = Timeline()
+    timeline.add_points((KEY, Point(t, t)) for t in range(0, seconds, step))
+    return timeline
+
+
+def kept(timeline: Timeline, since: float = 0) -> tuple[Point, ...]:
+    (found,) = timeline.series(since)
+    return found.points
+
+
+def test_five_minutes_are_kept_whole():
+    """Of the last 300 s every point is there as it came."""
+    last = kept(filled(4000), since=3999 - 300)
+    assert last == tuple(Point(t, t) for t in range(3699, 4000))
+
+
+def test_an_hour_is_kept_in_ten_seconds():
+    """What is older than five minutes is the mean of each ten seconds."""
+    found = kept(filled(2000))
+    assert found[:3] == ((4.5, 4.5), (14.5, 14.5), (24.5, 24.5))
+    assert len(found) == pytest.approx(170 + 301, abs=2)
+
+
+def test_a_day_is_kept_in_minutes():
+    """What is older than an hour is the mean of each minute, what is older than a day is gone."""
+    found = kept(filled(DAY_S + 7200, step=5))
+    assert found[0].at == pytest.approx(7200, abs=120)
+    assert found[1].at - found[0].at == 60
+    assert len(found) == pytest.approx(1380 + 330 + 60, rel=0.01)
+
+
+def test_points_are_in_order_across_tiers():
+    """Time rises from the coarse past to the whole present, and no value leaves its place."""
+    found = kept(filled(9000))
+    assert all(a.at < b.at for a, b in zip(found, found[1:], strict=False))
+    assert all(point.value == pytest.approx(point.at) for point in found)
+
+
+def test_since_is_where_it_begins():
+    """Only points of that moment or later are given, from whatever tier."""
+    timeline = filled(9000)
+    for since in (8990, 8000, 6000, 100):
+        found = kept(timeline, since)
+        assert since <= found[0].at <= since + 60
+
+
+def test_nothing_since_then_gives_the_last():
+    """A series that has gone quiet still says its last value, with its age."""
+    assert kept(filled(10), since=100) == (Point(9, 9),)
+
+
+def test_points_that_are_not_newer_are_dropped():
+    """A point that was seen, or is older than the last, changes nothing."""
+    timeline = filled(10)
+    timeline.add_points([(KEY, Point(9, 1)), (KEY, Point(3, 1)), (KEY, Point(10, 7))])
+    assert kept(timeline)[-2:] == ((9, 9), (10, 7))
+
+
+def test_series_are_bounded():
+    """Further series are refused, those that are known go on."""
+    timeline = Timeline()
+    keys = [SeriesKey("m", Origin.SCRAPE, "", (("n", str(n)),)) for n in range(MAX_SERIES + 10)]
+    timeline.add_points((key, Point(1, 1)) for key in keys)
+    timeline.add_points((key, Point(2, 2)) for key in keys)
+    found = timeline.series(0)
+    assert [one.key for one in found] == keys[:MAX_SERIES]
+    assert all(one.points == ((1, 1), (2, 2)) for one in found)
+
+
+def test_named():
+    """One metric's series are all that have its name, whatever their labels."""
+    timeline = Timeline()
+    a, b = (SeriesKey("p99", Origin.SCRAPE, "s", (("n", n),)) for n in "ab")
+    timeline.add_points([(a, Point(1, 1)), (KEY, Point(1, 2)), (b, Point(1, 3))])
+    assert [one.key for one in timeline.named("p99", 0)] == [a, b]
+    assert timeline.named("p9", 0) == ()
+
+
+def test_windows_by_their_end():
+    """Windows that end at that moment or later are given, the oldest first."""
+    timeline = Timeline()
+    windows = [window(n, n + 1) for n in range(5)]
+    for one in windows:
+        timeline.add_window(one)
+    assert timeline.windows(3) == tuple(windows[2:])
+
+
+def test_old_windows_are_merged():
+    """Windows older than five minutes become one for ten seconds, with all their samples."""
+    timeline = Timeline()
+    for n in range(1000):
+        timeline.add_window(window(n, n + 1, {"main": 2}))
+    found = timeline.windows(0)
+    assert (found[0].start, found[0].end) == (0, 9)  # those that end before second 10
+    assert (found[1].start, found[1].end, found[1].samples) == (9, 19, 20)
+    assert sum(one.samples for one in found) == 2000
+    assert all(a.end <= b.start for a, b in zip(found, found[1:], strict=False))
+    assert [one.seconds for one in found[-300:]] == [1.0] * 300
+
+
+def test_a_day_of_windows_is_bounded():
+    """After a day and more, no more is kept than the tiers say, and the day's samples are there."""
+    timeline = Timeline()
+    for n in range(0, DAY_S + 7200, 5):
+        timeline.add_window(window(n, n + 5, {f"main f{n % 7}": 1}))
+    found = timeline.windows(0)
+    assert len(found) == pytest.approx(1380 + 330 + 60, rel=0.01)
+    assert found[-1].end - found[0].start == pytest.approx(DAY_S, abs=120)
+    assert sum(one.samples for one in found) == pytest.approx(DAY_S / 5, abs=24)
+
+
+def test_a_day_of_many_stacks_is_bounded():
+    """A merged window keeps 500 whole stacks, however many were seen."""
+    timeline = Timeline()
+    for n in range(0, 700):
+        timeline.add_window(window(n, n + 1, {f"main f{n}x{i} leaf": 1 for i in range(60)}))
+    merged = timeline.windows(0)[0]
+    assert merged.samples == 9 * 60
+    assert len(merged.stacks) == 501
+    assert merged.stacks[MAIN, next(iter(window(0, 1, {"leaf": 1}).stacks))[1]] == 40
