@@ -8,7 +8,7 @@ from perftui.cli.choose import ended_by_signals
 from perftui.cli.live import require_terminal, show
 from perftui.cli.parser import settings_of
 
-_OBJECTIVE = {
+OBJECTIVE = {
     "metric": "cpu",
     "above": 80.0,
     "for": "10s",
@@ -21,7 +21,7 @@ _OBJECTIVE = {
 def demo(arguments: argparse.Namespace) -> int:
     """Run the lab for as long as the screen is open."""
     require_terminal()
-    settings = settings_of(arguments, below={"objective": [_OBJECTIVE]})
+    settings = settings_of(arguments, below={"objective": [OBJECTIVE]})
     from perftui.lab.demo import Lab
     from perftui.target.describe import describe
 

@@ -58,13 +58,15 @@ def _local(forecast: Forecast, now: float) -> Iterator[Line]:
     else:
         chance = format_probability(forecast.probability)
         ahead = format_span(objective.horizon_s)
-        usual = format_probability(forecast.base_rate)
-        usually = f"usually {usual}" if forecast.base_rate is not None else "usual not known yet"
+        usual = forecast.base_rate
+        usually = "" if usual is None else f"  (usually {format_probability(usual)})"
         likely = (forecast.probability or 0.0) >= LIKELY
         yield Line(
-            f"{'▲ ' if likely else ''}{chance} within {ahead}  ({usually})",
+            f"{'▲ ' if likely else ''}{chance} within {ahead}{usually}",
             "alarm" if likely else "",
         )
+        if usual is None:
+            yield Line("what is usual shows after two horizons", "quiet")
         if forecast.summary:
             yield Line(plain(forecast.summary), "quiet")
     yield Line(forecast.record or "no record yet: no forecast was due", "quiet")

@@ -32,7 +32,7 @@ def test_an_hour_is_kept_in_ten_seconds():
     """What is older than five minutes is the mean of each ten seconds."""
     found = kept(filled(2000))
     assert found[:3] == ((4.5, 4.5), (14.5, 14.5), (24.5, 24.5))
-    assert len(found) == pytest.approx(170 + 301, abs=2)
+    assert 170 + 301 <= len(found) <= 170 + 301 + 10  # ten may wait for their bucket to be full
 
 
 def test_a_day_is_kept_in_minutes():

@@ -1,0 +1,61 @@
+"""Takes the README's screenshots from a running demo: ``python screenshots/make.py``.
+
+About a minute and a half; the figures are those of the machine that it runs on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+from pathlib import Path
+
+from perftui.cli.demo import OBJECTIVE
+from perftui.lab.demo import Lab
+from perftui.monitor import Monitor
+from perftui.settings import load
+from perftui.target.describe import describe
+from perftui.tui.app import PerftuiApp
+
+HERE = Path(__file__).parent
+WIDE, NARROW = (120, 36), (80, 24)
+SETTLED_S = 75.0
+"""By then the fault has taken most of a core, and the local forecast has seen it grow."""
+EXITED_S = 5.0
+_TEXTS = re.compile(r"(?<=>)[^<>]+(?=</text>)")
+_FONTS = re.compile(r"@font-face \{.*?\}", re.DOTALL)
+
+
+async def take(monitor: Monitor, name: str, size: tuple[int, int]) -> None:
+    """Save what the screen shows of `monitor` at `size` (columns, rows)."""
+    app = PerftuiApp(monitor, candidates=list, attach=lambda _: monitor)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause(1.5)
+        svg = app.export_screenshot(title="perftui demo")
+    # Textual's fonts come from a web host; who opens the picture need not call there.
+    svg = _FONTS.sub("", svg)
+    # Not every viewer keeps plain spaces at the start of a text.
+    svg = _TEXTS.sub(lambda text: text[0].replace(" ", "\N{NO-BREAK SPACE}"), svg)
+    (HERE / f"{name}.svg").write_text(svg)
+
+
+async def main() -> None:
+    """All of them, from one demo."""
+    settings = load({}, {}, files=[], below={"objective": [OBJECTIVE]})
+    with Lab() as lab:
+        monitor = Monitor(describe(lab.pid), settings, env={})
+        monitor.start()
+        try:
+            await asyncio.sleep(SETTLED_S)
+            await take(monitor, "wide", WIDE)
+            await take(monitor, "narrow", NARROW)
+            os.kill(lab.pid, signal.SIGTERM)
+            await asyncio.sleep(EXITED_S)
+            await take(monitor, "exited", WIDE)
+        finally:
+            monitor.stop()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

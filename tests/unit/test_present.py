@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from perftui.model.present import (
+    format_age,
+    format_probability,
+    format_rate,
+    format_span,
+    format_value,
+    place,
+    plain,
+)
+
+HARMFUL = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+ANY_TEXT = st.text(st.characters()) | st.text(
+    st.sampled_from("a \t\n\r\x00\x1b\x7f\x85\xa0\u200b\u202e\u2066\u2028\ufeff\U000e0041\udc80�表é")
+)
+
+
+@given(ANY_TEXT)
+@example("\x1b]0;title\x07")
+@example("\ud800")
+def test_plain_text_is_harmless(text: str):
+    """Nothing that moves the cursor, reorders text or cannot be written is left."""
+    shown = plain(text)
+    assert not {unicodedata.category(char) for char in shown} & HARMFUL
+    shown.encode("utf-8")
+    assert "  " not in shown
+    assert shown == shown.strip()
+
+
+@given(ANY_TEXT)
+def test_plain_is_idempotent(text: str):
+    """Text that was made harmless stays as it is."""
+    assert plain(plain(text)) == plain(text)
+
+
+@given(st.text(st.characters(categories=["L", "N", "P", "S", "M"]), min_size=1))
+def test_plain_leaves_what_is_harmless(text: str):
+    """Letters, figures and signs of every script stay."""
+    assert plain(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\tb\n\nc ", "a b c"),
+        ("\x1b[31mred", "�[31mred"),
+        ("[/red]", "[/red]"),
+        ("a\u202eb", "a�b"),
+        ("a\u2028b", "a b"),
+        ("a\udc80b", "a�b"),
+        ("", ""),
+        ("表é", "表é"),
+    ],
+)
+def test_plain_examples(text: str, shown: str):
+    """What would harm becomes a replacement character, white space becomes one space."""
+    assert plain(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (None, "B", "–"),
+        (0, "B", "0 B"),
+        (999, "B", "999 B"),
+        (1000, "B", "0.98 KB"),
+        (412 * 2**20, "B", "412 MB"),
+        (1.5 * 2**30, "B", "1.50 GB"),
+        (-5 * 2**20, "B", "-5.00 MB"),
+        (5000 * 2**50, "B", "5000 PB"),
+        (143.2, "%", "143 %"),
+        (41.24, "%", "41.2 %"),
+        (99.96, "%", "100 %"),
+        (0, "%", "0.0 %"),
+        (0.412, "s", "412 ms"),
+        (0.0005, "s", "0.50 ms"),
+        (1.25, "s", "1.25 s"),
+        (0, "s", "0 s"),
+        (5, "", "5"),
+        (0.5, "", "0.50"),
+        (0.0123, "", "0.012"),
+        (9999, "", "9999"),
+        (12345, "", "12.3k"),
+        (12_300_000, "", "12.3M"),
+        (45e9, "req/s", "45.0G req/s"),
+        (12.34, "req/s", "12.3 req/s"),
+    ],
+)
+def test_format_value(value: float | None, unit: str, text: str):
+    """Values have about three digits and the unit that fits their size."""
+    assert format_value(value, unit) == text
+
+
+@given(st.floats(0, 1e15), st.sampled_from(["B", "s", "%", ""]))
+def test_values_are_short(value: float, unit: str):
+    """Whatever the size of a value, it fits its column, up to percents of a million cores."""
+    if unit != "%" or value < 1e6:
+        assert len(format_value(value, unit)) <= 12
+
+
+@pytest.mark.parametrize(
+    ("per_s", "unit", "text"),
+    [
+        (None, "B", ""),
+        (2**20 / 50, "B", "+1.20 MB/min"),
+        (-0.1, "%", "-6.0 %/min"),
+        (0, "", "+0/min"),
+    ],
+)
+def test_format_rate(per_s: float | None, unit: str, text: str):
+    """A slope is by the minute, and says its sign."""
+    assert format_rate(per_s, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-5, "0 s"),
+        (0.4, "0 s"),
+        (40, "40 s"),
+        (59.6, "1m00s"),
+        (61, "1m01s"),
+        (3599, "59m59s"),
+        (11520, "3h12m"),
+        (86399, "23h59m"),
+        (86400, "1d00h"),
+        (190_000, "2d04h"),
+    ],
+)
+def test_format_age(seconds: float, text: str):
+    """A length of time is said in its two largest units."""
+    assert format_age(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(10, "10 s"), (2.5, "2.5 s"), (60, "1 min"), (90, "90 s"), (900, "15 min"), (7200, "2 h")]
+    + [(5400, "90 min"), (86400, "1 d")],
+)
+def test_format_span(seconds: float, text: str):
+    """A length that was chosen is said in the largest unit that gives it whole."""
+    assert format_span(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("probability", "text"),
+    [
+        (None, "–"),
+        (0, "<1 %"),
+        (0.0099, "<1 %"),
+        (0.01, "1 %"),
+        (0.29, "29 %"),
+        (0.84, "84 %"),
+        (0.99, "99 %"),
+        (0.991, ">99 %"),
+        (1, ">99 %"),
+    ],
+)
+def test_format_probability(probability: float | None, text: str):
+    """A probability is in percent."""
+    assert format_probability(probability) == text
+
+
+@given(st.floats(0, 1))
+def test_a_probability_is_never_certain(probability: float):
+    """Nothing is said to be impossible or certain."""
+    assert format_probability(probability) not in ("0 %", "100 %", "<0 %", ">100 %")
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "text"),
+    [
+        ("/srv/app/codec.py", 88, "codec.py:88"),
+        ("/srv/app/codec.py", None, "codec.py"),
+        ("/srv/app/__init__.py", 3, "app/__init__.py:3"),
+        ("__main__.py", 3, "__main__.py:3"),
+        ("<frozen importlib._bootstrap>", 241, "<frozen importlib._bootstrap>:241"),
+        ("", None, ""),
+    ],
+)
+def test_place(file: str, line: int | None, text: str):
+    """A place is the file's name and line; a package's own file keeps its folder."""
+    assert place(file, line) == text

@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perftui.errors import UsageError
+from perftui.model.objective import Objective
+from perftui.settings import (
+    DEFAULT_OBJECTIVES,
+    MetricSettings,
+    Settings,
+    config_paths,
+    load,
+    read_file,
+)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return tmp_path / "perftui.toml"
+
+
+@pytest.fixture
+def user(tmp_path: Path) -> Path:
+    return tmp_path / "user.toml"
+
+
+def read(flags: Mapping[str, Any], *files: Path, url: str = "", **more: Any) -> Settings:
+    return load(flags, {"PROMETHEUS_URL": url} if url else {}, files=files, **more)
+
+
+def wrong(text: str, file: Path) -> UsageError:
+    """The error about a file with this text."""
+    file.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        read({}, file)
+    return caught.value
+
+
+def test_defaults():
+    """Without any layer everything has the value that the design names."""
+    settings = read({})
+    assert (settings.profile.rate, settings.profile.max_overhead) == (100, 1.0)
+    assert (settings.profile.nonblocking, settings.profile.subprocesses) == (None, None)
+    assert (settings.llm.consent, settings.llm.model) == (False, "claude-haiku-5-5")
+    assert (settings.llm.every, settings.llm.monthly_cap_usd) == (60, 50)
+    assert settings.prometheus.url is None
+    assert settings.objectives() == DEFAULT_OBJECTIVES
+
+
+def test_each_layer_is_over_the_next(project: Path, user: Path):
+    """Flags go before the environment, then ./perftui.toml, the user's file, the command's own."""
+    user.write_text('[prometheus]\nurl = "http://user"\njob = "user"\ninstance = "user"\n')
+    project.write_text('[prometheus]\nurl = "http://project"\njob = "project"\n')
+    below = {"prometheus": {"every": 9, "instance": "below"}}
+    every = read({"prometheus": {"url": "http://flag"}}, project, user, url="http://env")
+    assert every.prometheus.url == "http://flag"
+    assert read({}, project, user, url="http://env").prometheus.url == "http://env"
+    assert read({}, project, user).prometheus.url == "http://project"
+    assert read({}, user).prometheus.url == "http://user"
+    mixed = read({}, project, user, below=below).prometheus
+    assert (mixed.job, mixed.instance, mixed.every) == ("project", "user", 9)
+
+
+def test_metrics_are_merged_by_name(project: Path, user: Path):
+    """A stronger layer replaces a metric of the same name whole, and adds the others."""
+    user.write_text(
+        '[[metric]]\nname = "p99"\nquery = "a"\nunit = "s"\n[[metric]]\nname = "rps"\nquery = "b"\n'
+    )
+    project.write_text('[[metric]]\nname = "p99"\nquery = "c"\n')
+    found = read({"metric": [{"name": "err", "query": "d"}]}, project, user).metric
+    assert found == (
+        MetricSettings(name="rps", query="b"),
+        MetricSettings(name="p99", query="c"),
+        MetricSettings(name="err", query="d"),
+    )
+
+
+def test_no_metric_in_a_layer_leaves_those_below(user: Path):
+    """An empty list on the command line takes nothing away."""
+    user.write_text('[[metric]]\nname = "p99"\nquery = "a"\n')
+    assert [metric.name for metric in read({"metric": []}, user).metric] == ["p99"]
+
+
+def test_objectives_are_merged_by_metric(project: Path, user: Path):
+    """A stronger layer replaces the objectives of a metric that it names, and adds the others."""
+    user.write_text(
+        '[[objective]]\nmetric = "p99"\nabove = 0.5\n[[objective]]\nmetric = "rps"\nbelow = 10\n'
+    )
+    project.write_text('[[objective]]\nmetric = "p99"\nabove = 2\nfor = "30s"\nhorizon = 300\n')
+    assert read({}, project, user).objectives() == (
+        Objective("rps", 10, above=False),
+        Objective("p99", 2, hold_s=30, horizon_s=300),
+        *DEFAULT_OBJECTIVES,
+    )
+
+
+def test_two_objectives_on_one_metric(user: Path):
+    """One layer may bound a metric twice."""
+    user.write_text(
+        '[[objective]]\nmetric = "m"\nabove = 9\n[[objective]]\nmetric = "m"\nbelow = 1\n'
+    )
+    found = read({}, user).objectives()[:2]
+    assert found == (Objective("m", 9), Objective("m", 1, above=False))
+
+
+def test_default_objectives_stay_unless_their_metric_is_named(user: Path):
+    """The user's objective on a metric takes the place of the default one."""
+    user.write_text('[[objective]]\nmetric = "rss_used"\nabove = 50\nlabel = "half"\n')
+    own, default = read({}, user).objectives()
+    assert own == Objective("rss_used", 50, label="half")
+    assert default == DEFAULT_OBJECTIVES[1]
+
+
+def test_durations_are_text_or_seconds(user: Path):
+    """A duration may be written either way."""
+    user.write_text('[llm]\nevery = "1m30s"\n[prometheus]\nevery = 2.5\n')
+    settings = read({}, user)
+    assert (settings.llm.every, settings.prometheus.every) == (90, 2.5)
+
+
+def test_a_urls_last_slash_goes(user: Path):
+    """A URL is kept without the slash at its end."""
+    user.write_text('[prometheus]\nurl = "http://x:9090/"\n')
+    assert read({}, user).prometheus.url == "http://x:9090"
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "allowed"),
+    [
+        ("[profile]\nrate = 0\n", "profile.rate (it is 0)", "greater than or equal to 1"),
+        ("[profile]\nrate = 5000\n", "profile.rate (it is 5000)", "less than or equal to 1000"),
+        ('[profile]\nrate = "fast"\n', "profile.rate (it is 'fast')", "integer"),
+        ("[profile]\nmax_overhead = inf\n", "profile.max_overhead (it is inf)", "finite"),
+        ('[prometheus]\nurl = "x:9090"\n', "prometheus.url", "must start with http://"),
+        ('[llm]\nevery = "soon"\n', "llm.every (it is 'soon')", "write it like 30s"),
+        ("[llm]\nevery = 0\n", "llm.every (it is 0)", "greater than 0"),
+        ("[llm]\nmonthly_cap_usd = -1\n", "llm.monthly_cap_usd", "greater than or equal to 0"),
+        ('[llm.prices.x]\ninput = "a"\noutput = 1\n', "llm.prices.x.input", "number"),
+        ('[[metric]]\nname = "a"\nquery = "b"\n[[metric]]\nname = "c"\n', "metric[2].query", "required"),
+        ('[[metric]]\nname = ""\nquery = "b"\n', "metric[1].name (it is '')", "at least 1"),
+        ('[[objective]]\nmetric = "a"\n', "objective[1]", "needs either above or below"),
+        ('[[objective]]\nmetric = "a"\nabove = 1\nbelow = 2\n', "objective[1]", "either above or"),
+        ('[[objective]]\nmetric = "a"\nabove = 1\nfor = "x"\n', "objective[1].for", "like 30s"),
+        ("metric = 3\n", "metric (it is 3)", "tuple"),
+    ],
+)
+def test_an_error_names_file_key_and_what_is_allowed(
+    user: Path, text: str, key: str, allowed: str
+):
+    """A wrong value is named with its file, its key and what may stand there."""
+    error = wrong(text, user)
+    assert error.message.startswith(f"{user}: {key}")
+    assert allowed in error.message
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "suggestion", "beside"),
+    [
+        ("[promethus]\n", "promethus", "Did you mean prometheus?", "llm"),
+        ("[profile]\nrates = 1\n", "profile.rates", "Did you mean rate?", "max_overhead"),
+        ("[llm]\nmonthly_cap = 1\n", "llm.monthly_cap", "Did you mean monthly_cap_usd?", "consent"),
+        (
+            '[[objective]]\nmetric = "a"\nabove = 1\nfor_ = 1\n',
+            "objective[1].for_",
+            "Did you mean for?",
+            "horizon",
+        ),
+        ("[llm.prices.x]\ninput = 1\noutput = 1\ncache = 1\n", "llm.prices.x.cache", "", "output"),
+    ],
+)
+def test_an_unknown_key_suggests_a_known_one(
+    user: Path, text: str, key: str, suggestion: str, beside: str
+):
+    """A key that is none is named, with the nearest one and all that are allowed there."""
+    error = wrong(text, user)
+    assert error.message == f"{user}: {key} is not a setting."
+    assert error.fix.startswith(suggestion)
+    assert beside in error.fix.split("Allowed here: ")[1]
+
+
+@pytest.mark.parametrize("data", [b"[profile\n", b"a = \n", b"\xff\xfe", b"a = 1\na = 2\n"])
+def test_broken_toml_names_the_file(user: Path, data: bytes):
+    """A file that is no TOML is a usage error with its name and the place."""
+    user.write_bytes(data)
+    with pytest.raises(UsageError) as caught:
+        read({}, user)
+    assert caught.value.message.startswith(f"{user} is not TOML: ")
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path):
+    """What is there but cannot be read is an error, not silence."""
+    with pytest.raises(UsageError, match=r"cannot be read: Is a directory"):
+        read({}, tmp_path)
+
+
+def test_no_file_is_no_layer(tmp_path: Path):
+    """A file that is not there sets nothing."""
+    assert read_file(tmp_path / "none.toml") is None
+    assert read({}, tmp_path / "none.toml") == Settings()
+
+
+def test_a_wrong_flag_names_the_command_line(user: Path):
+    """The layer that is wrong is named, not the ones below it."""
+    user.write_text("[profile]\nrate = 50\n")
+    with pytest.raises(UsageError, match=r"^the command line: profile\.rate \(it is 0\)"):
+        read({"profile": {"rate": 0}}, user)
+
+
+def test_a_wrong_url_in_the_environment_names_the_variable():
+    """An error from the environment names the variable."""
+    with pytest.raises(UsageError, match="^the environment's PROMETHEUS_URL: prometheus.url"):
+        read({}, url="x:9090")
+
+
+def test_native_and_nonblocking_exclude_each_other(user: Path):
+    """py-spy cannot do both, also where they come from two layers."""
+    error = wrong("[profile]\nnative = true\nnonblocking = true\n", user)
+    assert error.message.startswith(f"{user}: profile")
+    assert "native and nonblocking exclude each other" in error.message
+    user.write_text("[profile]\nnative = true\n")
+    with pytest.raises(UsageError) as caught:
+        read({"profile": {"nonblocking": True}}, user)
+    assert f"{user} and the command line: profile" in caught.value.message
+    assert "exclude each other" in caught.value.message
+
+
+def test_config_paths(monkeypatch: pytest.MonkeyPatch):
+    """The file here goes before the user's, which lies below XDG_CONFIG_HOME."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/xdg")
+    assert config_paths()[:2] == (Path("perftui.toml"), Path("/xdg/perftui/config.toml"))
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.setenv("HOME", "/home/kim")
+    assert config_paths()[1] == Path("/home/kim/.config/perftui/config.toml")
+
+
+def test_no_path_is_read_twice(monkeypatch: pytest.MonkeyPatch):
+    """Where the platform's own place is the same one, it is named once."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/xdg")
+    assert len(set(config_paths())) == len(config_paths())
+
+
+def test_a_relative_file_is_named_as_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The file of the current directory is called ./perftui.toml."""
+    monkeypatch.chdir(tmp_path)
+    Path("perftui.toml").write_text("[profile]\nrate = 0\n")
+    with pytest.raises(UsageError, match=r"^\./perftui\.toml: profile\.rate"):
+        read({}, Path("perftui.toml"))
