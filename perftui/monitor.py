@@ -28,6 +28,7 @@ from perftui.sources.profiler import Profiler
 from perftui.sources.prometheus import PrometheusSource
 from perftui.sources.pyspy_run import Launch
 from perftui.target.find import listening_ports
+from perftui.target.python import looks_like_python
 
 TICK_S = 1.0
 FIRST_TICK_S = 0.1
@@ -135,6 +136,11 @@ class Monitor:
     def target_state(self) -> TargetState:
         """Whether the target runs, at this moment."""
         return self._family.target_state()
+
+    def target_looks_like_python(self) -> bool:
+        """Whether the target seems to run Python; py-spy has the last word."""
+        process = self._family.process
+        return process is not None and looks_like_python(process)
 
     def wait_for_advisor(self) -> None:
         """Wait until the LLM has answered once, or said why it does not."""

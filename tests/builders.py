@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from perftui.forecast.record import Record
 from perftui.model.findings import Forecast, ForecastState, LlmStatus
 from perftui.model.objective import Objective
 from perftui.model.series import Origin, Point, Series, SeriesKey
@@ -91,6 +92,17 @@ def forecast(
             **more,
         }
     )
+
+
+def record_of(*outcomes: tuple[float, float | None, bool]) -> Record:
+    """A record of forecasts with this probability and base rate that came true or not."""
+    record = Record()
+    for n, (probability, usual, breached) in enumerate(outcomes):
+        at = n * 200.0
+        record.note(forecast(probability=probability, base_rate=usual, made_at=at))
+        values = [Point(at + t, float(breached)) for t in range(1, 100)]
+        record.resolve(values, at + 70)
+    return record
 
 
 def target(**more: Any) -> Target:

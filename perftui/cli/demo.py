@@ -20,6 +20,9 @@ OBJECTIVE = {
 
 def demo(arguments: argparse.Namespace) -> int:
     """Run the lab for as long as the screen is open."""
+    from perftui.lab.faults import find_fault
+
+    find_fault(arguments.fault)
     require_terminal()
     settings = settings_of(arguments, below={"objective": [OBJECTIVE]})
     from perftui.lab.demo import Lab

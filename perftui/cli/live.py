@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 
 from perftui.cli.choose import chosen_target
 from perftui.cli.parser import settings_of
@@ -11,6 +12,9 @@ from perftui.errors import NotPython, UsageError
 from perftui.model.target import Target
 from perftui.monitor import Monitor
 from perftui.settings import Settings
+
+VERDICT_S = 3.0
+"""How long the screen waits for py-spy's word on a process that does not look like Python."""
 
 
 def live(arguments: argparse.Namespace) -> int:
@@ -49,8 +53,8 @@ def show(arguments: argparse.Namespace, settings: Settings, target: Target | Non
         from perftui.target.find import Finder
         from perftui.tui.app import PerftuiApp
 
-        if monitor is not None and isinstance(monitor.profiler_error, NotPython):
-            raise monitor.profiler_error
+        if monitor is not None and not monitor.target_looks_like_python():
+            _refuse_unless_sampled(monitor)
         app = PerftuiApp(
             monitor,
             candidates=Finder().candidates,
@@ -61,3 +65,15 @@ def show(arguments: argparse.Namespace, settings: Settings, target: Target | Non
     finally:
         if monitor is not None:
             monitor.stop()
+
+
+def _refuse_unless_sampled(monitor: Monitor) -> None:
+    """py-spy has the last word on what is Python: NotPython once it says so, before the screen
+    opens; whatever else goes wrong is shown there."""
+    deadline = monitor.clock() + VERDICT_S
+    while monitor.clock() < deadline and not monitor.latest.windows:
+        if isinstance(monitor.profiler_error, NotPython):
+            raise monitor.profiler_error
+        if monitor.profiler_error is not None:
+            return
+        time.sleep(0.02)

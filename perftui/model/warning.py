@@ -81,5 +81,7 @@ def _warnings(snapshot: Snapshot) -> Iterator[Warning]:
     for status in snapshot.sources:
         if status.state is SourceState.FAILED:
             age = format_age(snapshot.taken_at - status.since)
-            yield Warning(Level.NOTICE, f"{status.name} failed for {age}: {plain(status.message)}")
+            # Without a profile the main thing is missing; the rest goes on without a metric.
+            level = Level.WARNING if status.name == "py-spy" else Level.NOTICE
+            yield Warning(level, f"{status.name} failed for {age}: {plain(status.message)}")
     yield Warning(Level.CALM, "no warning: the forecasts are still learning")

@@ -10,6 +10,7 @@ import psutil
 
 from perftui.errors import NoSuchTarget
 from perftui.model.target import Target
+from perftui.target.python import is_interpreter
 
 _CONTAINER = re.compile(r"[0-9a-f]{64}")
 
@@ -45,7 +46,9 @@ def _or_empty(process: psutil.Process) -> tuple[str, ...]:
 
 
 def program_name(cmdline: tuple[str, ...]) -> str:
-    """What a Python command line runs: the script, or the module after -m; "" if unclear."""
+    """What a command line runs: a Python's script, or its module after -m; else the program."""
+    if not cmdline or not is_interpreter(cmdline[0]):
+        return PurePath(cmdline[0]).name if cmdline else ""
     arguments = iter(cmdline[1:])
     for argument in arguments:
         if argument == "-m":
@@ -56,7 +59,7 @@ def program_name(cmdline: tuple[str, ...]) -> str:
             next(arguments, None)
         elif not argument.startswith("-"):
             return PurePath(argument).name
-    return PurePath(cmdline[0]).name if cmdline else ""
+    return PurePath(cmdline[0]).name
 
 
 def container_id(pid: int) -> str | None:

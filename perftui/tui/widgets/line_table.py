@@ -6,6 +6,7 @@ twelve times the bytes.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Hashable, Sequence
 from typing import ClassVar, Generic, TypeVar
 
@@ -114,10 +115,17 @@ class LineTable(ScrollView, Generic[T], can_focus=True):
             return ("header", width, self.sort_mark, self.columns)
         index = self.scroll_offset.y + y - 1
         if index >= len(self.items):
-            return ("empty", width, self.empty_text if y == 1 else "")
+            return ("empty", width, self._empty_line(y))
         item = self.items[index]
         at_cursor = index == self.cursor
         return (width, self.cells_of(item), self.is_quiet(item), at_cursor and self.has_focus)
+
+    def _empty_line(self, y: int) -> str:
+        """The part of the text for an empty table that stands in line `y`."""
+        if self.items or not self.empty_text:
+            return ""
+        lines = textwrap.wrap(self.empty_text, max(10, self._width - 1))
+        return lines[y - 1] if y <= len(lines) else ""
 
     def render_line(self, y: int) -> Strip:
         """Line `y` of the widget, by Textual's line API."""
@@ -135,9 +143,8 @@ class LineTable(ScrollView, Generic[T], can_focus=True):
             return self._strip(self._titles(), self.get_component_rich_style("line-table--header"))
         index = self.scroll_offset.y + y - 1
         if index >= len(self.items):
-            text = fit(self.empty_text if y == 1 and not self.items else "", width)
             style = self.get_component_rich_style("line-table--empty")
-            return Strip([Segment(text, style)], width)
+            return Strip([Segment(fit(self._empty_line(y), width), style)], width)
         item = self.items[index]
         if index == self.cursor and self.has_focus:
             style = self.get_component_rich_style("line-table--cursor")
