@@ -98,9 +98,9 @@ class ObjectiveSettings(_Strict):
 
 
 class ProfileSettings(_Strict):
-    """py-spy's own options under its own names; None for the modes means: what is safe."""
+    """py-spy's own options under its own names; None means what is safe: 100 Hz at most."""
 
-    rate: int = Field(default=100, ge=1, le=1000)
+    rate: int | None = Field(default=None, ge=1, le=1000)
     max_overhead: float = Field(default=1.0, gt=0, le=100)
     subprocesses: bool | None = None
     gil: bool = False

@@ -125,7 +125,13 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     sampling = parser.add_argument_group("sampling (py-spy's own options)")
-    sampling.add_argument("-r", "--rate", type=int, metavar="HZ", help="samples a second (100)")
+    sampling.add_argument(
+        "-r",
+        "--rate",
+        type=int,
+        metavar="HZ",
+        help="samples a second (100, less with many threads)",
+    )
     sampling.add_argument(
         "-s",
         "--subprocesses",

@@ -18,11 +18,11 @@ from perftui.model.stacks import Mode, Window
 from perftui.model.target import Target, TargetState
 from perftui.model.timeline import Timeline
 from perftui.settings import ProfileSettings
+from perftui.sources.accounting import cpu_seconds, held_rate, without_waking
 from perftui.sources.base import Clock, Source
 from perftui.sources.family import Family
 from perftui.sources.pyspy_run import Finished, Launch, PySpyRun, find_pyspy, python_version
 from perftui.sources.speedscope import SpeedscopeReader, error_count, failure
-from perftui.sources.waking import cpu_seconds, without_waking
 
 WINDOW_S = 1.0
 FIRST_WINDOW_S = 0.3
@@ -37,6 +37,11 @@ PATIENT_S = 0.1
 """How long a wait lasts before it is looked whether perftui ends."""
 MANY_THREADS = 10
 """Above this, blocking samples stop the target for too long: each stops all of its threads."""
+RATE_HZ = 100
+LEAST_RATE_HZ = 5
+THREADS_A_SECOND = 1000
+"""py-spy's work grows with threads times rate: with many threads it looks less often, unless a rate
+is asked for."""
 STOPPED_POLL_S = 0.5
 
 
@@ -78,7 +83,7 @@ def plan(settings: ProfileSettings, threads: int, python_children: bool) -> Plan
 
     `threads` is the number of threads of the largest process that is sampled.
     """
-    nonblocking = settings.nonblocking
+    nonblocking, rate = settings.nonblocking, settings.rate
     native, remark = settings.native, ""
     if nonblocking is None:
         nonblocking = threads > MANY_THREADS
@@ -86,8 +91,12 @@ def plan(settings: ProfileSettings, threads: int, python_children: bool) -> Plan
             remark = f"non-blocking: {threads} threads"
             if native:
                 native, remark = False, remark + ", so no native frames"
+    if rate is None:
+        rate = RATE_HZ
+        if nonblocking:
+            rate = max(LEAST_RATE_HZ, min(RATE_HZ, THREADS_A_SECOND // max(1, threads)))
     return Plan(
-        rate_hz=settings.rate,
+        rate_hz=rate,
         nonblocking=nonblocking,
         gil=settings.gil,
         idle=settings.idle,
@@ -220,31 +229,38 @@ class Profiler(Source):
             if self.stopping.is_set():
                 return
             raise failure(finished.output, finished.returncode)
+        spent = {tid: cpu_s[tid] - before for tid, before in running.cpu_s.items() if tid in cpu_s}
+        self._keep(running, end, finished, spent)
+
+    def _keep(
+        self, running: _Running, end: float, finished: Finished, cpu_s: dict[int, float]
+    ) -> None:
+        """Put what a run saw, corrected by its threads' CPU time, into the timeline."""
+        chosen, seconds = running.plan, end - running.start
         stacks, cut = self._reader.read(finished.data), None
-        if cpu_s:
-            spent = {
-                tid: cpu_s[tid] - before for tid, before in running.cpu_s.items() if tid in cpu_s
-            }
-            stacks, cut = without_waking(stacks, spent, end - running.start, running.plan.rate_hz)
+        if cpu_s and chosen.mode is Mode.BLOCKING:
+            stacks, cut = without_waking(stacks, cpu_s, seconds, chosen.rate_hz)
+        held = held_rate(stacks, cpu_s, seconds, chosen.rate_hz, idle=chosen.idle)
         self._timeline.add_window(
             Window(
                 start=running.start,
                 end=end,
-                rate_hz=running.plan.rate_hz,
-                mode=running.plan.mode,
+                rate_hz=held,
+                mode=chosen.mode,
                 stacks=stacks,
                 errors=error_count(finished.output),
                 sampler_cpu_s=finished.cpu_s,
-                idle=running.plan.idle,
+                idle=chosen.idle,
                 cut=cut,
             )
         )
         self.error = None
-        self.say(SourceState.OK, running.plan.remark)
+        remark = f"holds {held:.0f} of {chosen.rate_hz} Hz" if held < chosen.rate_hz else ""
+        self.say(SourceState.OK, "; ".join(part for part in (chosen.remark, remark) if part))
 
     def _cpu_seconds(self, chosen: Plan) -> dict[int, float]:
-        """CPU time by thread, where py-spy stops the target for its looks at running threads."""
-        if chosen.idle or chosen.mode is not Mode.BLOCKING:
+        """CPU time by thread, where the samples are those of all threads that run."""
+        if chosen.idle or chosen.gil:
             return {}
         members = self._family.members() if chosen.subprocesses else [self._family.process]
         return cpu_seconds(process.pid for process in members if process is not None)

@@ -54,7 +54,8 @@ def _figures(seen: Profile, remark: str) -> str:
     looks = seen.samples + seen.errors
     parts = [
         f"{seen.rate_hz:.0f} Hz" if seen.rate_hz is not None else "",
-        plain(remark) if remark.startswith("non-blocking") else _mode(seen.mode),
+        *([_mode(seen.mode)] if not remark.startswith("non-blocking") else []),
+        plain(remark),
         f"cover {_floor_percent(seen.coverage)}",
         f"err {100 * seen.errors / looks:.1f}%" if looks else "err –",
         f"cut {seen.cut_pct:.0f}%" if seen.cut_pct is not None and seen.cut_pct >= 0.5 else "",

@@ -1,9 +1,12 @@
-"""Threads that py-spy itself woke: samples that their CPU time cannot account for.
+"""py-spy's samples held against the kernel's count of CPU time.
 
-In its blocking mode py-spy stops every thread for each look and lets it go again. A thread that
-waits (for a lock, a socket, a queue) then runs for a moment to go back to its wait, and when the
-next look comes soon, or the host is busy, it is found running: a service that idles seems to
-spend a tenth of its time in `select`. The kernel's count of its CPU time tells the truth.
+Threads that py-spy woke. In its blocking mode it stops every thread for each look and lets it go
+again. A thread that waits (for a lock, a socket, a queue) then runs for a moment to go back to its
+wait, and when the next look comes soon, or the host is busy, it is found running: a service that
+idles seems to spend a tenth of its time in `select`.
+
+Looks that never were. With many threads, or on a busy host, py-spy does not hold its rate, and says
+so only when it is more than a second late; a busy thread then seems to be busy a part of the time.
 """
 
 from __future__ import annotations
@@ -31,6 +34,10 @@ _WAITS: Mapping[str, frozenset[str]] = {
 """Functions of the standard library on top of whose stack a thread mostly waits."""
 _IDLE_SHARE = 0.01
 """A thread that took less of a core than this did nothing but wait."""
+_ENOUGH_TICKS = 20
+"""Less CPU time than this many ticks is too little to judge the rate by."""
+_HELD = 0.9
+"""A rate that is held to this part is held; so exact is the comparison."""
 
 
 def cpu_seconds(pids: Iterable[int]) -> dict[int, float]:
@@ -91,3 +98,26 @@ def is_wait(frame: Frame) -> bool:
     """Whether a thread with this frame on top most likely waits."""
     names = _WAITS.get(PurePath(frame.file).name)
     return names is not None and frame.function.rpartition(".")[2] in names
+
+
+def held_rate(
+    samples: Samples, cpu_s: Mapping[int, float], seconds: float, rate_hz: float, *, idle: bool
+) -> float:
+    """How often a second it really looked: `rate_hz`, or less where that is beyond chance.
+
+    With `idle` threads among the samples, each look gives one sample of a thread that is there all
+    the time. Without, the threads' samples are compared with their CPU time `cpu_s` in seconds,
+    three standard deviations of their Poisson count allowed.
+    """
+    seen: Counter[Thread] = Counter()
+    for (thread, _), count in samples.items():
+        seen[thread] += count
+    if idle:
+        looks, possible = max(seen.values(), default=0), rate_hz * seconds
+    else:
+        known = {thread: count for thread, count in seen.items() if thread.tid in cpu_s}
+        looks = sum(known.values())
+        possible = rate_hz * sum(cpu_s[thread.tid] for thread in known)
+    if possible < _ENOUGH_TICKS or looks + 3 * math.sqrt(looks + 1) >= _HELD * possible:
+        return rate_hz
+    return rate_hz * looks / possible
