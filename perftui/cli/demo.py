@@ -6,7 +6,7 @@ import argparse
 
 from perftui.cli.choose import ended_by_signals
 from perftui.cli.live import require_terminal, show
-from perftui.cli.parser import settings_of
+from perftui.cli.options import settings_of
 
 OBJECTIVE = {
     "metric": "cpu",

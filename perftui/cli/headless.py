@@ -7,7 +7,7 @@ import json
 import time
 
 from perftui.cli.choose import ended_by_signals, required_target
-from perftui.cli.parser import settings_of
+from perftui.cli.options import settings_of
 from perftui.errors import SourceError
 from perftui.model.document import document
 from perftui.model.target import TargetState

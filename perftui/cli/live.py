@@ -7,7 +7,7 @@ import sys
 import time
 
 from perftui.cli.choose import chosen_target
-from perftui.cli.parser import settings_of
+from perftui.cli.options import settings_of
 from perftui.errors import NotPython, UsageError
 from perftui.model.target import Target
 from perftui.monitor import Monitor

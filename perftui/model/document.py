@@ -32,7 +32,7 @@ def document(snapshot: Snapshot) -> dict[str, Any]:
             "container": target.container,
             "children": list(snapshot.children),
         },
-        "profile": _profile(seen, target.pid),
+        "profile": _profile(seen),
         "metrics": [_metric(series, snapshot.objectives) for series in snapshot.series],
         "forecasts": [_forecast(forecast) for forecast in snapshot.forecasts],
         "sources": [
@@ -48,7 +48,7 @@ def document(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def _profile(seen: Profile, pid: int) -> dict[str, Any]:
+def _profile(seen: Profile) -> dict[str, Any]:
     sampled = seen.expected_ticks > 0
     return {
         "seconds": seen.seconds,
@@ -63,10 +63,10 @@ def _profile(seen: Profile, pid: int) -> dict[str, Any]:
         "sampler_cpu_pct": seen.sampler_cpu_pct,
         "gil_pct": seen.gil_pct,
         "active_pct": seen.active_pct,
-        "functions": [_function(row, pid) for row in seen.functions],
+        "functions": [_function(row) for row in seen.functions],
         "threads": [
             {
-                "pid": row.thread.pid if row.thread.pid is not None else pid,
+                "pid": row.thread.pid,
                 "tid": row.thread.tid,
                 "name": row.thread.name,
                 "active_pct": row.active_pct,
@@ -77,9 +77,9 @@ def _profile(seen: Profile, pid: int) -> dict[str, Any]:
     }
 
 
-def _function(row: FunctionRow, pid: int) -> dict[str, Any]:
+def _function(row: FunctionRow) -> dict[str, Any]:
     return {
-        "pid": row.key.pid if row.key.pid is not None else pid,
+        "pid": row.key.pid,
         "function": row.key.function,
         "file": row.key.file,
         "line": row.line,

@@ -26,9 +26,9 @@ class Frame(NamedTuple):
 
 
 class Thread(NamedTuple):
-    """A thread of the target or of one of its children. `pid` is None when only one is sampled."""
+    """A thread of the target or of one of its children, by the system's ids."""
 
-    pid: int | None
+    pid: int
     tid: int
     name: str
 

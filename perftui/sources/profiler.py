@@ -142,7 +142,7 @@ class Profiler(Source):
         self._timeline = timeline
         self._family = family
         self._launch = launch
-        self._reader = SpeedscopeReader()
+        self._reader = SpeedscopeReader(target.pid)
 
     def failed(self, error: PerftuiError) -> None:
         """Show `error`, and keep it."""

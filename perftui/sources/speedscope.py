@@ -30,11 +30,14 @@ _CACHED = 50_000
 class SpeedscopeReader:
     """Turns speedscope files into counted stacks.
 
+    `pid` is the process whose threads py-spy writes without one: it names processes only with `-s`.
+
     Frames and stacks that come again are the same objects, so a long watch of one program holds
     each of them once. The cache is emptied when it grows past `_CACHED` entries.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
         self._frames: dict[Frame, Frame] = {}
         self._stacks: dict[Stack, Stack] = {}
 
@@ -61,19 +64,18 @@ class SpeedscopeReader:
             self._stacks.clear()
         counts: Counter[tuple[Thread, Stack]] = Counter()
         for profile in profiles:
-            thread = _thread(profile["name"])
+            thread = _thread(profile["name"], self._pid)
             for indices, count in Counter(map(tuple, profile["samples"])).items():
                 stack = tuple(frames[index] for index in indices)[_headings(indices, frames) :]
                 counts[thread, self._stacks.setdefault(stack, stack)] += count
         return counts
 
 
-def _thread(name: str) -> Thread:
+def _thread(name: str, alone: int) -> Thread:
     match = _THREAD.fullmatch(name)
     if match is None:
         raise ValueError(f"no thread in {name[:80]!r}")
-    pid = int(match["pid"]) if match["pid"] else None
-    return Thread(pid, int(match["tid"], 0), match["name"] or "")
+    return Thread(int(match["pid"] or alone), int(match["tid"], 0), match["name"] or "")
 
 
 def _headings(indices: tuple[int, ...], frames: list[Frame]) -> int:

@@ -1,0 +1,153 @@
+"""The arguments that commands share, and how they become settings."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import Any
+
+from perftui.model.objective import parse_objective
+from perftui.settings import Settings, load
+
+
+def positive(text: str) -> float:
+    """A number of seconds, for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 86400:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0 to 86400")
+    return value
+
+
+def _pid(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is no process id")
+    return int(text)
+
+
+def add_target(parser: argparse.ArgumentParser) -> None:
+    """The ways to name the process."""
+    group = parser.add_argument_group("the process")
+    group.add_argument("pid", nargs="?", type=_pid, metavar="PID", help="its process id")
+    group.add_argument("--pid", type=_pid, metavar="PID", dest="pid_option", help="the same")
+    group.add_argument(
+        "--name", metavar="PATTERN", help="a regular expression that its command line fits"
+    )
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """The flags that stand over environment and files."""
+    sampling = parser.add_argument_group("sampling (py-spy's own options)")
+    sampling.add_argument(
+        "-r",
+        "--rate",
+        type=int,
+        metavar="HZ",
+        help="samples a second (100, less with many threads)",
+    )
+    sampling.add_argument(
+        "-s",
+        "--subprocesses",
+        action="store_true",
+        default=None,
+        help="its child processes too (by itself, when one of them is Python)",
+    )
+    sampling.add_argument(
+        "--no-subprocesses", action="store_false", dest="subprocesses", help="never its children"
+    )
+    for letter, name, text in (
+        ("-g", "gil", "only what holds the GIL"),
+        ("-i", "idle", "idle threads too"),
+        ("-n", "native", "native frames too"),
+        ("-t", "threads", "a row per function and thread"),
+        ("-F", "function", "functions by their first line"),
+    ):
+        sampling.add_argument(letter, f"--{name}", action="store_true", default=None, help=text)
+    sampling.add_argument(
+        "--nonblocking",
+        action="store_true",
+        default=None,
+        help="never stop the process (by itself, with more than 10 threads)",
+    )
+    sampling.add_argument(
+        "--blocking",
+        action="store_false",
+        dest="nonblocking",
+        help="stop it for each sample, however many threads it has",
+    )
+    metrics = parser.add_argument_group("metrics and objectives")
+    metrics.add_argument("--prometheus", metavar="URL", help="a Prometheus server to ask")
+    metrics.add_argument(
+        "--query",
+        action="append",
+        type=_query,
+        metavar="NAME=PROMQL",
+        help="a metric to show; $pid, $host, $instance and $job are filled in",
+    )
+    metrics.add_argument(
+        "--objective",
+        action="append",
+        type=_objective,
+        metavar="TEXT",
+        help="what may not happen, like 'p99 > 0.5 for 1m' (its horizon: 'within 15m')",
+    )
+    llm = parser.add_argument_group("LLM")
+    llm.add_argument("--llm", action="store_true", help="let an LLM explain (sends figures to it)")
+    llm.add_argument("--no-llm", action="store_true", help="send nothing, whatever else is set")
+    llm.add_argument("--llm-every", metavar="TIME", help="how often to ask it (60s)")
+    llm.add_argument("--model", metavar="NAME", help="which one (claude-haiku-5-5)")
+
+
+def _query(text: str) -> dict[str, Any]:
+    name, separator, query = text.partition("=")
+    if not (separator and name.strip() and query.strip()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=PROMQL")
+    return {"name": name.strip(), "query": query.strip()}
+
+
+def _objective(text: str) -> dict[str, Any]:
+    try:
+        parsed = parse_objective(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return {
+        "metric": parsed.metric,
+        "above" if parsed.above else "below": parsed.threshold,
+        "for": parsed.hold_s,
+        "horizon": parsed.horizon_s,
+    }
+
+
+_PROFILE_FLAGS = (
+    "rate",
+    "subprocesses",
+    "gil",
+    "idle",
+    "native",
+    "threads",
+    "function",
+    "nonblocking",
+)
+
+
+def settings_of(arguments: argparse.Namespace, below: dict[str, Any] | None = None) -> Settings:
+    """The settings of all layers. `below` are a command's own, weaker than every other layer."""
+    profile = {name: getattr(arguments, name) for name in _PROFILE_FLAGS}
+    flags: dict[str, Any] = {
+        "profile": {name: value for name, value in profile.items() if value is not None},
+        "prometheus": {"url": arguments.prometheus} if arguments.prometheus else {},
+        "metric": arguments.query or [],
+        "objective": arguments.objective or [],
+        "llm": {
+            name: value
+            for name, value in (
+                ("consent", arguments.llm or None),
+                ("every", arguments.llm_every),
+                ("model", arguments.model),
+            )
+            if value is not None
+        },
+    }
+    return load(flags, os.environ, below=below)
