@@ -81,6 +81,59 @@ def get(url: str, timeout: float = 5.0) -> bytes:
         return body
 
 
+BURN = """
+import sys
+
+def burn(count):
+    while count:
+        count -= 1
+
+sys.stdout.write("%d.%d.%d\\nready\\n" % sys.version_info[:3])
+sys.stdout.flush()
+while True:
+    burn(100000)
+"""
+"""A program whose only hot function is `burn`; prints its version. Valid in Python 2 and 3."""
+
+
+def samplers(pid: int) -> list[psutil.Process]:
+    """The py-spy processes, of whatever parent, that look at a process id."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            program, *arguments = process.cmdline() or [""]
+            if Path(program).name == "py-spy" and str(pid) in arguments:
+                found.append(process)
+    return found
+
+
+def wait_for_windows(pid: int) -> None:
+    """Wait until a third py-spy looks at the process: then a window of it is complete."""
+    seen: set[int] = set()
+
+    def three() -> bool:
+        seen.update(process.pid for process in samplers(pid))
+        return len(seen) >= 3
+
+    wait_for(three, START_S, f"three py-spies one after the other on {pid}")
+
+
+def assert_runs_on(pid: int) -> None:
+    """The process is neither stopped nor traced, and takes CPU time."""
+    process = psutil.Process(pid)
+    used = process.cpu_times().user
+    tracer = Path(f"/proc/{pid}/status")
+    wait_for(
+        lambda: (
+            process.cpu_times().user > used
+            and (not tracer.exists() or "TracerPid:\t0\n" in tracer.read_text())
+        ),
+        START_S,
+        f"{pid} to run on by itself",
+    )
+    assert process.status() not in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
+
+
 def kill_tree(process: subprocess.Popen[Any]) -> None:
     """Kill a program that was started here, and its children; by pid."""
     tree: list[psutil.Process] = []

@@ -93,4 +93,5 @@ _PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
 
 
 def _new(prog: str, description: str) -> argparse.ArgumentParser:
-    return _Parser(prog=prog, description=description, allow_abbrev=False)
+    usage = f"{prog} [options]{'' if prog.endswith('demo') else ' [PID]'}"
+    return _Parser(prog=prog, usage=usage, description=description, allow_abbrev=False)

@@ -117,9 +117,10 @@ def _forecast(forecast: Forecast, now: float) -> str:
         since = format_age(now - forecast.since) if forecast.since else "–"
         detail = f"in breach for {since}"
     else:
-        usual = format_probability(forecast.base_rate)
+        usual = forecast.base_rate
+        usually = "" if usual is None else f" (usually {format_probability(usual)})"
         ahead = format_span(forecast.objective.horizon_s)
-        detail = f"{format_probability(forecast.probability)} within {ahead} (usually {usual})"
+        detail = f"{format_probability(forecast.probability)} within {ahead}{usually}"
         if forecast.summary:
             detail += f"; {plain(forecast.summary)}"
     return f"{what}: {detail}"

@@ -18,7 +18,9 @@ from perftui.model.present import (
 
 HARMFUL = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 ANY_TEXT = st.text(st.characters()) | st.text(
-    st.sampled_from("a \t\n\r\x00\x1b\x7f\x85\xa0\u200b\u202e\u2066\u2028\ufeff\U000e0041\udc80�表é")
+    st.sampled_from(
+        "a \t\n\r\x00\x1b\x7f\x85\xa0\u200b\u202e\u2066\u2028\ufeff\U000e0041\udc80�表é"
+    )
 )
 
 
@@ -141,8 +143,7 @@ def test_format_age(seconds: float, text: str):
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(10, "10 s"), (2.5, "2.5 s"), (60, "1 min"), (90, "90 s"), (900, "15 min"), (7200, "2 h")]
-    + [(5400, "90 min"), (86400, "1 d")],
+    [(10, "10 s"), (2.5, "2.5 s"), (60, "1 min"), (90, "90 s"), (900, "15 min"), (7200, "2 h"), (5400, "90 min"), (86400, "1 d")],
 )
 def test_format_span(seconds: float, text: str):
     """A length that was chosen is said in the largest unit that gives it whole."""

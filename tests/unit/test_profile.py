@@ -142,9 +142,7 @@ def test_a_row_of_a_line_has_that_line():
 def test_native_frames_sort_with_the_others():
     """Rows without a line stand beside rows with one."""
     native = Frame("b", FILE, None)
-    found = rows(
-        tally([window(0, 1, {(native,): 2, "b:5": 2})], Grouping(by_line=True)), 100
-    )
+    found = rows(tally([window(0, 1, {(native,): 2, "b:5": 2})], Grouping(by_line=True)), 100)
     assert {row.line for row in found} == {None, 5}
 
 

@@ -140,7 +140,11 @@ def test_a_urls_last_slash_goes(user: Path):
         ("[llm]\nevery = 0\n", "llm.every (it is 0)", "greater than 0"),
         ("[llm]\nmonthly_cap_usd = -1\n", "llm.monthly_cap_usd", "greater than or equal to 0"),
         ('[llm.prices.x]\ninput = "a"\noutput = 1\n', "llm.prices.x.input", "number"),
-        ('[[metric]]\nname = "a"\nquery = "b"\n[[metric]]\nname = "c"\n', "metric[2].query", "required"),
+        (
+            '[[metric]]\nname = "a"\nquery = "b"\n[[metric]]\nname = "c"\n',
+            "metric[2].query",
+            "required",
+        ),
         ('[[metric]]\nname = ""\nquery = "b"\n', "metric[1].name (it is '')", "at least 1"),
         ('[[objective]]\nmetric = "a"\n', "objective[1]", "needs either above or below"),
         ('[[objective]]\nmetric = "a"\nabove = 1\nbelow = 2\n', "objective[1]", "either above or"),
@@ -148,9 +152,7 @@ def test_a_urls_last_slash_goes(user: Path):
         ("metric = 3\n", "metric (it is 3)", "tuple"),
     ],
 )
-def test_an_error_names_file_key_and_what_is_allowed(
-    user: Path, text: str, key: str, allowed: str
-):
+def test_an_error_names_file_key_and_what_is_allowed(user: Path, text: str, key: str, allowed: str):
     """A wrong value is named with its file, its key and what may stand there."""
     error = wrong(text, user)
     assert error.message.startswith(f"{user}: {key}")
@@ -243,9 +245,7 @@ def test_no_path_is_read_twice(monkeypatch: pytest.MonkeyPatch):
     assert len(set(config_paths())) == len(config_paths())
 
 
-def test_a_relative_file_is_named_as_it_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_relative_file_is_named_as_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The file of the current directory is called ./perftui.toml."""
     monkeypatch.chdir(tmp_path)
     Path("perftui.toml").write_text("[profile]\nrate = 0\n")

@@ -72,9 +72,7 @@ def test_an_empty_stack_is_a_sample_of_no_function():
 )
 def test_grouping(grouping: Grouping, rows: dict[FunctionKey, int]):
     """A row is a function, or one per line, process or thread, as it is asked for."""
-    seen = Window(
-        0, 1, 100, Mode.BLOCKING, {(MAIN, stack("main")): 3, (OTHER, stack("main")): 2}
-    )
+    seen = Window(0, 1, 100, Mode.BLOCKING, {(MAIN, stack("main")): 3, (OTHER, stack("main")): 2})
     assert seen.tally(grouping).own == rows
 
 

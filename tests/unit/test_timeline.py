@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from builders import MAIN, window
 
@@ -46,7 +48,7 @@ def test_a_day_is_kept_in_minutes():
 def test_points_are_in_order_across_tiers():
     """Time rises from the coarse past to the whole present, and no value leaves its place."""
     found = kept(filled(9000))
-    assert all(a.at < b.at for a, b in zip(found, found[1:], strict=False))
+    assert all(a.at < b.at for a, b in itertools.pairwise(found))
     assert all(point.value == pytest.approx(point.at) for point in found)
 
 
@@ -108,7 +110,7 @@ def test_old_windows_are_merged():
     assert (found[0].start, found[0].end) == (0, 9)  # those that end before second 10
     assert (found[1].start, found[1].end, found[1].samples) == (9, 19, 20)
     assert sum(one.samples for one in found) == 2000
-    assert all(a.end <= b.start for a, b in zip(found, found[1:], strict=False))
+    assert all(a.end <= b.start for a, b in itertools.pairwise(found))
     assert [one.seconds for one in found[-300:]] == [1.0] * 300
 
 
@@ -126,7 +128,7 @@ def test_a_day_of_windows_is_bounded():
 def test_a_day_of_many_stacks_is_bounded():
     """A merged window keeps 500 whole stacks, however many were seen."""
     timeline = Timeline()
-    for n in range(0, 700):
+    for n in range(700):
         timeline.add_window(window(n, n + 1, {f"main f{n}x{i} leaf": 1 for i in range(60)}))
     merged = timeline.windows(0)[0]
     assert merged.samples == 9 * 60
