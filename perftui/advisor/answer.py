@@ -22,9 +22,9 @@ from pydantic import (
 
 from perftui.advisor.evidence import Facts, evidence
 from perftui.advisor.redact import Pseudonyms
-from perftui.advisor.text import plain
 from perftui.errors import PerftuiError
 from perftui.model.findings import Claim, Forecast, ForecastState, Mitigation
+from perftui.model.text import plain
 
 MAX_ANSWER = 100_000
 """Characters of an answer that are looked at; a longer one is refused."""

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from perftui.advisor.budget import Usage
 from perftui.advisor.prompt import Request
-from perftui.advisor.text import plain
 from perftui.errors import PerftuiError
+from perftui.model.text import plain
 from perftui.sources.base import Clock
 
 if TYPE_CHECKING:

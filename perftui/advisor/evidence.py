@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from perftui.advisor.text import plain
 from perftui.model.findings import Evidence, EvidenceKind, Forecast, ForecastState
 from perftui.model.objective import Objective, format_duration
 from perftui.model.profile import FunctionRow, margin_pct, profile
 from perftui.model.series import Origin, Series, SeriesKey, slope_per_s
 from perftui.model.snapshot import Snapshot
 from perftui.model.stacks import FunctionKey
+from perftui.model.text import plain
 
 RECENT_S = 10.0
 """The span that "now" means for functions, in seconds."""

@@ -12,7 +12,7 @@ import re
 import sys
 from pathlib import PurePosixPath
 
-from perftui.advisor.text import plain
+from perftui.model.text import plain
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SPECIAL = re.compile(r"<(?:module|lambda|locals|listcomp|dictcomp|setcomp|genexpr)>")

@@ -11,11 +11,11 @@ from perftui.model.present import (
     format_span,
     format_value,
     place,
-    plain,
 )
 from perftui.model.profile import Profile, profile
 from perftui.model.snapshot import Snapshot, SourceState
 from perftui.model.target import TargetState
+from perftui.model.text import plain
 
 FUNCTIONS = 20
 

@@ -1,27 +1,11 @@
-"""Numbers and names as people read them, the same on the screen and in text."""
+"""Numbers and places as people read them, the same on the screen and in text."""
 
 from __future__ import annotations
 
-import unicodedata
 from pathlib import PurePath
 
 _BINARY = ("B", "KB", "MB", "GB", "TB", "PB")
 _DECIMAL = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
-
-
-def plain(text: str) -> str:
-    """`text` from the target, a metric or a model, made harmless to a terminal.
-
-    Control, format (bidirectional overrides among them), surrogate and unassigned characters, and
-    line and paragraph separators become `�`; runs of white space become one space.
-    """
-    folded = " ".join(text.split())
-    if folded.isascii() and folded.isprintable():
-        return folded
-    return "".join(
-        "�" if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") else char
-        for char in folded
-    )
 
 
 def format_value(value: float | None, unit: str) -> str:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from perftui.model.findings import Forecast, ForecastState
-from perftui.model.present import format_age, format_probability, format_span, format_value, plain
+from perftui.model.present import format_age, format_probability, format_span, format_value
 from perftui.model.snapshot import Snapshot, SourceState
 from perftui.model.target import TargetState
+from perftui.model.text import plain
 
 LIKELY = 0.5
 """From this chance on a forecast is a warning."""

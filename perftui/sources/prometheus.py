@@ -24,9 +24,9 @@ from perftui.sources.promql import (
     Variables,
     find_target,
     needed,
-    plain,
     read_answer,
     read_samples,
+    short,
     substitute,
 )
 
@@ -111,13 +111,13 @@ class PrometheusSource(Poll):
             try:
                 returned, left_out = self._run_query(client, metric)
             except QueryFailed as error:
-                failures[plain(metric.name)] = error
+                failures[short(metric.name)] = error
                 continue
             if not returned:
-                empty.append(plain(metric.name))
+                empty.append(short(metric.name))
             elif left_out:
                 notes.append(
-                    f"query {plain(metric.name)} has {left_out} more series than the"
+                    f"query {short(metric.name)} has {left_out} more series than the"
                     f" {SERIES_PER_QUERY} highest, which are shown."
                 )
         self._conclude(failures, empty, notes)
@@ -142,11 +142,11 @@ class PrometheusSource(Poll):
         if failures:
             name, error = next(iter(failures.items()))
             others = [other for other in failures if other != name]
-            also = f" (So did {plain(', '.join(others))}.)" if others else ""
+            also = f" (So did {short(', '.join(others))}.)" if others else ""
             raise SourceError(f"query {name} failed: {error.message}{also}", error.fix)
         if empty:
             which = f"query {empty[0]}" if len(empty) == 1 else f"queries {', '.join(empty)}"
-            raise _NothingYet(f"{plain(which)} returned no series.")
+            raise _NothingYet(f"{short(which)} returned no series.")
         self.say(SourceState.OK, " ".join(notes))
 
     def _find_target(self, client: _Client) -> None:
@@ -174,7 +174,7 @@ class PrometheusSource(Poll):
 
 def _because(variables: Variables, why: str) -> Variables:
     return Variables(
-        variables.pid, variables.host, variables.instance, variables.job, plain(why.rstrip("."))
+        variables.pid, variables.host, variables.instance, variables.job, short(why.rstrip("."))
     )
 
 
@@ -212,7 +212,7 @@ class _Client:
 
         from perftui.sources import bounded_http
 
-        self._shown_url = plain(re.sub(r"//[^/@]*@", "//", url))
+        self._shown_url = short(re.sub(r"//[^/@]*@", "//", url))
         self._timeout_s = timeout_s
         self._explain = bounded_http.explain
         self._transport_errors = (requests.RequestException, OSError, ValueError)

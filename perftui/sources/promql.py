@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 
 from perftui.errors import SourceError
 from perftui.model.series import Point
+from perftui.model.text import plain
 
 MAX_TEXT = 200
 """Characters kept of any one text of the server."""
@@ -43,12 +43,9 @@ class NotPrometheus(SourceError):
         self.status = status
 
 
-def plain(text: str, limit: int = MAX_TEXT) -> str:
-    """`text` of the server as harmless data: no control characters, `limit` characters at most."""
-    spaced = " ".join(text[: 4 * limit].split())
-    # Category C holds control, format (bidi overrides) and surrogate characters.
-    kept = "".join(c for c in spaced if unicodedata.category(c)[0] != "C")
-    return kept if len(kept) <= limit else kept[: limit - 1] + "…"
+def short(text: str) -> str:
+    """`text` of the server as harmless data, `MAX_TEXT` characters at most."""
+    return plain(text, MAX_TEXT)
 
 
 # --- what is asked
@@ -136,7 +133,7 @@ def read_answer(status: int, body: bytes, location: str | None = None) -> Mappin
     the query; NotPrometheus for anything that is no answer of a Prometheus.
     """
     if 300 <= status < 400:
-        where = f" to {plain(_without_password(location))}" if location else ""
+        where = f" to {short(_without_password(location))}" if location else ""
         raise NotPrometheus(
             f"redirects{where}, which is not followed.",
             "Set the URL of Prometheus itself.",
@@ -150,7 +147,7 @@ def read_answer(status: int, body: bytes, location: str | None = None) -> Mappin
         raise _no_json(status, body) from None
     if isinstance(answer, dict) and answer.get("status") == "error":
         reason = answer.get("error")
-        shown = plain(reason).rstrip(". ") if isinstance(reason, str) else _named(status)
+        shown = short(reason).rstrip(". ") if isinstance(reason, str) else _named(status)
         raise QueryFailed(f"{shown}.")
     if status != HTTPStatus.OK:
         raise NotPrometheus(f"answers {_named(status)}.", "", status)
@@ -241,7 +238,7 @@ def _sample(entry: object) -> Sample:
     if not all(isinstance(value, str) for value in labels.values()):
         raise _other_shape()
     kept = sorted(
-        (plain(name), plain(value)) for name, value in labels.items() if name != "__name__"
+        (short(name), short(value)) for name, value in labels.items() if name != "__name__"
     )
     return Sample(tuple(kept), _point(entry.get("value")))
 
@@ -291,7 +288,7 @@ def find_target(
     jobs = {variables.job} if variables.job else {j for _, j in fits}
     why = ""
     if not fits and variables.instance is not None:
-        why = f"no active target of Prometheus has the instance {plain(variables.instance)}"
+        why = f"no active target of Prometheus has the instance {short(variables.instance)}"
     elif not fits and not ports:
         why = f"process {variables.pid} listens on no port"
     elif not fits:
@@ -299,7 +296,7 @@ def find_target(
         why = f"no active target of Prometheus is on this host at port {shown}"
     elif len(instances) > 1 or len(jobs) > 1:
         several = sorted({f"{job}/{instance}" for instance, job in fits})
-        why = f"several targets of Prometheus fit ({plain(', '.join(several))})"
+        why = f"several targets of Prometheus fit ({short(', '.join(several))})"
     return Variables(
         variables.pid,
         variables.host,

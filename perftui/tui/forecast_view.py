@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from perftui.model.findings import Forecast, ForecastState, LlmState
-from perftui.model.present import format_age, format_probability, format_span, format_value, plain
+from perftui.model.present import format_age, format_probability, format_span, format_value
 from perftui.model.snapshot import Snapshot
+from perftui.model.text import plain
 from perftui.model.warning import LIKELY, describe
 
 

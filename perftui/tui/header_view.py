@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from perftui.model.present import format_age, plain
+from perftui.model.present import format_age
 from perftui.model.profile import Profile, profile
 from perftui.model.snapshot import Snapshot, SourceState
 from perftui.model.stacks import Mode
 from perftui.model.target import TargetState
+from perftui.model.text import plain
 
 COVER_SPAN_S = 60.0
 _SIGNS = {

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from perftui.model.objective import Objective
-from perftui.model.present import format_age, format_rate, format_value, plain
+from perftui.model.present import format_age, format_rate, format_value
 from perftui.model.series import Point, Series, slope_per_s
 from perftui.model.snapshot import Snapshot
+from perftui.model.text import plain
 from perftui.tui.functions_view import BARS
 
 SPANS_S = (60.0, 120.0, 300.0)

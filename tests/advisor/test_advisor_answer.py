@@ -11,7 +11,7 @@ from perftui.advisor import prompt
 from perftui.advisor.answer import Answer, AnswerError, as_forecast, parse, schema
 from perftui.advisor.evidence import facts
 from perftui.advisor.redact import Pseudonyms
-from perftui.advisor.text import plain
+from perftui.model.text import plain
 
 
 def test_the_schema_is_what_the_api_takes():
@@ -54,7 +54,7 @@ def test_an_object_in_a_fence_or_in_text_is_found(wrap):
         (answer_text() + answer_text(), "several JSON objects"),
         ("{}", "summary"),
         ('{"summary": 3}', "summary"),
-        ('{"summary": "\\u001b[0m"}', "summary: is empty"),
+        ('{"summary": " \\u2003 "}', "summary: is empty"),
         (answer_text(probability=84), "not between 0 and 1"),
         (answer_text(probability=-0.1), "not between 0 and 1"),
         (answer_text(probability=True), "is no number"),
@@ -133,12 +133,12 @@ def test_missing_and_null_lists_are_empty():
 
 
 def test_text_is_plain_data():
-    """Escape sequences, controls, bidi marks, lone surrogates and newlines are taken out."""
+    """Escape sequences, controls, bidi marks, lone surrogates become a mark, newlines a space."""
     dirty = "a\x1b[31mb\x1b]8;;http://x\x07c\x9b2Jd\ne\u202ef\x00g\u2066h\x1b"
-    assert parse(answer_text(summary=dirty)).summary == "abcd efgh"
-    assert plain("x\x9dy", 9) == "xy"
-    assert plain("\x1b]0;never ended", 20) == "0;never ended"
-    assert plain("a\udc80b", 9) == "ab"
+    assert parse(answer_text(summary=dirty)).summary == "a�b�c�d e�f�g�h�"
+    assert plain("x\x9dy", 9) == "x�y"
+    assert plain("\x1b]0;never ended", 20) == "�0;never ended"
+    assert plain("a\udc80b", 9) == "a�b"
 
 
 def test_a_cut_does_not_make_one_name_another():

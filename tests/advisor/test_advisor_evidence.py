@@ -122,5 +122,5 @@ def test_hostile_names_stay_on_one_plain_line():
     """Escape sequences and newlines in names of the target do not reach the row's text."""
     odd = Frame("\x1b[31mred\n\u202efile", "/srv/\x1b]0;x\x07a.py", 1)
     row = evidence(facts(snapshot(windows_=windows(20, {(odd,): 5}))))[2]
-    assert row.text.startswith("red file (a.py)")
+    assert row.text.startswith("�red �file (�a.py)")
     assert row.text.isprintable()

@@ -106,7 +106,7 @@ def test_restored_names_are_plain():
     """A hostile name that comes back for the screen holds no escape sequence."""
     names = Pseudonyms()
     names.function("\x1b[2Jboom\nx", "/srv/a.py")
-    assert names.restore("see fn_1") == "see boom x"
+    assert names.restore("see fn_1") == "see �boom x"
 
 
 def test_metric_names_are_filtered():

@@ -15,8 +15,9 @@ from textual.widgets import Footer, Input
 from textual.worker import get_current_worker
 
 from perftui.errors import PerftuiError
-from perftui.model.present import format_age, format_value, plain
+from perftui.model.present import format_age, format_value
 from perftui.model.target import Candidate
+from perftui.model.text import plain
 from perftui.tui.cells import Column
 from perftui.tui.widgets.bars import Header
 from perftui.tui.widgets.line_table import Cells, LineTable

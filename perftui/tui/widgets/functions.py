@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from perftui.model.present import place, plain
+from perftui.model.present import place
+from perftui.model.text import plain
 from perftui.tui.cells import Column
 from perftui.tui.functions_view import HotRow, bars
 from perftui.tui.widgets.line_table import Cells, LineTable
