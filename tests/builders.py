@@ -14,7 +14,8 @@ from perftui.model.stacks import Frame, Mode, Stack, Thread, Window
 from perftui.model.target import Candidate, Target, TargetState
 
 NOW = 1_800_000_000.0
-MAIN = Thread(None, 1, "MainThread")
+PID = 4775
+MAIN = Thread(PID, 1, "MainThread")
 P99 = Objective("p99", 0.5, hold_s=10.0, horizon_s=60.0)
 
 
@@ -109,7 +110,7 @@ def target(**more: Any) -> Target:
     """A process that has been up for 3 h 12 min."""
     return Target(
         **{
-            "pid": 4775,
+            "pid": PID,
             "name": "checkout",
             "cmdline": ("python", "checkout.py"),
             "started_at": NOW - 11520,

@@ -24,6 +24,8 @@ STEPS = 60
 """Futures that are drawn, and the steps of each: the chance is known to 1 / (2 sqrt(PATHS))."""
 BLOCK = 10
 """Steps of noise that are taken from the past in one run."""
+LEAST_POINTS = 30
+"""So many points are looked at, however far apart they are."""
 MOST_CELLS = 240
 """The past is looked at in at most this many cells."""
 
@@ -45,7 +47,13 @@ def breach_chance(points: Sequence[Point], objective: Objective) -> float:
 
     Never 0 or 1: with PATHS futures the rule of succession (k + 1) / (n + 2) is all they show.
     """
-    past, past_step = _regular(points, objective.horizon_s)
+    times = np.array([point.at for point in points])
+    values = np.array([point.value for point in points])
+    # From the newest value and in parts of the largest: then a series that stands still has no
+    # noise at all, and no number is too large to be squared.
+    scale = max(float(np.abs(values).max()), abs(objective.threshold)) or 1.0
+    now, threshold = values[-1] / scale, objective.threshold / scale
+    past, past_step = _regular(times, values / scale - now, objective.horizon_s)
     step = objective.horizon_s / STEPS
     trend = _fit(past)
     generator = np.random.default_rng(0)
@@ -56,8 +64,9 @@ def breach_chance(points: Sequence[Point], objective: Objective) -> float:
     fading = trend.correlation ** (np.arange(1, STEPS + 1) * step / past_step)
     futures = trend.level + trend.residuals[-1] * fading + slopes[:, None] * reach
     futures += _blocks(trend.residuals, max(1, round(step / past_step)), generator)
-    values = np.hstack([np.full((PATHS, 1), points[-1].value), futures])
-    beyond = values > objective.threshold if objective.above else values < objective.threshold
+    futures = np.hstack([np.zeros((PATHS, 1)), futures])
+    margin = threshold - now
+    beyond = futures > margin if objective.above else futures < margin
     hits = int(_holds(beyond, max(1, round(objective.hold_s / step))).sum())
     return (hits + 1) / (PATHS + 2)
 
@@ -99,17 +108,19 @@ def _breaches(
     return np.array(onsets), inside
 
 
-def _regular(points: Sequence[Point], span_s: float) -> tuple[Floats, float]:
-    """The last `span_s` seconds on an even grid that ends at the newest point, and its step.
+def _regular(times: Floats, values: Floats, span_s: float) -> tuple[Floats, float]:
+    """The last `span_s` seconds, or `LEAST_POINTS` points, on an even grid, and its step.
 
-    Cells hold the mean of their points; empty ones are interpolated.
+    The grid ends at the newest point. Cells hold the mean of their points; empty ones are
+    interpolated.
     """
-    times = np.array([point.at for point in points])
-    values = np.array([point.value for point in points])
-    recent = times >= times[-1] - span_s
-    times, values = times[recent], values[recent]
-    step = max(float(np.median(np.diff(times))), (times[-1] - times[0]) / MOST_CELLS)
-    cells = max(2, round((times[-1] - times[0]) / step))
+    first = min(np.searchsorted(times, times[-1] - span_s), max(0, len(times) - LEAST_POINTS))
+    times, values = times[first:], values[first:]
+    seen = float(times[-1] - times[0])
+    if seen <= 0:
+        return values[-1:], span_s
+    step = max(float(np.median(np.diff(times))), seen / MOST_CELLS)
+    cells = max(2, round(seen / step))
     which = cells - 1 - np.minimum(((times[-1] - times) / step).astype(int), cells - 1)
     counts = np.bincount(which, minlength=cells)
     known = np.flatnonzero(counts)

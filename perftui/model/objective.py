@@ -31,15 +31,13 @@ def parse_duration(text: str) -> float:
 
 def format_duration(seconds: float) -> str:
     """The shortest notation that :func:`parse_duration` reads back: `90` gives `1m30s`."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f}ms"
-    rest = round(seconds)
+    rest = round(seconds * 1000)
     text = ""
-    for unit in ("d", "h", "m", "s"):
-        count, rest = divmod(rest, int(_UNITS_S[unit]))
+    for unit in ("d", "h", "m", "s", "ms"):
+        count, rest = divmod(rest, round(_UNITS_S[unit] * 1000))
         if count:
             text += f"{count}{unit}"
-    return text
+    return text or "0s"
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,8 @@ class Objective:
 
     def __str__(self) -> str:
         sign = ">" if self.above else "<"
-        return f"{self.metric} {sign} {self.threshold:g} for {format_duration(self.hold_s)}"
+        threshold = repr(self.threshold).removesuffix(".0")
+        return f"{self.metric} {sign} {threshold} for {format_duration(self.hold_s)}"
 
 
 def parse_objective(text: str) -> Objective:

@@ -85,13 +85,16 @@ def margin_pct(samples: int, expected_ticks: float) -> float:
 
 
 def covered_seconds(windows: Sequence[Window], start: float, end: float) -> float:
-    """Seconds of [start, end] that lie inside at least one window; overlaps count once."""
+    """Seconds of [start, end] that were sampled; where windows overlap they count once.
+
+    Of a merged window the sampled part counts, as if its gaps were spread over it.
+    """
     covered = 0.0
     reached = start
     for window in sorted(windows, key=lambda w: w.start):
         low, high = max(window.start, reached), min(window.end, end)
         if high > low:
-            covered += high - low
+            covered += (high - low) * min(1.0, window.seconds / (window.end - window.start))
             reached = high
     return covered
 
@@ -175,7 +178,7 @@ def profile(
         cut_pct=100 * sum(known_cut) / max(1, samples + sum(known_cut)) if known_cut else None,
         active_pct=None if only_gil or with_idle else busy_pct,
         gil_pct=busy_pct if only_gil else None,
-        functions=tuple(rows(tally(windows, grouping or Grouping()), ticks)),
+        functions=tuple(rows(tally(windows, grouping or Grouping()), ticks)) if ticks else (),
         threads=tuple(
             ThreadRow(
                 thread,

@@ -159,11 +159,10 @@ def merge(windows: Iterable[Window], keep_stacks: int) -> Window:
     for part in parts:
         stacks.update(part.stacks)
     if len(stacks) > keep_stacks:
-        kept = Counter(dict(stacks.most_common(keep_stacks)))
-        for (thread, stack), count in stacks.items():
-            if (thread, stack) not in kept:
-                kept[thread, stack[-1:]] += count
-        stacks = kept
+        by_count = stacks.most_common()
+        stacks = Counter(dict(by_count[:keep_stacks]))
+        for (thread, stack), count in by_count[keep_stacks:]:
+            stacks[thread, stack[-1:]] += count
     seconds = sum(part.seconds for part in parts)
     ticks = sum(part.expected_ticks for part in parts)
     cpu = [part.sampler_cpu_s for part in parts]

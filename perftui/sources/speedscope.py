@@ -47,8 +47,12 @@ class SpeedscopeReader:
             document = json.loads(data)
             frames = [self._frame(raw) for raw in document["shared"]["frames"]]
             return self._count(document["profiles"], frames)
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-            raise SourceError(f"py-spy wrote a file that cannot be read ({error!r}).") from None
+        except (
+            *(ValueError, KeyError, TypeError, IndexError, AttributeError),
+            *(OverflowError, RecursionError),
+        ) as error:
+            why = f"{type(error).__name__}: {error}"[:200]
+            raise SourceError(f"py-spy wrote a file that cannot be read ({why}).") from None
 
     def _frame(self, raw: dict[str, Any]) -> Frame:
         if len(self._frames) > _CACHED:
@@ -66,6 +70,8 @@ class SpeedscopeReader:
         for profile in profiles:
             thread = _thread(profile["name"], self._pid)
             for indices, count in Counter(map(tuple, profile["samples"])).items():
+                if indices and min(indices) < 0:
+                    raise IndexError(min(indices))
                 stack = tuple(frames[index] for index in indices)[_headings(indices, frames) :]
                 counts[thread, self._stacks.setdefault(stack, stack)] += count
         return counts
@@ -111,7 +117,14 @@ _MEANINGS: tuple[tuple[tuple[str, ...], PerftuiError], ...] = (
         NoSuchTarget("The process has ended.", "Check its id."),
     ),
     (
-        ("Failed to find python version", "No python processes found"),
+        ("No python processes found",),
+        NotPython(
+            "py-spy found no Python in this process or its children.",
+            "If it is Python, run perftui as the user of the target or with sudo.",
+        ),
+    ),
+    (
+        ("Failed to find python version",),
         NotPython(
             "The process runs no Python that py-spy can read.", "Run perftui alone to pick one."
         ),

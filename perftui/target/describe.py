@@ -51,14 +51,20 @@ def program_name(cmdline: tuple[str, ...]) -> str:
         return PurePath(cmdline[0]).name if cmdline else ""
     arguments = iter(cmdline[1:])
     for argument in arguments:
-        if argument == "-m":
-            return next(arguments, "")
-        if argument == "-c":
-            return "-c"
-        if argument in ("-X", "-W", "--check-hash-based-pycs"):
+        if argument == "--check-hash-based-pycs":
             next(arguments, None)
         elif not argument.startswith("-"):
             return PurePath(argument).name
+        elif not argument.startswith("--"):
+            # One-letter options may stand together; the first that takes a value ends them.
+            letter = next((letter for letter in argument[1:] if letter in "cmWX"), "")
+            if letter == "c":
+                return "-c"
+            value = argument.partition(letter)[2] if letter else ""
+            if letter and not value:
+                value = next(arguments, "")
+            if letter == "m":
+                return value
     return PurePath(cmdline[0]).name
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -117,9 +117,10 @@ def by_name(pattern: str, candidates: Iterable[Candidate]) -> int:
         expression = re.compile(pattern)
     except re.error as error:
         raise UsageError(f"--name {pattern!r} is no regular expression: {error}.") from None
+    everyone = {candidate.pid: candidate for candidate in candidates}
     fitting = [
         candidate
-        for candidate in candidates
+        for candidate in everyone.values()
         if expression.search(candidate.command) and program_name(candidate.cmdline) != "perftui"
     ]
     if not fitting:
@@ -128,7 +129,7 @@ def by_name(pattern: str, candidates: Iterable[Candidate]) -> int:
             "Run perftui alone to see all of them.",
         )
     pids = {candidate.pid for candidate in fitting}
-    roots = [candidate for candidate in fitting if candidate.parent not in pids]
+    roots = [one for one in fitting if not pids.intersection(_ancestors(one, everyone))]
     if len(roots) == 1:
         return roots[0].pid
     listed = "\n".join(f"  {one.pid:>8}  {one.command[:100]!a}" for one in roots[:20])
@@ -136,6 +137,15 @@ def by_name(pattern: str, candidates: Iterable[Candidate]) -> int:
         f"{len(roots)} Python processes fit {pattern!r}:\n{listed}\n",
         "Name one of them by its id: perftui PID.",
     )
+
+
+def _ancestors(candidate: Candidate, everyone: Mapping[int, Candidate]) -> Iterator[int]:
+    """The process ids above a process, as far up as they are among `everyone`."""
+    parent = everyone.get(candidate.parent)
+    while parent is not None and parent.pid != candidate.pid:
+        yield parent.pid
+        above = everyone.get(parent.parent)
+        parent = above if above is not parent else None
 
 
 def listening_ports(pid: int) -> frozenset[int]:

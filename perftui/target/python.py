@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 
 import psutil
 
-_INTERPRETER = re.compile(r"(?:python|pypy|uwsgi)\d*(?:\.\d+)*[a-z]*(?:\.exe)?", re.IGNORECASE)
+_INTERPRETER = re.compile(r"(?:python|pypy)\d*(?:\.\d+)*[a-z]*(?:\.exe)?", re.IGNORECASE)
 _LIBRARY = re.compile(rb"/libpython\d|/python\d(?:\.\d+)?/lib-dynload/|Python\.framework/")
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from perftui.model.objective import Objective
 from perftui.model.present import format_age, format_rate, format_value
@@ -169,7 +171,7 @@ def _bridge(cells: list[float | None], points: Sequence[Point], cell_s: float) -
     """Points that come more rarely than cells hold until the next one is due: no gap."""
     if len(points) < 2:
         return
-    apart = (points[-1].at - points[0].at) / (len(points) - 1)
+    apart = statistics.median(b.at - a.at for a, b in pairwise(points))
     reach = math.ceil(2 * apart / cell_s)
     since, last = reach, None
     for index, value in enumerate(cells):

@@ -21,7 +21,7 @@ from perftui.model.profile import (
 from perftui.model.stacks import Frame, FunctionKey, Grouping, Mode, Thread, Window, merge
 
 FILE = "/srv/app.py"
-WORKER = Thread(None, 2, "worker")
+WORKER = Thread(4775, 2, "worker")
 
 
 @pytest.mark.parametrize(("samples", "ticks"), [(0, 100), (1, 100), (40, 1000), (1000, 1000)])

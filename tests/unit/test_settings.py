@@ -43,7 +43,7 @@ def wrong(text: str, file: Path) -> UsageError:
 def test_defaults():
     """Without any layer everything has the value that the design names."""
     settings = read({})
-    assert (settings.profile.rate, settings.profile.max_overhead) == (100, 1.0)
+    assert (settings.profile.rate, settings.profile.max_overhead) == (None, 1.0)
     assert (settings.profile.nonblocking, settings.profile.subprocesses) == (None, None)
     assert (settings.llm.consent, settings.llm.model) == (False, "claude-haiku-5-5")
     assert (settings.llm.every, settings.llm.monthly_cap_usd) == (60, 50)
@@ -214,7 +214,7 @@ def test_a_wrong_flag_names_the_command_line(user: Path):
 
 def test_a_wrong_url_in_the_environment_names_the_variable():
     """An error from the environment names the variable."""
-    with pytest.raises(UsageError, match="^the environment's PROMETHEUS_URL: prometheus.url"):
+    with pytest.raises(UsageError, match=r"^the environment's PROMETHEUS_URL: prometheus\.url"):
         read({}, url="x:9090")
 
 

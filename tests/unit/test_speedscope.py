@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from builders import PID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,8 +73,8 @@ def test_counts_equal_samples():
     data = speedscope(
         ('Thread 2980 "MainThread"', [[heading, MODULE, SPIN], [heading, MODULE]] * 2)
     )
-    thread = Thread(None, 2980, "MainThread")
-    assert SpeedscopeReader().read(data) == {
+    thread = Thread(PID, 2980, "MainThread")
+    assert SpeedscopeReader(PID).read(data) == {
         (thread, (MODULE_FRAME, SPIN_FRAME)): 2,
         (thread, (MODULE_FRAME,)): 2,
     }
@@ -82,35 +83,40 @@ def test_counts_equal_samples():
 @pytest.mark.parametrize(
     ("name", "thread"),
     [
-        ('Thread 2980 "MainThread"', Thread(None, 2980, "MainThread")),
-        ("Thread 2980", Thread(None, 2980, "")),
-        ("Thread 0x7F3A", Thread(None, 0x7F3A, "")),
+        ('Thread 2980 "MainThread"', Thread(PID, 2980, "MainThread")),
+        ("Thread 2980", Thread(PID, 2980, "")),
+        ("Thread 0x7F3A", Thread(PID, 0x7F3A, "")),
         ('Process 12 Thread 0x7F00 "x"', Thread(12, 0x7F00, "x")),
         ("Process 12 Thread 34", Thread(12, 34, "")),
-        (f'Thread 7 "{HOSTILE}"', Thread(None, 7, HOSTILE)),
+        (f'Thread 7 "{HOSTILE}"', Thread(PID, 7, HOSTILE)),
         (f'Process 1 Thread 7 "{HOSTILE}"', Thread(1, 7, HOSTILE)),
-        ('Thread 7 ""', Thread(None, 7, "")),
-        ('Thread 7 "a" "b""', Thread(None, 7, 'a" "b"')),
-        ('Thread 7 "Process 1 Thread 2"', Thread(None, 7, "Process 1 Thread 2")),
+        ('Thread 7 ""', Thread(PID, 7, "")),
+        ('Thread 7 "a" "b""', Thread(PID, 7, 'a" "b"')),
+        ('Thread 7 "Process 1 Thread 2"', Thread(PID, 7, "Process 1 Thread 2")),
     ],
 )
 def test_reads_who_a_profile_is_of(name: str, thread: Thread):
-    """The name of a profile gives process, thread id and thread name, whatever the name holds."""
-    assert list(SpeedscopeReader().read(speedscope((name, [[SPIN]])))) == [(thread, (SPIN_FRAME,))]
+    """The name of a profile gives process, thread id and thread name, whatever the name holds.
+
+    Without -s py-spy names no process: then it is the target.
+    """
+    assert list(SpeedscopeReader(PID).read(speedscope((name, [[SPIN]])))) == [
+        (thread, (SPIN_FRAME,))
+    ]
 
 
 @pytest.mark.parametrize("name", ["", "MainThread", "Thread x", "Process 1", 'Thread 7 "a" b'])
 def test_a_profile_of_no_thread_is_refused(name: str):
     """A profile that does not say which thread it is of is no file of py-spy."""
     with pytest.raises(SourceError):
-        SpeedscopeReader().read(speedscope((name, [[SPIN]])))
+        SpeedscopeReader(PID).read(speedscope((name, [[SPIN]])))
 
 
 @given(st.text())
 def test_any_thread_name_comes_back_as_it_is(name: str):
     """No character of a thread's name is lost or changed."""
-    found = SpeedscopeReader().read(speedscope((f'Thread 5 "{name}"', [[SPIN]])))
-    assert [thread for thread, _ in found] == [Thread(None, 5, name)]
+    found = SpeedscopeReader(PID).read(speedscope((f'Thread 5 "{name}"', [[SPIN]])))
+    assert [thread for thread, _ in found] == [Thread(PID, 5, name)]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +133,7 @@ def test_any_thread_name_comes_back_as_it_is(name: str):
 def test_headings_are_dropped(headings: list[dict[str, Any]]):
     """The processes and the thread that py-spy puts at the root are no code."""
     data = speedscope(("Thread 1", [[*headings, MODULE, SPIN]]))
-    assert [stack for _, stack in SpeedscopeReader().read(data)] == [(MODULE_FRAME, SPIN_FRAME)]
+    assert [stack for _, stack in SpeedscopeReader(PID).read(data)] == [(MODULE_FRAME, SPIN_FRAME)]
 
 
 @pytest.mark.parametrize(
@@ -142,27 +148,27 @@ def test_headings_are_dropped(headings: list[dict[str, Any]]):
 def test_code_that_is_named_like_a_heading_stays(code: dict[str, Any]):
     """What stands in a file, or below the thread's heading, is code whatever its name is."""
     data = speedscope(("Thread 1", [[raw("thread (1): x"), code, code]]))
-    ((_, stack),) = SpeedscopeReader().read(data)
+    ((_, stack),) = SpeedscopeReader(PID).read(data)
     assert [frame.function for frame in stack] == [code["name"]] * 2
 
 
 def test_a_stack_of_headings_alone_is_a_sample():
     """A thread that was seen without any frame was seen."""
     data = speedscope(("Thread 1", [[raw("thread (1): x")]]))
-    assert SpeedscopeReader().read(data) == {(Thread(None, 1, ""), ()): 1}
+    assert SpeedscopeReader(PID).read(data) == {(Thread(PID, 1, ""), ()): 1}
 
 
 @pytest.mark.parametrize("line", [0, None])
 def test_no_line_is_none(line: int | None):
     """py-spy writes line 0 where it knows none; that is not line 0."""
     data = speedscope(("Thread 1", [[raw("memcpy", "libc.so.6", line)]]))
-    ((_, stack),) = SpeedscopeReader().read(data)
+    ((_, stack),) = SpeedscopeReader(PID).read(data)
     assert stack == (Frame("memcpy", "libc.so.6", None),)
 
 
 def test_equal_stacks_of_two_files_are_one_object():
     """A long watch of one program holds each of its stacks once."""
-    reader, data = SpeedscopeReader(), speedscope(("Thread 1", [[MODULE, SPIN]]))
+    reader, data = SpeedscopeReader(PID), speedscope(("Thread 1", [[MODULE, SPIN]]))
     ((_, first),), ((_, second),) = reader.read(data), reader.read(data)
     assert first is second
 
@@ -170,7 +176,7 @@ def test_equal_stacks_of_two_files_are_one_object():
 def read_or_refuse(data: bytes) -> None:
     """Any exception but SourceError is a failure of the test."""
     try:
-        SpeedscopeReader().read(data)
+        SpeedscopeReader(PID).read(data)
     except SourceError as error:
         assert len(str(error)) < 500
 
@@ -179,7 +185,7 @@ def read_or_refuse(data: bytes) -> None:
 def test_arbitrary_bytes_are_refused(data: bytes):
     """What is no JSON is a SourceError, and a short one."""
     with pytest.raises(SourceError) as caught:
-        SpeedscopeReader().read(b"\xff" + data)
+        SpeedscopeReader(PID).read(b"\xff" + data)
     assert len(str(caught.value)) < 2000
 
 
@@ -194,7 +200,7 @@ JSON = st.recursive(
 def test_arbitrary_json_is_read_or_refused(document: Any):
     """JSON that is no speedscope file gives SourceError and nothing else."""
     with pytest.raises(SourceError):
-        SpeedscopeReader().read(json.dumps(document).encode())
+        SpeedscopeReader(PID).read(json.dumps(document).encode())
 
 
 FRAMES = st.lists(
@@ -224,19 +230,21 @@ def test_a_line_that_is_no_number_is_refused(line: str):
     """A line number that cannot be one is a broken file."""
     frame = f'{{"name": "f", "file": "g", "line": {line}}}'
     with pytest.raises(SourceError):
-        SpeedscopeReader().read(f'{{"shared": {{"frames": [{frame}]}}, "profiles": []}}'.encode())
+        SpeedscopeReader(PID).read(
+            f'{{"shared": {{"frames": [{frame}]}}, "profiles": []}}'.encode()
+        )
 
 
 def test_a_deeply_nested_file_is_refused():
     """A file that is nested deeper than Python can read is broken too."""
     with pytest.raises(SourceError):
-        SpeedscopeReader().read(b"[" * 200_000)
+        SpeedscopeReader(PID).read(b"[" * 200_000)
 
 
 def test_the_reason_is_short():
     """A broken file is not repeated in the error about it."""
     with pytest.raises(SourceError) as caught:
-        SpeedscopeReader().read(b"\xff" * 100_000)
+        SpeedscopeReader(PID).read(b"\xff" * 100_000)
     assert len(str(caught.value)) < 500
 
 
@@ -248,7 +256,7 @@ def test_a_frame_that_does_not_exist_is_refused():
             "profiles": [{"name": "Thread 1", "samples": [[index]]}],
         }
         with pytest.raises(SourceError):
-            SpeedscopeReader().read(json.dumps(document).encode())
+            SpeedscopeReader(PID).read(json.dumps(document).encode())
 
 
 @pytest.mark.parametrize(

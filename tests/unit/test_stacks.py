@@ -63,7 +63,7 @@ def test_an_empty_stack_is_a_sample_of_no_function():
     [
         (PLAIN, {key("main"): 5}),
         (Grouping(by_line=True), {key("main", line=1): 5}),
-        (Grouping(by_pid=True), {key("main"): 3, key("main", pid=77): 2}),
+        (Grouping(by_pid=True), {key("main", pid=4775): 3, key("main", pid=77): 2}),
         (
             Grouping(by_thread=True),
             {key("main", thread=MAIN): 3, key("main", thread=OTHER): 2},

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import pytest
+from builders import stack
+
+from perftui.model.stacks import Frame, Stack, Thread
+from perftui.sources.accounting import held_rate, is_wait, without_waking
+
+BUSY, IDLE, OTHER = Thread(4775, 1, "a"), Thread(4775, 2, "b"), Thread(4775, 3, "c")
+WORK = stack("main work")
+WAIT: Stack = (*stack("main"), Frame("Condition.wait", "/usr/lib/python3.11/threading.py", 327))
+
+
+@pytest.mark.parametrize(
+    ("function", "file", "waits"),
+    [
+        ("wait", "/usr/lib/python3.11/threading.py", True),
+        ("Condition.wait", "/usr/lib/python3.13/threading.py", True),
+        ("EpollSelector.select", "/usr/lib/python3.11/selectors.py", True),
+        ("wait", "/srv/app.py", False),
+        ("run", "/usr/lib/python3.11/threading.py", False),
+        ("await", "/usr/lib/python3.11/threading.py", False),
+        ("wait", "", False),
+    ],
+)
+def test_waiting_places(function: str, file: str, waits: bool):
+    """A thread waits in the standard library's functions for that, whatever class they are of."""
+    assert is_wait(Frame(function, file, 1)) is waits
+
+
+def test_a_thread_that_took_no_cpu_did_nothing():
+    """All samples of a thread that took next to no CPU are dropped, wherever they lie."""
+    samples = {(BUSY, WORK): 80, (IDLE, WORK): 5, (IDLE, WAIT): 7, (IDLE, ()): 1}
+    kept, dropped = without_waking(samples, {1: 0.8, 2: 0.001}, 1.0, 100)
+    assert kept == {(BUSY, WORK): 80}
+    assert dropped == 13
+
+
+def test_a_thread_whose_cpu_is_not_known_is_left_alone():
+    """Where the kernel says nothing, nothing is dropped."""
+    samples = {(OTHER, WAIT): 50}
+    assert without_waking(samples, {1: 0.0}, 1.0, 100) == (samples, 0)
+
+
+def test_what_the_cpu_accounts_for_stays():
+    """Within two standard deviations of what its CPU time gives, nothing is dropped."""
+    samples = {(BUSY, WAIT): 71}  # 50 expected, 2 * sqrt(50) = 14.1, and one
+    kept, dropped = without_waking(samples, {1: 0.5}, 1.0, 100)
+    assert dropped == 6
+    assert kept == {(BUSY, WAIT): 65}
+    assert without_waking({(BUSY, WAIT): 65}, {1: 0.5}, 1.0, 100)[1] == 0
+
+
+def test_work_is_never_dropped():
+    """Of a thread that worked only samples at waiting places go."""
+    samples = {(BUSY, WORK): 90, (BUSY, WAIT): 3}
+    kept, dropped = without_waking(samples, {1: 0.2}, 1.0, 100)
+    assert kept == {(BUSY, WORK): 90}
+    assert dropped == 3
+
+
+def test_the_most_frequent_waits_go_first():
+    """Of several waiting places the most frequent loses first."""
+    other: Stack = (Frame("select", "selectors.py", 1),)
+    samples = {(BUSY, WAIT): 10, (BUSY, other): 40, (BUSY, WORK): 20}
+    kept, dropped = without_waking(samples, {1: 0.25}, 1.0, 100)
+    assert dropped == 34  # 70 - 25 - 10 - 1
+    assert kept == {(BUSY, WAIT): 10, (BUSY, other): 6, (BUSY, WORK): 20}
+
+
+@pytest.mark.parametrize(
+    ("count", "held"),
+    [
+        (100, 100),
+        (80, 100),  # 80 + 3 * sqrt(81) is more than 90
+        (40, 40),
+        (1, 1),
+        (150, 100),
+    ],
+)
+def test_the_rate_that_was_held(count: int, held: float):
+    """Fewer samples than the CPU time accounts for, beyond chance, mean a lower rate."""
+    found = held_rate({(BUSY, WORK): count}, {1: 1.0}, 1.0, 100, idle=False)
+    assert found == pytest.approx(held)
+
+
+def test_threads_are_taken_together():
+    """What is held is told by the samples of all threads whose CPU time is known."""
+    samples = {(BUSY, WORK): 20, (IDLE, WORK): 20, (OTHER, WORK): 500}
+    assert held_rate(samples, {1: 0.5, 2: 0.5}, 1.0, 100, idle=False) == pytest.approx(40)
+
+
+def test_too_little_cpu_says_nothing_of_the_rate():
+    """A target that hardly worked cannot tell how often it was looked at."""
+    assert held_rate({(BUSY, WORK): 1}, {1: 0.19}, 1.0, 100, idle=False) == 100
+    assert held_rate({}, {}, 1.0, 100, idle=False) == 100
+
+
+def test_with_idle_threads_each_look_is_a_sample():
+    """Where threads at rest are seen too, the thread seen most often counts the looks."""
+    samples = {(BUSY, WORK): 30, (BUSY, WAIT): 20, (IDLE, WAIT): 45}
+    assert held_rate(samples, {}, 1.0, 100, idle=True) == 50
+    assert held_rate({(BUSY, WAIT): 95}, {}, 1.0, 100, idle=True) == 100

@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+
+import pytest
+from builders import NOW, P99, record_of, series
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perftui.forecast.forecaster import (
+    NEEDED_POINTS,
+    STALE_S,
+    UNCHECKED_CAP,
+    Forecaster,
+    forecast,
+    nearest,
+)
+from perftui.forecast.record import Record
+from perftui.model.findings import Forecast, ForecastState
+from perftui.model.objective import Objective
+from perftui.model.series import Point, Series
+
+FLAT = [0.1] * 60
+RAMP = [0.2 + 0.004 * n for n in range(70)]
+PROVEN = record_of(*[(0.9, 0.5, True)] * 5, *[(0.1, 0.5, False)] * 20)
+NO_SKILL = record_of(*[(0.9, 0.1, False)] * 20)
+
+
+def made(values: list[float], record: Record | None = None, objective: Objective = P99) -> Forecast:
+    return forecast(series("p99", values, unit="s"), objective, NOW, record or Record())
+
+
+def test_what_every_forecast_says():
+    """A forecast names its objective, its maker, when it was made and when it expires."""
+    found = made(FLAT)
+    assert (found.objective, found.by) == (P99, "local")
+    assert (found.made_at, found.expires_at) == (NOW, NOW + 60)
+    assert found.series_unit == "s"
+
+
+def test_no_series_is_learning():
+    """Without a single value there is no forecast, and it says so."""
+    found = forecast(None, P99, NOW, Record())
+    assert found.state is ForecastState.LEARNING
+    assert found.summary == "no value of p99 yet"
+    assert (found.probability, found.base_rate, found.learned) == (None, None, 0)
+
+
+def test_few_points_are_learning():
+    """Below thirty points it learns, and says how far it is."""
+    found = made([0.1] * (NEEDED_POINTS - 1))
+    assert found.state is ForecastState.LEARNING
+    assert (found.learned, found.needed, found.summary) == (29, 30, "")
+    assert found.probability is None
+    assert made([0.1] * NEEDED_POINTS).state is ForecastState.OK
+
+
+def test_a_stale_series_is_not_forecast():
+    """A series without a new point says since when, and no chance."""
+    old = series("p99", FLAT, end=NOW - STALE_S - 2)
+    found = forecast(old, P99, NOW, Record())
+    assert (found.state, found.probability) == (ForecastState.LEARNING, None)
+    assert found.summary == "no new value of p99 for 32 s"
+    fresh = series("p99", FLAT, end=NOW - STALE_S)
+    assert forecast(fresh, P99, NOW, Record()).state is ForecastState.OK
+
+
+def test_in_breach():
+    """In a breach it says since when, not how likely one is."""
+    found = made([0.1] * 40 + [0.9] * 15)
+    assert (found.state, found.since) == (ForecastState.IN_BREACH, NOW - 14)
+    assert found.probability is None
+
+
+def test_in_breach_while_learning():
+    """A breach that lasts is one, however few points there are."""
+    assert made([0.9] * 12).state is ForecastState.IN_BREACH
+
+
+def test_violated_for_too_short_is_no_breach():
+    """What has not lasted for `for` is still a forecast."""
+    assert made([0.1] * 40 + [0.9] * 10).state is ForecastState.OK  # nine seconds
+
+
+def test_the_chance_is_capped_until_the_record_proves_it():
+    """Before its record is there, no forecast is near certain, and it says why."""
+    capped = made(RAMP)
+    assert (capped.state, capped.probability) == (ForecastState.OK, UNCHECKED_CAP)
+    assert capped.summary == "capped until its record here is longer"
+    proven = made(RAMP, PROVEN)
+    assert proven.probability > 0.9
+    assert proven.summary == ""
+
+
+def test_a_low_chance_is_not_capped():
+    """The cap holds from above alone."""
+    found = made(FLAT)
+    assert found.probability < 0.02
+    assert found.summary == ""
+
+
+def test_no_skill_shows_the_base_rate():
+    """Where the record shows no skill, the base rate stands in for the chance, and it says so."""
+    found = made(RAMP * 2, NO_SKILL, Objective("p99", 0.9, hold_s=10, horizon_s=60))
+    assert found.state is ForecastState.NO_SKILL
+    assert found.probability == found.base_rate
+    assert found.base_rate == pytest.approx(0.5 / (139 / 60 + 1))
+    assert "base rate" in found.summary
+
+
+def test_no_skill_without_base_rate():
+    """No skill and too short a past is no number at all."""
+    found = made(FLAT, NO_SKILL)
+    assert (found.state, found.probability) == (ForecastState.NO_SKILL, None)
+
+
+def test_the_record_is_shown():
+    """Each forecast carries how earlier ones turned out."""
+    assert made(FLAT).record is None
+    assert made(FLAT, PROVEN).record == PROVEN.sentence()
+
+
+def test_base_rate_beside_the_chance():
+    """Where the past is long enough, what is usual stands beside the chance."""
+    assert made(FLAT).base_rate is None
+    assert made(FLAT * 3).base_rate == pytest.approx(0.5 / (179 / 60 + 1))
+
+
+def test_a_lower_bound():
+    """An objective below is breached by falling."""
+    below = Objective("p99", 0.5, above=False, hold_s=10, horizon_s=60)
+    assert made([0.9 - 0.005 * n for n in range(70)], objective=below).probability == UNCHECKED_CAP
+    assert made(FLAT, objective=below).state is ForecastState.IN_BREACH
+
+
+def test_the_record_is_asked_not_changed():
+    """Making a forecast leaves the record as it was."""
+    record = replace(PROVEN)
+    before = (list(record.open), list(record.outcomes))
+    made(RAMP, record)
+    assert (record.open, record.outcomes) == before
+
+
+@pytest.mark.parametrize(("above", "last"), [(True, 0.4), (False, 0.1)])
+def test_the_series_nearest_to_its_breach_counts(above: bool, last: float):
+    """Of several series of one metric the worst is forecast."""
+    found = [series("p99", [0.2, value], labels=(("n", str(value)),)) for value in (0.1, 0.4, 0.3)]
+    assert nearest(found, Objective("p99", 0.5, above)).last.value == last
+    assert nearest([], P99) is None
+
+
+VALUES = st.lists(st.floats(-1e6, 1e6), max_size=20)
+
+
+@given(st.sampled_from([FLAT, RAMP]), VALUES, VALUES)
+def test_the_future_changes_nothing(past: list[float], one: list[float], other: list[float]):
+    """A forecast is made of what was known then: later points never change it."""
+    known = series("p99", past)
+
+    def after(values: list[float]) -> Series:
+        later = tuple(Point(NOW + 1 + n, value) for n, value in enumerate(values))
+        return Series(known.key, known.points + later)
+
+    said = [forecast(after(values), P99, NOW, Record()) for values in (one, other, [])]
+    assert said[0] == said[1] == said[2]
+
+
+def test_a_replay_says_what_was_said_live():
+    """Going through a whole past gives the same forecasts as watching it come."""
+    whole = series("p99", (FLAT + RAMP + [0.9] * 30) * 4, end=640)
+    live, replay = Forecaster([P99]), Forecaster([P99])
+    for now in range(1, 640, 2):
+        known = Series(whole.key, tuple(p for p in whole.points if p.at <= now))
+        (said,) = live.forecast(now, lambda _, known=known: [known] if known.points else [])
+        assert replay.forecast(now, lambda _: [whole]) == (said,)
+    assert said.record is not None
+
+
+def test_the_same_points_give_the_same_forecast():
+    """Asked twice, it says the same."""
+    assert made(RAMP, PROVEN) == made(RAMP, PROVEN)
+
+
+def test_one_forecast_per_objective():
+    """Each objective has its forecast, in their order, also without any value."""
+    rps = Objective("rps", 1, above=False)
+    found = Forecaster([P99, rps]).forecast(
+        NOW, lambda metric: [series(metric, FLAT)] if metric == "p99" else []
+    )
+    assert [(one.objective, one.state) for one in found] == [
+        (P99, ForecastState.OK),
+        (rps, ForecastState.LEARNING),
+    ]
+    assert len({one.id for one in found}) == 2
+
+
+def test_the_record_grows_over_a_watch():
+    """Forecasts are kept when they are made, and resolved when their time is up."""
+    forecaster = Forecaster([P99])
+    values = [0.1] * 400
+    said = None
+    for n in range(40, 400, 10):
+        known = series("p99", values[: n + 1], end=n)
+        (said,) = forecaster.forecast(n, lambda _, known=known: [known])
+    assert said.record == "29 earlier forecasts said 0% on average; 0 came true"
+
+
+@given(
+    st.lists(st.floats(1e-3, 100), min_size=60, max_size=60),
+    st.lists(st.floats(-1e100, 1e100), min_size=30, max_size=60),
+    st.sampled_from([10.0, 60.0, 900.0]),
+    st.booleans(),
+)
+def test_any_series_can_be_forecast(
+    gaps: list[float], values: list[float], horizon_s: float, above: bool
+):
+    """Whatever the points, a forecast is made, with a chance between 0 and 1 if it has one."""
+    now, known = 0.0, []
+    for gap, value in zip(gaps, values, strict=False):
+        now += gap
+        known.append(Point(now, value))
+    objective = Objective("p99", 0.5, above, 10, horizon_s)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = forecast(Series(series("p99", [0]).key, tuple(known)), objective, now, Record())
+    assert found.state in (ForecastState.OK, ForecastState.IN_BREACH)
+    for chance in (found.probability, found.base_rate):
+        assert chance is None or 0 < chance < 1

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import pytest
+from builders import NOW, run_of_windows, snapshot, status
+from builders import target as process
+
+from perftui.model.snapshot import Snapshot, SourceState
+from perftui.model.stacks import Mode
+from perftui.model.target import TargetState
+from perftui.tui.header_view import header, sampler
+
+
+def left(seen: Snapshot, paused_at: float | None = None) -> str:
+    return header(seen, paused_at)[0]
+
+
+def sampled(state: SourceState = SourceState.OK, message: str = "", **more: object) -> Snapshot:
+    """Ten seconds with two hundred samples and a py-spy that says `message`."""
+    return snapshot(
+        windows=run_of_windows(10, {"main": 20}, sampler_cpu_s=0.07, **more),
+        sources=[status("py-spy", state, message)],
+    )
+
+
+def test_live():
+    """The header names program, state, process, Python, age and host."""
+    assert left(snapshot()) == ("perftui ● LIVE  checkout  pid 4775  py 3.11.7  up 3h12m  web-12")
+
+
+def test_children_and_unknown_python():
+    """Children are counted; a version that is not known is a question mark."""
+    seen = snapshot(children=(1, 2), target=process(python=None))
+    assert "  pid 4775 +2  py ?  " in left(seen)
+
+
+@pytest.mark.parametrize(
+    ("state", "said", "up"),
+    [
+        (TargetState.EXITED, "✗ EXITED for 1m30s", "up 3h10m"),
+        (TargetState.STOPPED, "‖ STOPPED for 1m30s", "up 3h12m"),
+        (TargetState.LOST, "? LOST for 1m30s", "up 3h12m"),
+    ],
+)
+def test_a_target_that_does_not_run(state: TargetState, said: str, up: str):
+    """What is wrong with the target stands first, with since when; the dead do not age."""
+    found = left(snapshot(target_state=state, target_since=NOW - 90))
+    assert found.startswith(f"perftui {said}  checkout")
+    assert f"  {up}  " in found
+
+
+def test_paused():
+    """A view that is held says for how long."""
+    assert left(snapshot(), NOW - 12).startswith("perftui ● LIVE  ‖ PAUSED 12 s  checkout")
+
+
+def test_names_are_harmless_and_short():
+    """A process cannot write on the terminal by its name."""
+    found = left(snapshot(target=process(name="a\x1b[2J" + "b" * 100, host="h\n" * 100)))
+    assert "\x1b" not in found
+    assert "  a�" + "b" * 38 + "  pid" in found
+    assert len(found) < 140
+
+
+def test_the_sampler():
+    """The sampler's half says rate, mode, coverage, errors and its own cost."""
+    assert header(sampled(errors=5), None)[1] == (
+        "100 Hz  blocking  cover 100%  err 20.0%  py-spy 7% cpu"
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "message", "said"),
+    [
+        (Mode.BLOCKING, "", "blocking"),
+        (Mode.NONBLOCKING, "", "non-blocking"),
+        (Mode.NONBLOCKING, "non-blocking: 21 threads", "non-blocking: 21 threads"),
+        (Mode.GIL, "", "GIL only"),
+        (Mode.BLOCKING, "holds 50 of 100 Hz", "blocking  holds 50 of 100 Hz"),
+    ],
+)
+def test_mode(mode: Mode, message: str, said: str):
+    """How it looks is said, and why it is non-blocking where the user did not ask for that."""
+    assert sampler(sampled(message=message, mode=mode)).split("  cover")[0] == f"100 Hz  {said}"
+
+
+def test_coverage_is_rounded_down():
+    """What is not covered is never rounded away."""
+    windows = [*run_of_windows(40, {}, end=NOW - 20.3), *run_of_windows(19, {})]
+    found = sampler(snapshot(windows=windows, sources=[status("py-spy")]))
+    assert "cover 97%" in found  # 59 of 60.3 s are 97.8 %
+
+
+def test_only_the_last_minute_counts():
+    """Errors of an hour ago say nothing about now."""
+    windows = [
+        *run_of_windows(5, {}, end=NOW - 61, errors=50),
+        *run_of_windows(5, {"main": 10}),
+    ]
+    assert "err 0.0%" in sampler(snapshot(windows=windows))
+
+
+def test_no_look_no_error_share():
+    """A target at rest has neither samples nor errors."""
+    assert "err –" in sampler(snapshot(windows=run_of_windows(3, {})))
+
+
+@pytest.mark.parametrize(("cut", "said"), [(None, ""), (0, ""), (5, "cut 20%")])
+def test_cut(cut: int | None, said: str):
+    """Samples that were left out are said, where there are any."""
+    found = sampler(sampled(cut=cut))
+    assert (said in found) if said else ("cut" not in found)
+
+
+def test_a_failed_sampler():
+    """A sampler that failed says since when, whatever it saw before."""
+    assert sampler(sampled(SourceState.FAILED, "gone")) == "py-spy FAILED for 5 s"
+
+
+def test_a_waiting_sampler():
+    """Before the first window the sampler says what it waits for."""
+    waiting = [status("py-spy", SourceState.WAITING, "the target\nis stopped")]
+    assert sampler(snapshot(sources=waiting)) == "py-spy the target is stopped"
+    assert sampler(snapshot()) == ""
+
+
+def test_the_sampler_of_an_exited_target():
+    """After the target's end the figures of its last minute stay."""
+    windows = run_of_windows(10, {"main": 20})
+    found = sampler(
+        snapshot(
+            taken_at=NOW + 3600,
+            target_state=TargetState.EXITED,
+            target_since=NOW,
+            windows=windows,
+        )
+    )
+    assert found == "100 Hz  blocking  cover 100%  err 0.0%"

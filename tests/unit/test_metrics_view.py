@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import pytest
+from builders import NOW, P99, points, series, snapshot
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perftui.model.objective import Objective
+from perftui.model.series import Point, Series
+from perftui.model.target import TargetState
+from perftui.tui.metrics_view import (
+    CHART_ROWS,
+    THRESHOLD,
+    MetricLine,
+    chart,
+    metric_lines,
+    scale_top,
+    span_of,
+)
+
+
+def draw(values: list[Point] | tuple[Point, ...], **more: object) -> tuple[str, ...]:
+    given_ = {
+        "now": NOW,
+        "span_s": 10.0,
+        "width": 10,
+        "height": 1,
+        "top": 100.0,
+        "threshold": None,
+        **more,
+    }
+    return chart(values, **given_)
+
+
+def one_line(found: Series, objective: Objective | None = None, **more: object) -> MetricLine:
+    objectives = (objective,) if objective is not None else ()
+    (line,) = metric_lines(snapshot(series=[found], objectives=objectives, **more), 20)
+    return line
+
+
+def test_a_bar_per_cell():
+    """Each cell is as high as its value on the scale; the newest is on the right."""
+    assert draw(points([0, 12.5, 25, 50, 75, 100, 100, 50, 25, 0])) == ("▁▁▂▄▆██▄▂▁",)
+
+
+def test_a_cell_shows_its_highest_point():
+    """Where several points share a cell, a spike is not averaged away."""
+    assert draw(points([0, 0, 100, 0, 0, 0, 0, 0, 0, 0] * 2, every_s=0.5), width=2) == ("██",)
+
+
+def test_what_is_older_than_the_span_is_left_out():
+    """The chart reaches back as far as its span."""
+    assert draw(points([100] * 5 + [0] * 10)) == ("▁" * 10,)
+
+
+def test_a_gap_is_blank():
+    """Where no value came, nothing is drawn."""
+    seen = [*points([50] * 10, end=NOW - 20), *points([50] * 10)]
+    (row,) = draw(seen, span_s=30.0, width=30)
+    assert row[:10] == "▄" * 10
+    assert row[-10:] == "▄" * 10
+    assert row[13:20] == " " * 7
+
+
+def test_a_long_gap_does_not_stretch_what_is_bridged():
+    """How long a value holds goes by how its points usually come, not by the gap itself."""
+    seen = [*points([50] * 6, end=NOW - 15), Point(NOW, 50)]
+    (row,) = draw(seen, span_s=20.0, width=20)
+    assert row[7:19] == " " * 12
+
+
+def test_a_series_that_has_stopped_is_blank_since():
+    """A chart that has no newer values ends where they end."""
+    (row,) = draw(points([50] * 20, end=NOW - 5), span_s=20.0, width=20)
+    assert row[-4:] == "    "
+    assert row[13] == "▄"
+
+
+def test_rare_points_are_no_gaps():
+    """Points that come more rarely than cells hold until the next one is due."""
+    (row,) = draw(points([50] * 4, every_s=5.0), span_s=20.0, width=20)
+    assert row == "    " + "▄" * 16
+
+
+def test_higher_charts():
+    """A chart of several rows fills from the bottom."""
+    drawn = draw(points([0, 25, 50, 75, 100]), span_s=5.0, width=5, height=2)
+    assert drawn == ("   ▄█", "▁▄███")
+
+
+@pytest.mark.parametrize(
+    ("threshold", "row"), [(100.0, 0), (51.0, 0), (49.0, 1), (0.0, 1), (500.0, 0), (-5.0, 1)]
+)
+def test_the_threshold_is_a_row(threshold: float, row: int):
+    """The threshold is a dashed line in the row that it lies in, where no bar covers it."""
+    drawn = draw((), height=2, threshold=threshold)
+    assert drawn[row] == THRESHOLD * 10
+    assert drawn[1 - row] == " " * 10
+
+
+def test_bars_cover_the_threshold():
+    """A bar that reaches the threshold's row covers it."""
+    drawn = draw(points([10, 100]), span_s=2.0, width=2, height=2, threshold=75.0)
+    assert drawn == (f"{THRESHOLD}█", "▂█")
+
+
+def test_a_line_of_one_row_has_no_threshold():
+    """A chart of one row is bars alone."""
+    assert draw((), threshold=50.0) == (" " * 10,)
+
+
+def test_no_width_no_chart():
+    """Without room there is nothing to draw."""
+    assert draw(points([1]), width=0, height=2) == ("", "")
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(-1000, 10), st.floats(allow_nan=False, allow_infinity=False)),
+        max_size=30,
+    ),
+    st.integers(1, 40),
+    st.integers(1, 4),
+    st.floats(1e-3, 1e9),
+)
+def test_a_chart_has_its_size(seen: list[tuple[float, float]], width: int, height: int, top: float):
+    """Whatever the points, a chart is as wide and high as asked."""
+    values = [Point(NOW + at, value) for at, value in sorted(seen)]
+    drawn = draw(values, width=width, height=height, top=top, threshold=top / 2)
+    assert [len(row) for row in drawn] == [width] * height
+    assert set("".join(drawn)) <= set(" ▁▂▃▄▅▆▇█╌")
+
+
+@pytest.mark.parametrize(
+    ("values", "more", "objective", "top"),
+    [
+        ([3], {}, None, 5),
+        ([0.3], {}, None, 0.5),
+        ([10], {}, None, 10),
+        ([11], {}, None, 20),
+        ([1000], {}, None, 1000),
+        ([1, 90, 3], {}, None, 100),
+        ([0.1], {}, P99, 0.5),
+        ([3], {"limit": 100.0}, None, 100),
+        ([143], {"limit": 100.0}, None, 200),
+        ([3], {"limit": 100.0}, Objective("m", 300), 500),
+        ([0], {}, None, 1),
+        ([-5], {}, None, 1),
+        ([300 * 2**20], {"unit": "B"}, None, 512 * 2**20),
+        ([512 * 2**20], {"unit": "B"}, None, 512 * 2**20),
+    ],
+)
+def test_scale_top(
+    values: list[float], more: dict[str, object], objective: Objective | None, top: float
+):
+    """A scale ends at the metric's limit, else at the next round number above all that it shows."""
+    assert scale_top(series("m", values, **more), objective) == pytest.approx(top)
+
+
+@given(st.floats(1e-300, 1e300), st.sampled_from(["", "B"]))
+def test_a_scale_holds_its_points(value: float, unit: str):
+    """No point lies above its scale, and at least two fifths of the scale are used."""
+    top = scale_top(series("m", [value], unit=unit), None)
+    assert value <= top * (1 + 1e-12)
+    assert top <= value * 2.5 * (1 + 1e-12)
+
+
+def test_the_users_metrics_come_first():
+    """What the user asked for stands above the process, the process above the host."""
+    names = ["load1", "rss", "cpu", "zebra", "p99", "host_cpu", "cpu_used"]
+    lines = metric_lines(snapshot(series=[series(name, [1]) for name in names]), 20)
+    assert [line.name for line in lines] == [
+        *("p99", "zebra", "cpu", "rss", "cpu_used", "host_cpu", "load1")
+    ]
+
+
+def test_a_line_of_a_metric():
+    """A line says name, value, slope a minute and scale."""
+    line = one_line(series("cpu", [10 + n for n in range(31)], unit="%", limit=200.0))
+    assert line.name == "cpu"
+    assert line.value == "40.0 %"
+    assert line.slope == "+60.0 %/min"
+    assert (line.objective, line.scale) == ("", "0–200 %")
+    assert (line.violated, line.stale) == (False, False)
+    assert [len(row) for row in line.chart] == [20]
+
+
+def test_a_line_with_an_objective():
+    """An objective gives a higher chart and a threshold in words; a violation is said."""
+    line = one_line(series("p99", [0.4, 0.6], unit="s"), P99)
+    assert line.objective == "SLO > 500 ms"
+    assert [len(row) for row in line.chart] == [20] * CHART_ROWS
+    assert line.violated
+    assert not one_line(series("p99", [0.6, 0.5]), P99).violated
+    below = one_line(series("p99", [0.6]), Objective("p99", 0.7, above=False))
+    assert (below.violated, below.objective) == (True, "SLO < 0.70")
+
+
+def test_labels_tell_series_apart():
+    """A series with labels names them, made harmless."""
+    assert one_line(series("rq", [1], labels=(("path", "/a\u202e"),))).name == "rq{path=/a�}"
+
+
+@pytest.mark.parametrize(
+    ("values", "slope"),
+    [
+        ([5, 5.0001] * 15, "steady"),
+        ([1, 2, 3], ""),  # too short
+        ([1] * 60, "steady"),
+        ([40 - n for n in range(31)], "-60/min"),
+    ],
+)
+def test_slopes(values: list[float], slope: str):
+    """A slope is said once there is enough of it; standing still is a word."""
+    assert one_line(series("m", values)).slope == slope
+
+
+def test_a_stale_value_says_its_age():
+    """A value that is not renewed is shown with its age instead of a slope."""
+    line = one_line(series("m", range(30), end=NOW - 16))
+    assert (line.stale, line.slope) == (True, "16 s old")
+    fresh = one_line(series("m", range(30), end=NOW - 15))
+    assert not fresh.stale
+
+
+def test_the_chart_of_an_exited_target_stays():
+    """After the target's end its charts end there, and its values say their age."""
+    found = series("cpu", [50] * 60, unit="%", limit=100.0)
+    line = one_line(found, taken_at=NOW + 3600, target_state=TargetState.EXITED, target_since=NOW)
+    assert line.chart[0] == "▄" * 20
+    assert line.slope == "1h00m old"
+
+
+@pytest.mark.parametrize(
+    ("count", "span"), [(0, 60), (1, 60), (61, 60), (62, 120), (122, 300), (900, 300)]
+)
+def test_span_of(count: int, span: float):
+    """Charts reach back over all that is known, at most five minutes."""
+    found = [series("m", range(count))] if count else []
+    assert span_of(snapshot(series=found)) == span

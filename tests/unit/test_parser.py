@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from perftui.cli.options import settings_of
+from perftui.cli.parser import parse
+from perftui.errors import UsageError
+from perftui.model.objective import Objective
+from perftui.settings import MetricSettings, Settings
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No settings of the host that the tests run on."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("PROMETHEUS_URL", raising=False)
+
+
+def settings(*argv: str) -> Settings:
+    return settings_of(parse(["watch", "1", *argv]))
+
+
+def test_nothing_asked_is_the_defaults():
+    """Without flags everything is as the settings have it."""
+    assert settings() == Settings()
+
+
+@pytest.mark.parametrize(
+    ("flag", "setting", "value"),
+    [
+        ("-r50", "rate", 50),
+        ("--rate=50", "rate", 50),
+        ("-s", "subprocesses", True),
+        ("--no-subprocesses", "subprocesses", False),
+        ("-g", "gil", True),
+        ("-i", "idle", True),
+        ("-n", "native", True),
+        ("-t", "threads", True),
+        ("-F", "function", True),
+        ("--nonblocking", "nonblocking", True),
+        ("--blocking", "nonblocking", False),
+    ],
+)
+def test_flags_of_the_sampler(flag: str, setting: str, value: object):
+    """Flags have py-spy's letters and set what they say, and nothing else."""
+    expected = Settings(profile={setting: value})
+    assert settings(flag) == expected
+
+
+def test_flags_go_before_the_file():
+    """What is typed goes before what is written."""
+    Path("perftui.toml").write_text("[profile]\nrate = 20\ngil = true\n")
+    found = settings("-r", "50").profile
+    assert (found.rate, found.gil) == (50, True)
+
+
+def test_queries_and_objectives():
+    """A query is NAME=PROMQL, whose own = stay; an objective is what people type."""
+    found = settings(
+        "--query", 'p99 = rate(x{a="b"}[1m])', "--objective", "p99 > 0.5 for 30s within 5m"
+    )
+    assert found.metric == (MetricSettings(name="p99", query='rate(x{a="b"}[1m])'),)
+    assert found.objectives()[0] == Objective("p99", 0.5, True, 30, 300)
+    low = settings("--objective", "rps < 10")
+    assert low.objectives()[0] == Objective("rps", 10, above=False)
+
+
+def test_prometheus_and_llm():
+    """The other flags reach their settings."""
+    found = settings("--prometheus", "http://x/", "--llm", "--llm-every", "2m", "--model", "m")
+    assert found.prometheus.url == "http://x"
+    assert (found.llm.consent, found.llm.every, found.llm.model) == (True, 120, "m")
+
+
+@pytest.mark.parametrize(
+    ("argv", "reason"),
+    [
+        (["--objective", "p99"], "is no objective; write it like 'p99 > 0.5 for 1m'"),
+        (["--objective", "p99 > x"], "the threshold 'x' is no number"),
+        (["--query", "p99"], "is not NAME=PROMQL"),
+        (["--query", "=x"], "is not NAME=PROMQL"),
+        (["--rate", "fast"], "invalid int value"),
+        (["--nope"], "unrecognized arguments: --nope"),
+        (["--non"], "unrecognized arguments: --non"),
+        (["--llm-every", "soon"], "llm.every (it is 'soon')"),
+        (["--rate", "0"], "profile.rate (it is 0)"),
+        (["--objective", "p99 > 1 for 0s"], "objective[1].for (it is 0.0)"),
+    ],
+)
+def test_what_cannot_be_meant(argv: list[str], reason: str):
+    """A wrong flag is a usage error that says what is wrong with it."""
+    with pytest.raises(UsageError) as caught:
+        settings(*argv)
+    assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize("pid", ["x", "-1", "1.5", "٣", ""])
+def test_a_process_id_is_a_number(pid: str):
+    """What is no process id is a usage error, not a search."""
+    with pytest.raises(UsageError):
+        parse(["snapshot", "--pid", pid])
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "x", "86400"])
+def test_seconds(seconds: str):
+    """A snapshot takes more than no time and less than a day."""
+    with pytest.raises(UsageError, match="is no number of seconds"):
+        parse(["snapshot", "1", f"--seconds={seconds}"])
+
+
+def test_errors_name_the_command():
+    """The fix of a usage error is the help of the command that was meant."""
+    with pytest.raises(UsageError) as caught:
+        parse(["snapshot", "--nope"])
+    assert caught.value.fix == "See perftui snapshot --help."
+
+
+def test_without_a_command_it_is_the_screen():
+    """A number alone is the process to watch."""
+    assert parse(["4775"]).pid == 4775
+    assert parse([]).pid is None

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import pytest
+from builders import MAIN, NOW, P99, forecast, run_of_windows, series, snapshot, status
+from builders import target as process
+
+from perftui.cli.text import FUNCTIONS, line, report
+from perftui.model.findings import ForecastState, LlmState, LlmStatus, Mitigation
+from perftui.model.objective import Objective
+from perftui.model.snapshot import Snapshot, SourceState
+from perftui.model.stacks import Frame, Mode, Window
+from perftui.model.target import TargetState
+
+COUNTS = {"main:3 work:7": 40, "main:3 idle:9": 10}
+
+
+def full(**more: object) -> Snapshot:
+    return snapshot(
+        **{
+            "since": NOW - 10,
+            "windows": run_of_windows(10, COUNTS, sampler_cpu_s=0.07, errors=1),
+            "series": [
+                series("cpu", [143], unit="%"),
+                series("rss", [412 * 2**20], unit="B"),
+                series("p99", [0.4], unit="s", labels=(("path", "/a"),)),
+            ],
+            "forecasts": [forecast(probability=0.84, base_rate=0.03, summary="capped")],
+            **more,
+        }
+    )
+
+
+def test_a_line():
+    """A tick is state, process, the likeliest breach, and what is hot."""
+    assert line(full()) == (
+        "running  cpu 143 %  rss 412 MB  p99 breach 84 %  |  40 % work  10 % idle  0 % main"
+    )
+
+
+def test_a_line_names_three_functions():
+    """A line ends after the three hottest."""
+    counts = {f"f{n}": n for n in range(1, 9)}
+    found = line(full(windows=run_of_windows(10, counts)))
+    assert found.endswith("|  8 % f8  7 % f7  6 % f6")
+
+
+def test_a_line_without_anything():
+    """Where nothing was sampled, a line says so, and ends there."""
+    assert line(snapshot()) == "running, no samples"
+    exited = snapshot(target_state=TargetState.EXITED, target_since=NOW)
+    assert line(exited) == "exited, no samples"
+
+
+def test_a_line_is_one_line():
+    """No name of the target breaks the line or reaches the terminal as it is."""
+    stack = (Frame("a\nb\x1b[2J", "f", 1),)
+    found = line(full(windows=[Window(NOW - 1, NOW, 100, Mode.BLOCKING, {(MAIN, stack): 50})]))
+    assert found.endswith("|  50 % a b�")
+
+
+def test_a_report():
+    """A report says what is hot, what is measured and what may come, each with its noise."""
+    assert report(full()).splitlines() == [
+        "checkout  pid 4775  Python 3.11.7  on web-12",
+        "running, started 3h12m ago",
+        "",
+        "FUNCTIONS  10.0 s at 100 Hz blocking, coverage 100%, errors 10, py-spy 7 % CPU",
+        "   own %     ±  total %  function",
+        "    40.0   3.9     40.0  work  app.py:7",
+        "    10.0   2.0     10.0  idle  app.py:9",
+        "     0.0   0.2     50.0  main  app.py",
+        "",
+        "METRICS",
+        "  cpu                     143 %   process",
+        "  rss                    412 MB   process",
+        "  p99{path=/a}           400 ms   process",
+        "",
+        "FORECAST",
+        "  local: p99 > 0.5 for 10s: 84 % within 1 min (usually 3 %); capped",
+        "  LLM",
+    ]
+
+
+def test_a_report_without_samples():
+    """What is not known is said to be so, not shown as zero."""
+    found = report(snapshot(target=process(python=None))).splitlines()
+    assert found[0] == "checkout  pid 4775  Python version not known  on web-12"
+    assert "FUNCTIONS: no samples" in found
+
+
+def test_a_report_of_an_exited_target():
+    """A report about a target that has ended says since when."""
+    found = report(full(target_state=TargetState.EXITED, target_since=NOW - 5)).splitlines()
+    assert found[1:3] == ["exited, started 3h12m ago", "  since 5 s"]
+
+
+def test_a_report_ends_its_table():
+    """Of many functions the hottest are shown, and how many are not."""
+    counts = {f"f{n:02}": 100 - n for n in range(FUNCTIONS + 3)}
+    found = report(full(windows=run_of_windows(1, counts)))
+    assert f"f{FUNCTIONS - 1:02}  app.py:1" in found
+    assert f"f{FUNCTIONS:02}" not in found
+    assert "  … and 3 more (--json has them all)" in found
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (
+            forecast(state=ForecastState.LEARNING, learned=3, needed=30),
+            "local: p99 > 0.5 for 10s: learning 3 of 30 points",
+        ),
+        (
+            forecast(state=ForecastState.LEARNING, summary="no value of p99 yet"),
+            "local: p99 > 0.5 for 10s: no value of p99 yet",
+        ),
+        (
+            forecast(state=ForecastState.IN_BREACH, since=NOW - 75),
+            "local: p99 > 0.5 for 10s: in breach for 1m15s",
+        ),
+        (
+            forecast(Objective("rps", 1, above=False), by="m", probability=0.001),
+            "m: rps < 1 for 1m: <1 % within 15 min",
+        ),
+    ],
+)
+def test_forecasts_in_a_report(made: object, said: str):
+    """Each state of a forecast has its words."""
+    assert f"  {said}" in report(snapshot(forecasts=[made])).splitlines()
+
+
+def test_what_to_try():
+    """What an analysis proposes stands below it."""
+    made = forecast(probability=0.8, mitigations=(Mitigation("add\na worker", "", ""),))
+    assert "      try: add a worker" in report(snapshot(forecasts=[made])).splitlines()
+
+
+def test_sources_that_do_not_work():
+    """Sources in trouble are named, those that work are not."""
+    found = report(
+        snapshot(sources=[status("host"), status("prometheus", SourceState.FAILED, "refused")])
+    ).splitlines()
+    assert found[-2:] == ["SOURCES", "  prometheus failed for 5 s: refused"]
+    assert "SOURCES" not in report(snapshot(sources=[status("host")]))
+
+
+@pytest.mark.parametrize(
+    ("status_", "said"),
+    [
+        (LlmStatus(message="off: no consent"), "  LLM off: no consent"),
+        (LlmStatus(LlmState.CAPPED, message="$50 spent"), "  LLM capped $50 spent"),
+        (LlmStatus(LlmState.OK), "  LLM ok"),
+    ],
+)
+def test_the_llm_in_a_report(status_: LlmStatus, said: str):
+    """The LLM's state stands in the report."""
+    assert said in report(snapshot(llm=status_)).splitlines()
+
+
+def test_hostile_text_is_made_harmless():
+    """Nothing of the target or a metric reaches the terminal as it is."""
+    bad = "x\x1b]0;y\x07\u202e"
+    found = report(
+        snapshot(
+            target=process(name=bad, host=bad),
+            windows=[Window(NOW - 1, NOW, 100, Mode.BLOCKING, {(MAIN, (Frame(bad, bad, 1),)): 1})],
+            series=[series(bad, [1], labels=((bad, bad),))],
+            sources=[status("s", SourceState.FAILED, bad)],
+            forecasts=[forecast(Objective(bad, 1), probability=0.5, summary=bad)],
+            llm=LlmStatus(LlmState.FAILED, bad),
+        )
+    )
+    assert not {"\x1b", "\x07", "\u202e"} & set(found)
+
+
+def test_p99_is_named_by_its_objective():
+    """Forecasts in text name the objective in the form in which it is typed."""
+    assert str(P99) in report(snapshot(forecasts=[forecast(probability=0.1)]))

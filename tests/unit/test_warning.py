@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import pytest
+from builders import NOW, P99, forecast, snapshot, status
+
+from perftui.model.findings import ForecastState
+from perftui.model.objective import Objective
+from perftui.model.snapshot import SourceState
+from perftui.model.target import TargetState
+from perftui.model.warning import Level, describe, strongest
+from perftui.model.warning import Warning as Said
+
+BREACH = forecast(state=ForecastState.IN_BREACH, since=NOW - 75, series_unit="s")
+LIKELY = forecast(Objective("rss_used", 90, label="memory"), probability=0.84)
+LIKELIER = forecast(Objective("cpu", 90, horizon_s=900), probability=0.9, series_unit="%", by="m")
+UNLIKELY = forecast(Objective("rps", 1, above=False), probability=0.1)
+FAILED = status("prometheus", SourceState.FAILED, "refused\nhere")
+
+
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [
+        (TargetState.EXITED, "the target EXITED 1m30s ago; what is shown is its last"),
+        (TargetState.STOPPED, "the target is STOPPED for 1m30s (kill -CONT continues it)"),
+        (TargetState.LOST, "the target is LOST for 1m30s: its state cannot be read"),
+    ],
+)
+def test_the_target_goes_before_all(state: TargetState, text: str):
+    """A target that does not run matters more than anything said about it."""
+    seen = snapshot(
+        target_state=state, target_since=NOW - 90, forecasts=[LIKELY, BREACH], sources=[FAILED]
+    )
+    assert strongest(seen) == Said(Level.ALARM, text)
+
+
+def test_a_breach_goes_before_forecasts():
+    """What is happening matters more than what may."""
+    seen = snapshot(forecasts=[LIKELIER, BREACH], sources=[FAILED])
+    assert strongest(seen) == Said(Level.ALARM, "BREACH for 1m15s: p99 above 500 ms")
+
+
+def test_the_likeliest_forecast_goes_first():
+    """Of several warnings the likeliest is shown, with who says it."""
+    seen = snapshot(forecasts=[UNLIKELY, LIKELY, LIKELIER], sources=[FAILED])
+    assert strongest(seen) == Said(Level.WARNING, "90 % within 15 min: cpu above 90.0 % (m)")
+    seen = snapshot(forecasts=[UNLIKELY, LIKELY])
+    assert strongest(seen) == Said(Level.WARNING, "84 % within 15 min: memory")
+
+
+def test_a_failed_source_goes_before_calm():
+    """A source that failed is worth a notice where no forecast warns."""
+    assert strongest(snapshot(forecasts=[UNLIKELY], sources=[FAILED])) == Said(
+        Level.NOTICE, "prometheus failed for 5 s: refused here"
+    )
+
+
+def test_a_failed_profiler_is_a_warning():
+    """Without a profile the main thing is missing; only a likelier forecast goes before it."""
+    failed = status("py-spy", SourceState.FAILED, "not permitted")
+    said = Said(Level.WARNING, "py-spy failed for 5 s: not permitted")
+    assert strongest(snapshot(forecasts=[UNLIKELY], sources=[FAILED, failed])) == said
+    assert strongest(snapshot(forecasts=[LIKELY], sources=[failed])).text.startswith("84 %")
+
+
+def test_calm():
+    """Where nothing warns, the highest chance is named, or that there is none yet."""
+    assert strongest(snapshot(forecasts=[UNLIKELY])) == Said(
+        Level.CALM, "no warning; highest chance 10 % within 15 min: rps below 1"
+    )
+    waiting = status("py-spy", SourceState.WAITING)
+    assert strongest(snapshot(sources=[waiting])) == Said(
+        Level.CALM, "no warning: the forecasts are still learning"
+    )
+
+
+@pytest.mark.parametrize(
+    ("probability", "level"), [(0.499, Level.CALM), (0.5, Level.WARNING), (0.99, Level.WARNING)]
+)
+def test_an_even_chance_is_a_warning(probability: float, level: Level):
+    """From one in two on a forecast warns."""
+    assert strongest(snapshot(forecasts=[forecast(probability=probability)])).level is level
+
+
+def test_no_skill_is_no_warning():
+    """A base rate, however high, warns of nothing."""
+    seen = snapshot(forecasts=[forecast(state=ForecastState.NO_SKILL, probability=0.9)])
+    assert strongest(seen).level is Level.CALM
+
+
+@pytest.mark.parametrize(
+    ("objective", "unit", "words"),
+    [
+        (P99, "s", "p99 above 500 ms"),
+        (Objective("rps", 10, above=False), "", "rps below 10"),
+        (Objective("m", 1, label="a\u202elabel"), "", "a�label"),
+        (Objective("m\n", 1), "", "m above 1"),
+    ],
+)
+def test_describe(objective: Objective, unit: str, words: str):
+    """An objective is its label, else the metric and its side of the threshold."""
+    assert describe(forecast(objective, series_unit=unit)) == words
