@@ -17,7 +17,7 @@ from perftui.advisor.advisor import Advisor
 from perftui.errors import PerftuiError
 from perftui.forecast.forecaster import Forecaster
 from perftui.model.findings import Forecast
-from perftui.model.snapshot import Snapshot
+from perftui.model.snapshot import Snapshot, SourceState, SourceStatus
 from perftui.model.target import Target, TargetState
 from perftui.model.timeline import Timeline
 from perftui.settings import Settings
@@ -34,7 +34,7 @@ TICK_S = 1.0
 FIRST_TICK_S = 0.1
 FORECAST_EVERY_S = 2.0
 SPAN_S = 300.0
-"""How far back a snapshot reaches: as far as the timeline keeps windows whole."""
+"""How far back the screen looks."""
 HISTORY_S = 86400.0
 """How far back the forecaster looks."""
 STOP_S = 2.5
@@ -45,9 +45,11 @@ _LOG = logging.getLogger(__name__)
 
 
 def steady_clock() -> Clock:
-    """Unix seconds that run like the monotonic clock, whatever is done to the host's clock."""
-    offset = time.time() - time.monotonic()
-    return lambda: time.monotonic() + offset
+    """Unix seconds that never jump, whatever is done to the host's clock."""
+    # Linux's monotonic clock stands still while the host sleeps; its boot-time clock does not.
+    number = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    offset = time.time() - time.clock_gettime(number)
+    return lambda: time.clock_gettime(number) + offset
 
 
 class Monitor:
@@ -56,6 +58,7 @@ class Monitor:
     `latest` is the snapshot of the last tick; a new one comes every `TICK_S` seconds.
 
     `llm_allowed` says that the user wants an LLM to be called, `llm_forbidden` overrules it.
+    `span_s` is how far back a snapshot reaches, and how long windows and points are kept whole.
     """
 
     def __init__(
@@ -67,12 +70,14 @@ class Monitor:
         llm_forbidden: bool = False,
         env: Mapping[str, str] = os.environ,
         clock: Clock | None = None,
+        span_s: float = SPAN_S,
         launch: Launch = subprocess.Popen,
     ) -> None:
         self.clock = clock or steady_clock()
         self.settings = settings
         self._target = target
-        self._timeline = Timeline()
+        self._span_s = span_s
+        self._timeline = Timeline(whole_s=span_s)
         self._family = Family(target)
         self._profiler = Profiler(
             target, settings.profile, self._timeline, self.clock, self._family, launch
@@ -97,6 +102,7 @@ class Monitor:
         self._forecasts: tuple[Forecast, ...] = ()
         self._forecast_at = -FORECAST_EVERY_S
         self._forecaster = Forecaster(self._objectives)
+        self._forecast_failure: SourceStatus | None = None
         self._state = TargetState.RUNNING
         self._state_since = self.clock()
         self._advisor = Advisor(
@@ -132,6 +138,8 @@ class Monitor:
         deadline = time.monotonic() + STOP_S
         for source in self._sources:
             source.join(max(0.0, deadline - time.monotonic()))
+        if self._ticker.is_alive():
+            self._ticker.join(max(0.0, deadline - time.monotonic()))
 
     def target_state(self) -> TargetState:
         """Whether the target runs, at this moment."""
@@ -158,7 +166,7 @@ class Monitor:
         if state is not self._state:
             self._state, self._state_since = state, now
         if since is None:
-            since = (self._state_since if state is TargetState.EXITED else now) - SPAN_S
+            since = (self._state_since if state is TargetState.EXITED else now) - self._span_s
         return Snapshot(
             taken_at=now,
             since=since,
@@ -170,28 +178,35 @@ class Monitor:
             series=self._timeline.series(since),
             objectives=self._objectives,
             forecasts=self._forecasts + self._advisor.forecasts,
-            sources=tuple(source.status for source in self._sources),
+            sources=self._statuses(),
             llm=self._advisor.status,
         )
+
+    def _statuses(self) -> tuple[SourceStatus, ...]:
+        failure = self._forecast_failure
+        return (*(source.status for source in self._sources), *([failure] if failure else []))
 
     def _tick(self) -> None:
         due = self.clock()
         while not self._stopping.wait(max(0.0, due - self.clock())):
             # What the first window shows is waited for.
             due = max(due + (TICK_S if self.latest.windows else FIRST_TICK_S), self.clock())
-            try:
-                if self.clock() - self._forecast_at >= FORECAST_EVERY_S:
-                    self._forecast_at = self.clock()
-                    self._forecast()
-                self.latest = self.snapshot()
-            except Exception:  # noqa: BLE001 - see below
-                # A tick that fails leaves the last snapshot, whose age is on the screen.
-                _LOG.exception("a tick failed")
+            if self.clock() - self._forecast_at >= FORECAST_EVERY_S:
+                self._forecast_at = self.clock()
+                self._forecast()
+            self.latest = self.snapshot()
 
     def _forecast(self) -> None:
         if self._state is TargetState.EXITED:
             return
         now = self.clock()
-        self._forecasts = self._forecaster.forecast(
-            now, lambda metric: self._timeline.named(metric, now - HISTORY_S)
-        )
+        try:
+            self._forecasts = self._forecaster.forecast(
+                now, lambda metric: self._timeline.named(metric, now - HISTORY_S)
+            )
+            self._forecast_failure = None
+        except Exception as error:  # noqa: BLE001 - without a forecast the rest still goes on
+            _LOG.debug("the forecaster failed", exc_info=True)
+            self._forecast_failure = self._forecast_failure or SourceStatus(
+                "forecast", SourceState.FAILED, now, f"{type(error).__name__}: {error}"
+            )

@@ -44,6 +44,13 @@ Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
 """A duration: a number of seconds, or text like `90s`, `1m`, `1h30m`."""
 
 
+BUILT_IN_METRICS = frozenset(
+    {"cpu", "cpu_used", "rss", "rss_used", "threads", "fds"}
+    | {"host_cpu", "load1", "mem_available"}
+)
+"""What the process and the host always have."""
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -71,6 +78,13 @@ class MetricSettings(_Strict):
     query: str = Field(min_length=1)
     unit: str = ""
     limit: float | None = Field(default=None, gt=0)
+
+    @field_validator("name")
+    @classmethod
+    def _is_free(cls, name: str) -> str:
+        if name in BUILT_IN_METRICS:
+            raise ValueError("is the name of a metric that is always there; choose another")
+        return name
 
 
 class ObjectiveSettings(_Strict):
@@ -135,8 +149,8 @@ class LlmSettings(_Strict):
 
 
 DEFAULT_OBJECTIVES: tuple[Objective, ...] = (
-    Objective("rss_used", 90.0, label="RSS above 90 % of the memory it could have"),
-    Objective("cpu_used", 90.0, label="CPU above 90 % of the cores it may use"),
+    Objective("rss_used", 90.0, label="RSS above 90 % of what the host could give it"),
+    Objective("cpu_used", 90.0, label="CPU above 90 % of the cores it may run on"),
 )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from perftui.model.findings import Evidence, EvidenceKind, Forecast, ForecastState
+from perftui.model.findings import LOCAL, Evidence, EvidenceKind, Forecast, ForecastState
 from perftui.model.objective import Objective, format_duration
 from perftui.model.profile import FunctionRow, margin_pct, profile
 from perftui.model.series import Origin, Series, SeriesKey, slope_per_s
@@ -21,7 +21,6 @@ from perftui.model.text import plain
 
 RECENT_S = 10.0
 """The span that "now" means for functions, in seconds."""
-LOCAL = "local"
 """The name by which the local forecaster signs."""
 
 MAX_METRICS = 24
@@ -113,7 +112,10 @@ def facts(snapshot: Snapshot) -> Facts:
 
 
 def _question(local: Sequence[Forecast], objectives: Sequence[Objective]) -> Objective | None:
-    """The objective that is most at risk, by the local forecast; else the first there is."""
+    """The objective that is in breach or most at risk, by the local forecast; else the first."""
+    broken = next((f.objective for f in local if f.state is ForecastState.IN_BREACH), None)
+    if broken is not None:
+        return broken
     rated = [(f.probability, f.objective) for f in local if f.probability is not None]
     if rated:
         return max(rated, key=lambda pair: pair[0])[1]
@@ -145,14 +147,14 @@ def _metrics(snapshot: Snapshot) -> tuple[MetricFact, ...]:
         # One query with a hundred label sets must not crowd out every other metric.
         if seen[series.key.name] > MAX_SERIES_PER_NAME or len(found) == MAX_METRICS:
             continue
-        slope = slope_per_s(series.points)
+        fitted = slope_per_s(series.points)
         found.append(
             MetricFact(
                 id=f"E{len(found) + 1}",
                 key=series.key,
                 value=series.last.value,
                 age_s=max(0.0, snapshot.taken_at - series.last.at),
-                per_min=None if slope is None else slope * 60,
+                per_min=None if fitted is None else fitted[0] * 60,
             )
         )
     return tuple(found)

@@ -18,7 +18,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = arguments.run(arguments)
         sys.stdout.flush()
     except PerftuiError as error:
-        print(f"perftui: {_plain(str(error))}", file=sys.stderr)
+        lines = str(error).splitlines()
+        print("perftui: " + "\n".join(_harmless(line) for line in lines), file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
         # The reader of our output has gone, as `head` does. Nothing more can be said to it.
@@ -29,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return int(code)
 
 
-def _plain(text: str) -> str:
-    """`text` without anything that a terminal would obey; line breaks stay."""
-    return "".join(char if char.isprintable() or char == "\n" else "�" for char in text)
+def _harmless(line: str) -> str:
+    from perftui.model.text import plain
+
+    indent = line[: len(line) - len(line.lstrip(" "))]
+    return indent + plain(line)

@@ -8,10 +8,11 @@ import time
 
 from perftui.cli.choose import ended_by_signals, required_target
 from perftui.cli.options import settings_of
-from perftui.errors import SourceError
+from perftui.errors import NoSuchTarget, SourceError
 from perftui.model.document import document
 from perftui.model.target import TargetState
-from perftui.monitor import TICK_S, Monitor
+from perftui.monitor import ANSWER_S, TICK_S, Monitor
+from perftui.monitor import SPAN_S as WHOLE_S
 
 POLL_S = 0.05
 SPAN_S = 10.0
@@ -23,7 +24,8 @@ START_S = 15.0
 def snapshot(arguments: argparse.Namespace) -> int:
     """``perftui snapshot``: look for some seconds, print one document."""
     with ended_by_signals():
-        monitor = _monitor(arguments)
+        # Looking takes as long as it is told to, and waits for the LLM: all of it is kept whole.
+        monitor = _monitor(arguments, span_s=arguments.seconds + 2 * START_S + ANSWER_S)
         try:
             monitor.start()
             begun = _wait_for_profile(monitor)
@@ -47,7 +49,7 @@ def watch(arguments: argparse.Namespace) -> int:
     from perftui.cli.text import line
 
     with ended_by_signals():
-        monitor = _monitor(arguments)
+        monitor = _monitor(arguments, span_s=SPAN_S)
         try:
             monitor.start()
             due = begun = _wait_for_profile(monitor)
@@ -63,7 +65,7 @@ def watch(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _monitor(arguments: argparse.Namespace) -> Monitor:
+def _monitor(arguments: argparse.Namespace, span_s: float) -> Monitor:
     target = required_target(arguments)
     # Consent in the settings is for the screen, where the user sees what is asked.
     return Monitor(
@@ -71,6 +73,7 @@ def _monitor(arguments: argparse.Namespace) -> Monitor:
         settings_of(arguments),
         llm_allowed=arguments.llm,
         llm_forbidden=arguments.no_llm,
+        span_s=max(span_s, WHOLE_S),
     )
 
 
@@ -85,6 +88,8 @@ def _wait_for_profile(monitor: Monitor) -> float:
             raise monitor.profiler_error
         if seen.target_state is TargetState.STOPPED:
             return seen.taken_at
+        if seen.target_state is TargetState.EXITED:
+            raise NoSuchTarget("The process ended before it could be sampled.", "Check its id.")
         time.sleep(POLL_S)
     raise SourceError(f"py-spy gave no profile within {START_S:.0f} s.", "Try --nonblocking.")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from contextlib import ExitStack
 
 from perftui.cli.choose import chosen_target
 from perftui.cli.options import settings_of
@@ -36,19 +37,21 @@ def require_terminal() -> None:
 def show(arguments: argparse.Namespace, settings: Settings, target: Target | None) -> int:
     """Run the screen on `target`, or on what its picker gives, until the user quits."""
 
-    def open_monitor(chosen: Target) -> Monitor:
-        return Monitor(
-            chosen,
-            settings,
-            llm_allowed=settings.llm.consent,
-            llm_forbidden=arguments.no_llm,
-        )
+    with ExitStack() as opened:
 
-    # The sampler starts before the screen is imported: both take about as long.
-    monitor = open_monitor(target) if target is not None else None
-    if monitor is not None:
-        monitor.start()
-    try:
+        def watch(chosen: Target) -> Monitor:
+            monitor = Monitor(
+                chosen,
+                settings,
+                llm_allowed=settings.llm.consent,
+                llm_forbidden=arguments.no_llm,
+            )
+            opened.callback(monitor.stop)
+            monitor.start()
+            return monitor
+
+        # The sampler starts before the screen is imported: both take about as long.
+        monitor = watch(target) if target is not None else None
         from perftui.target.describe import describe
         from perftui.target.find import Finder
         from perftui.tui.app import PerftuiApp
@@ -58,13 +61,10 @@ def show(arguments: argparse.Namespace, settings: Settings, target: Target | Non
         app = PerftuiApp(
             monitor,
             candidates=Finder().candidates,
-            attach=lambda pid: open_monitor(describe(pid)),
+            attach=lambda pid: watch(describe(pid)),
         )
         app.run()
         return app.return_code or 0
-    finally:
-        if monitor is not None:
-            monitor.stop()
 
 
 def _refuse_unless_sampled(monitor: Monitor) -> None:

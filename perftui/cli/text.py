@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from perftui.model.findings import Forecast, ForecastState, LlmState
 from perftui.model.present import (
     format_age,
-    format_probability,
-    format_span,
     format_value,
     place,
 )
@@ -16,6 +14,7 @@ from perftui.model.profile import Profile, profile
 from perftui.model.snapshot import Snapshot, SourceState
 from perftui.model.target import TargetState
 from perftui.model.text import plain
+from perftui.model.warning import said, strongest
 
 FUNCTIONS = 20
 
@@ -37,18 +36,8 @@ def line(snapshot: Snapshot) -> str:
         for name in ("cpu", "rss")
         if name in values
     )
-    worst = max(
-        (forecast for forecast in snapshot.forecasts if forecast.probability is not None),
-        key=lambda forecast: forecast.probability or 0.0,
-        default=None,
-    )
-    chance = (
-        f"  {worst.objective.metric} breach {format_probability(worst.probability)}"
-        if worst
-        else ""
-    )
     state = snapshot.target_state.value if hot else f"{snapshot.target_state.value}, no samples"
-    return f"{state}  {figures}{chance}  |  {hot}".rstrip(" |")
+    return f"{state}  {figures}  |  {hot}  |  {strongest(snapshot).text}"
 
 
 def _report(snapshot: Snapshot) -> Iterator[str]:
@@ -110,17 +99,7 @@ def _functions(seen: Profile) -> Iterator[str]:
 
 
 def _forecast(forecast: Forecast, now: float) -> str:
-    what = f"{forecast.by}: {plain(str(forecast.objective))}"
-    if forecast.state is ForecastState.LEARNING:
-        detail = forecast.summary or f"learning {forecast.learned} of {forecast.needed} points"
-    elif forecast.state is ForecastState.IN_BREACH:
-        since = format_age(now - forecast.since) if forecast.since else "–"
-        detail = f"in breach for {since}"
-    else:
-        usual = forecast.base_rate
-        usually = "" if usual is None else f" (usually {format_probability(usual)})"
-        ahead = format_span(forecast.objective.horizon_s)
-        detail = f"{format_probability(forecast.probability)} within {ahead}{usually}"
-        if forecast.summary:
-            detail += f"; {plain(forecast.summary)}"
-    return f"{what}: {detail}"
+    text = f"{plain(forecast.by)}: {plain(str(forecast.objective))}: {said(forecast, now)}"
+    if forecast.summary and forecast.state is not ForecastState.LEARNING:
+        text += f"; {plain(forecast.summary)}"
+    return text

@@ -1,4 +1,4 @@
-"""The chance that a breach begins within the horizon, and how often one usually does.
+"""The chance that a breach begins within the horizon.
 
 A trend is fitted to the recent past, and many possible futures are drawn around it: the trend goes
 on, damped, its slope as uncertain as the fit says, with the noise of the past laid over it in
@@ -69,43 +69,6 @@ def breach_chance(points: Sequence[Point], objective: Objective) -> float:
     beyond = futures > margin if objective.above else futures < margin
     hits = int(_holds(beyond, max(1, round(objective.hold_s / step))).sum())
     return (hits + 1) / (PATHS + 2)
-
-
-def base_rate(points: Sequence[Point], objective: Objective) -> float | None:
-    """How often, in the past, a moment that was not in breach saw one begin within the horizon.
-
-    None until the points span two horizons. Smoothed as (k + 1/2) / (n + 1) over the n separate
-    horizons that were seen (Jeffreys' prior).
-    """
-    times = np.array([point.at for point in points])
-    span = times[-1] - times[0]
-    if span < 2 * objective.horizon_s:
-        return None
-    values = np.array([point.value for point in points])
-    beyond = values > objective.threshold if objective.above else values < objective.threshold
-    onsets, in_breach = _breaches(times, beyond, objective.hold_s)
-    asked = (times <= times[-1] - objective.horizon_s) & ~in_breach
-    if not asked.any():
-        return None
-    moments = times[asked]
-    first = np.searchsorted(onsets, moments, side="right")
-    last = np.searchsorted(onsets, moments + objective.horizon_s, side="right")
-    horizons = span / objective.horizon_s
-    return float(((last > first).mean() * horizons + 0.5) / (horizons + 1))
-
-
-def _breaches(
-    times: Floats, beyond: npt.NDArray[np.bool_], hold_s: float
-) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Onsets of all breaches, and which moments lie in one."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], beyond.astype(np.int8), [0]])))
-    onsets: list[float] = []
-    inside = np.zeros(len(times), dtype=bool)
-    for start, stop in zip(edges[::2], edges[1::2], strict=True):
-        if times[stop - 1] - times[start] >= hold_s:
-            onsets.append(float(times[start]))
-            inside[start:stop] = True
-    return np.array(onsets), inside
 
 
 def _regular(times: Floats, values: Floats, span_s: float) -> tuple[Floats, float]:

@@ -3,84 +3,114 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
+from perftui.forecast.breaches import BreachLog
 from perftui.forecast.record import Record
-from perftui.model.findings import Forecast, ForecastState
-from perftui.model.objective import Objective, breach_onset
-from perftui.model.series import Series
+from perftui.model.findings import LOCAL, Forecast, ForecastState
+from perftui.model.objective import Objective
+from perftui.model.series import Series, SeriesKey
 
-BY = "local"
 NEEDED_POINTS = 30
 """Fewer points than this make no trend worth showing."""
 UNCHECKED_CAP = 0.79
 """The highest chance shown before the record on this target proves the forecaster right."""
 STALE_S = 30.0
-"""A series without a newer point than this is not forecast."""
+STALE_STEPS = 3
+"""A series without a newer point than `STALE_S` or so many of its steps is not forecast."""
+
+
+@dataclass
+class Track:
+    """What was seen of an objective on one series, and what was forecast for it."""
+
+    log: BreachLog
+    record: Record = field(default_factory=Record)
+
+    def is_stale(self, age_s: float) -> bool:
+        """Whether a series whose newest point is so old has stopped."""
+        return age_s > max(STALE_S, STALE_STEPS * (self.log.step_s or 0.0))
 
 
 class Forecaster:
     """Makes the forecasts of one watch, and keeps the record of how they turned out."""
 
     def __init__(self, objectives: Sequence[Objective]) -> None:
-        self._records = {objective: Record() for objective in objectives}
+        self._objectives = tuple(objectives)
+        self._tracks: dict[tuple[Objective, SeriesKey], Track] = {}
 
     def forecast(
         self, now: float, history: Callable[[str], Sequence[Series]]
     ) -> tuple[Forecast, ...]:
         """A forecast for each objective at `now` (Unix seconds).
 
-        `history` gives the series of a metric; of several, the one nearest to its breach counts.
+        `history` gives the series of a metric, points oldest first; of several the one that is in
+        breach counts, else the one nearest to it. To be called at least every few minutes: older
+        points may be means already.
         """
         made: list[Forecast] = []
-        for objective, record in self._records.items():
-            series = nearest(history(objective.metric), objective)
-            if series is not None:
-                record.resolve(series.points, now)
-            made.append(forecast(series, objective, now, record))
-            record.note(made[-1])
+        for objective in self._objectives:
+            followed = [
+                (series, self._follow(series, objective, now))
+                for series in history(objective.metric)
+            ]
+            series, track = _nearest(followed, objective, now)
+            made.append(forecast(series, objective, now, track))
+            track.record.note(made[-1])
         return tuple(made)
 
+    def _follow(self, series: Series, objective: Objective, now: float) -> Track:
+        track = self._tracks.setdefault((objective, series.key), Track(BreachLog(objective)))
+        track.log.add(point for point in series.points if point.at <= now)
+        track.record.resolve(track.log, now)
+        return track
 
-def nearest(found: Sequence[Series], objective: Objective) -> Series | None:
-    """Of several series of one metric the one whose last value is nearest to a breach."""
+
+def _nearest(
+    followed: Sequence[tuple[Series, Track]], objective: Objective, now: float
+) -> tuple[Series | None, Track]:
+    """Of several series of one metric the one that matters most; one that has stopped is last."""
+    if not followed:
+        return None, Track(BreachLog(objective))
     sign = 1 if objective.above else -1
-    return max(found, key=lambda series: sign * series.last.value, default=None)
+
+    def weight(candidate: tuple[Series, Track]) -> tuple[bool, bool, float]:
+        series, track = candidate
+        fresh = not track.is_stale(now - series.last.at)
+        return fresh, track.log.since is not None, sign * series.last.value
+
+    return max(followed, key=weight)
 
 
-def forecast(series: Series | None, objective: Objective, now: float, record: Record) -> Forecast:
+def forecast(series: Series | None, objective: Objective, now: float, track: Track) -> Forecast:
     """What is likely for `objective` at `now` (Unix seconds), from the points up to then.
 
-    `record` is how earlier forecasts for it turned out; it is asked, and not changed.
+    `track` is what was seen and forecast for it so far; it is asked, and not changed.
     """
     points = [p for p in series.points if p.at <= now] if series is not None else []
     base = Forecast(
-        id=f"{BY}:{objective}",
+        id=f"{LOCAL}:{objective}",
         objective=objective,
         state=ForecastState.LEARNING,
-        by=BY,
+        by=LOCAL,
         made_at=now,
         expires_at=now + objective.horizon_s,
-        record=record.sentence(),
+        record=track.record.sentence(),
         learned=min(len(points), NEEDED_POINTS),
         needed=NEEDED_POINTS,
         series_unit=series.key.unit if series is not None else "",
     )
     if not points:
         return replace(base, summary=f"no value of {objective.metric} yet")
-    if now - points[-1].at > STALE_S:
+    if track.is_stale(now - points[-1].at):
         age = f"{now - points[-1].at:.0f} s"
         return replace(base, summary=f"no new value of {objective.metric} for {age}")
-    onset = breach_onset(points, objective)
-    if onset is not None:
-        return replace(base, state=ForecastState.IN_BREACH, since=onset)
+    if track.log.since is not None:
+        return replace(base, state=ForecastState.IN_BREACH, since=track.log.since)
     if len(points) < NEEDED_POINTS:
         return base
-    # numpy takes a moment to load: not before there is something to compute.
-    from perftui.forecast.chance import base_rate, breach_chance
-
-    usual = base_rate(points, objective)
-    if record.without_skill():
+    usual = track.log.base_rate()
+    if track.record.without_skill():
         return replace(
             base,
             state=ForecastState.NO_SKILL,
@@ -88,8 +118,11 @@ def forecast(series: Series | None, objective: Objective, now: float, record: Re
             base_rate=usual,
             summary="no forecastable signal so far: this is the base rate",
         )
+    # numpy takes a moment to load: not before there is something to compute.
+    from perftui.forecast.chance import breach_chance
+
     chance = breach_chance(points, objective)
-    capped = not record.proven() and chance > UNCHECKED_CAP
+    capped = not track.record.proven() and chance > UNCHECKED_CAP
     return replace(
         base,
         state=ForecastState.OK,

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from perftui.forecast.breaches import BreachLog
 from perftui.model.findings import Forecast, ForecastState
-from perftui.model.objective import Objective
-from perftui.model.series import Point
 
 ENOUGH = 20
 """Outcomes that must be known before the record says anything about skill."""
 ENOUGH_BREACHES = 3
 KEPT = 1000
-PER_HORIZON = 20
-"""Forecasts of one horizon that are kept: those that follow faster say the same thing again."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +22,14 @@ class _Outcome:
 
 @dataclass
 class Record:
-    """The forecasts of one forecaster for one objective in this run, and what came of them."""
+    """The forecasts of one forecaster for one objective on one series in this run.
+
+    One a horizon is kept: those in between would count the same breach again.
+    """
 
     open: list[Forecast] = field(default_factory=list)
     outcomes: list[_Outcome] = field(default_factory=list)
+    _made_at: float = float("-inf")
 
     def note(self, forecast: Forecast) -> None:
         """Keep a forecast until its outcome is known."""
@@ -37,15 +37,15 @@ class Record:
             return
         if forecast.probability is None:
             return
-        apart = forecast.objective.horizon_s / PER_HORIZON
-        if self.open and forecast.made_at - self.open[-1].made_at < apart:
+        if forecast.made_at - self._made_at < forecast.objective.horizon_s:
             return
+        self._made_at = forecast.made_at
         self.open.append(forecast)
 
-    def resolve(self, points: Sequence[Point], now: float) -> None:
-        """Close every forecast whose horizon has passed, by the points seen since it was made.
+    def resolve(self, log: BreachLog, now: float) -> None:
+        """Close every forecast whose horizon has passed, by what was seen since it was made.
 
-        A horizon without any point has no outcome and is dropped.
+        One whose horizon was mostly not seen has no outcome and is dropped.
         """
         still: list[Forecast] = []
         for forecast in self.open:
@@ -53,7 +53,7 @@ class Record:
             if now < forecast.expires_at + forecast.objective.hold_s:
                 still.append(forecast)
                 continue
-            breached = began_within(points, forecast)
+            breached = log.began_in(forecast.made_at, forecast.expires_at)
             if breached is not None and forecast.probability is not None:
                 self.outcomes.append(_Outcome(forecast.probability, forecast.base_rate, breached))
         self.open = still
@@ -88,27 +88,3 @@ class Record:
         said = sum(outcome.probability for outcome in self.outcomes) / count
         came = sum(outcome.breached for outcome in self.outcomes)
         return f"{count} earlier forecasts said {said:.0%} on average; {came} came true"
-
-
-def began_within(points: Sequence[Point], forecast: Forecast) -> bool | None:
-    """Whether a breach began between the making and the expiry of `forecast`; None without points.
-
-    Points are oldest first.
-    """
-    objective: Objective = forecast.objective
-    seen = False
-    onset: float | None = None
-    for point in points:
-        if point.at <= forecast.made_at:
-            continue
-        seen = seen or point.at <= forecast.expires_at
-        if not objective.violated(point.value):
-            onset = None
-            continue
-        if onset is None:
-            if point.at > forecast.expires_at:
-                break
-            onset = point.at
-        if point.at - onset >= objective.hold_s:
-            return True
-    return False if seen else None

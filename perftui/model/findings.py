@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from perftui.model.objective import Objective
 
+LOCAL = "local"
+"""By what name the local forecaster signs."""
+
 
 class EvidenceKind(StrEnum):
     """What an evidence row is made of."""

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-
-from perftui.model.series import Point
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -83,19 +80,3 @@ def parse_objective(text: str) -> Objective:
         hold_s=parse_duration(match["hold"]) if match["hold"] else DEFAULT_HOLD_S,
         horizon_s=parse_duration(match["horizon"]) if match["horizon"] else DEFAULT_HORIZON_S,
     )
-
-
-def breach_onset(points: Sequence[Point], objective: Objective) -> float | None:
-    """When the breach that lasts at the newest point began; None if there is none.
-
-    A breach is an unbroken run of violating points that lasts for `hold_s`; its onset is the
-    run's first point. Points are oldest first.
-    """
-    onset = None
-    for point in reversed(points):
-        if not objective.violated(point.value):
-            break
-        onset = point.at
-    if onset is None or points[-1].at - onset < objective.hold_s:
-        return None
-    return onset

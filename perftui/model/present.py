@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
+from perftui.model.text import plain
+
 _BINARY = ("B", "KB", "MB", "GB", "TB", "PB")
 _DECIMAL = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
@@ -12,6 +14,7 @@ def format_value(value: float | None, unit: str) -> str:
     """A value with its unit in at most about 9 characters: `412 MB`, `143 %`, `0.412 s`."""
     if value is None:
         return "–"
+    unit = plain(unit, 12)
     if unit == "B":
         size, index = float(value), 0
         while abs(size) >= 1000 and index < len(_BINARY) - 1:

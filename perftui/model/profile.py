@@ -49,13 +49,13 @@ class ThreadRow:
 
 @dataclass(frozen=True)
 class Profile:
-    """What a span of windows says, all figures over that span.
+    """What a span of windows says, all figures over that span; what is not known is None.
 
+    `mode` is that of the newest window. `error_share` is failed looks over all looks, 0 to 1;
     `coverage` is sampled time over wall time, 0 to 1; `sampler_cpu_pct` percent of one core;
     `cut_pct` the percentage of all samples that were left out since they cannot be true.
-    `mode` is that of the newest window. `active_pct` and `gil_pct` add up all threads; the one is
-    not known where GIL holders alone or idle threads too were sampled, the other is known only
-    where GIL holders alone were. What is not known is None.
+    `active_pct` and `gil_pct` add up all threads; the one is not known where GIL holders alone or
+    idle threads too were sampled, the other is known only where GIL holders alone were.
     """
 
     seconds: float
@@ -64,6 +64,7 @@ class Profile:
     expected_ticks: float
     samples: int
     errors: int
+    error_share: float | None
     coverage: float | None
     sampler_cpu_pct: float | None
     cut_pct: float | None
@@ -150,6 +151,8 @@ def profile(
     end = settled_until(windows, now)
     ticks = sum(window.expected_ticks for window in windows)
     sampled = sum(window.seconds for window in windows)
+    errors = sum(window.errors for window in windows)
+    looks = sum(window.expected_ticks * window.processes for window in windows)
     samples = sum(window.samples for window in windows)
     cpu = [window.sampler_cpu_s for window in windows]
     known_cpu = [seconds for seconds in cpu if seconds is not None]
@@ -168,7 +171,8 @@ def profile(
         mode=mode,
         expected_ticks=ticks,
         samples=samples,
-        errors=sum(window.errors for window in windows),
+        errors=errors,
+        error_share=min(1.0, errors / looks) if looks else None,
         coverage=covered_seconds(windows, start, end) / (end - start)
         if windows and end > start
         else None,

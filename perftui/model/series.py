@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 from typing import NamedTuple
 
 
@@ -53,16 +56,27 @@ class Series:
         return self.points[-1]
 
 
-def slope_per_s(points: Sequence[Point]) -> float | None:
-    """Least-squares slope in units a second; None below three points or without any spread."""
+def usual_step(points: Sequence[Point]) -> float:
+    """The median distance of two points in seconds; 0 for fewer than two points."""
+    return statistics.median(b.at - a.at for a, b in pairwise(points)) if len(points) > 1 else 0.0
+
+
+def slope_per_s(points: Sequence[Point]) -> tuple[float, float] | None:
+    """Least-squares slope in units a second, and its standard error.
+
+    None below three points or without any spread in time.
+    """
     if len(points) < 3:
         return None
-    origin = points[0].at
-    count = len(points)
+    origin, count = points[0].at, len(points)
     mean_t = sum(point.at - origin for point in points) / count
     mean_v = sum(point.value for point in points) / count
     spread = sum((point.at - origin - mean_t) ** 2 for point in points)
     if spread <= 0:
         return None
     together = sum((point.at - origin - mean_t) * (point.value - mean_v) for point in points)
-    return together / spread
+    slope = together / spread
+    left = sum(
+        (point.value - mean_v - slope * (point.at - origin - mean_t)) ** 2 for point in points
+    )
+    return slope, math.sqrt(left / (count - 2) / spread)

@@ -89,12 +89,12 @@ class Tally:
 class Window:
     """One run of the profiler.
 
-    `start` and `end` are Unix seconds between which it looked `rate_hz` times a second; `stacks`
-    counts the samples of each stack of each thread; `errors` are looks that failed;
-    `sampler_cpu_s` is the CPU time that the profiler itself took, in seconds, None if unknown.
-    `sampled_s` is the time spent looking where that is less than `end - start`: merged windows
-    have gaps between them. `idle` says that threads at rest are among the stacks. `cut` counts
-    samples that were left out since they cannot be true, None where that was not checked.
+    `start` and `end` are Unix seconds between which it looked `rate_hz` times a second at each of
+    `processes`; `stacks` counts the samples of each stack of each thread; `errors` are looks that
+    failed; `sampler_cpu_s` is the CPU time that the profiler itself took, in seconds, None if
+    unknown. `sampled_s` is the time spent looking where that is less than `end - start`: merged
+    windows have gaps between them. `idle` says that threads at rest are among the stacks. `cut`
+    counts samples that were left out since they cannot be true, None where that was not checked.
     """
 
     start: float
@@ -106,6 +106,7 @@ class Window:
     sampler_cpu_s: float | None = None
     sampled_s: float | None = None
     idle: bool = False
+    processes: int = 1
     cut: int | None = None
     _tallies: dict[Grouping, Tally] = field(default_factory=dict, repr=False)
 
@@ -177,5 +178,6 @@ def merge(windows: Iterable[Window], keep_stacks: int) -> Window:
         sampler_cpu_s=None if None in cpu else sum(c for c in cpu if c is not None),
         sampled_s=seconds,
         idle=any(part.idle for part in parts),
+        processes=max(part.processes for part in parts),
         cut=None if None in cut else sum(c for c in cut if c is not None),
     )

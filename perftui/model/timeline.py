@@ -22,10 +22,11 @@ class Tier(NamedTuple):
 
 
 TIERS = (Tier(300.0, 0.0), Tier(3600.0, 10.0), Tier(86400.0, 60.0))
-STACKS_PER_BUCKET = 500
-"""Stacks that a merged window keeps whole: with 360 + 1,440 buckets a bound on a day's memory."""
+STACKS_PER_BUCKET = 100
+"""Stacks that a merged window keeps whole: with 330 + 1,380 buckets a bound on a day's memory."""
 MAX_SERIES = 1000
-"""Series kept at most; further ones are refused, so that labels cannot fill the memory."""
+"""Series kept at most; then the one that was silent for longest goes for each new one, so that
+labels that come and go cannot fill the memory."""
 
 
 class _History(Generic[T]):
@@ -75,12 +76,18 @@ def _mean_point(points: list[Point]) -> Point:
 
 
 class Timeline:
-    """Everything that the sources saw. Thread-safe: sources add, the monitor reads."""
+    """Everything that the sources saw. Thread-safe: sources add, the monitor reads.
 
-    def __init__(self) -> None:
+    Windows and points are kept whole for `whole_s` seconds.
+    """
+
+    def __init__(self, whole_s: float = TIERS[0].keep_s) -> None:
         self._lock = threading.Lock()
+        self._tiers = (Tier(whole_s, 0.0), *(tier for tier in TIERS[1:] if tier.keep_s > whole_s))
         self._windows: _History[Window] = _History(
-            lambda window: window.end, lambda windows: merge(windows, STACKS_PER_BUCKET)
+            lambda window: window.end,
+            lambda windows: merge(windows, STACKS_PER_BUCKET),
+            self._tiers,
         )
         self._series: dict[SeriesKey, _History[Point]] = {}
         self._last: dict[SeriesKey, Point] = {}
@@ -99,10 +106,14 @@ class Timeline:
                     continue
                 if key not in self._series:
                     if len(self._series) >= MAX_SERIES:
-                        continue
-                    self._series[key] = _History(lambda p: p.at, _mean_point)
+                        self._forget_longest_silent()
+                    self._series[key] = _History(lambda p: p.at, _mean_point, self._tiers)
                 self._series[key].add(point)
                 self._last[key] = point
+
+    def _forget_longest_silent(self) -> None:
+        silent = min(self._last, key=lambda key: self._last[key].at)
+        del self._series[silent], self._last[silent]
 
     def windows(self, since: float) -> tuple[Window, ...]:
         """The windows that end at `since` (Unix seconds) or later, oldest first."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-from perftui.model.findings import Forecast, ForecastState
+from perftui.model.findings import LOCAL, Forecast, ForecastState
 from perftui.model.present import format_age, format_probability, format_span, format_value
 from perftui.model.snapshot import Snapshot, SourceState
 from perftui.model.target import TargetState
@@ -48,6 +48,20 @@ def describe(forecast: Forecast) -> str:
     return f"{plain(objective.metric)} {side} {threshold}"
 
 
+def said(forecast: Forecast, now: float) -> str:
+    """What a forecast says at `now` (Unix seconds), without its objective."""
+    if forecast.state is ForecastState.IN_BREACH:
+        since = format_age(now - forecast.since) if forecast.since is not None else "–"
+        return f"in breach for {since}"
+    if forecast.state is ForecastState.LEARNING:
+        learned = f"learning {forecast.learned} of {forecast.needed} points"
+        return plain(forecast.summary) or learned
+    ahead = format_span(forecast.objective.horizon_s)
+    usual = forecast.base_rate
+    usually = "" if usual is None else f"  (usually {format_probability(usual)})"
+    return f"{format_probability(forecast.probability)} within {ahead}{usually}"
+
+
 def _warnings(snapshot: Snapshot) -> Iterator[Warning]:
     ago = format_age(snapshot.taken_at - snapshot.target_since)
     if snapshot.target_state is TargetState.EXITED:
@@ -60,29 +74,41 @@ def _warnings(snapshot: Snapshot) -> Iterator[Warning]:
         if forecast.state is ForecastState.IN_BREACH and forecast.since is not None:
             since = format_age(snapshot.taken_at - forecast.since)
             yield Warning(Level.ALARM, f"BREACH for {since}: {describe(forecast)}")
-    likely = sorted(
-        (
-            f
-            for f in snapshot.forecasts
-            if f.state is ForecastState.OK and f.probability is not None
-        ),
-        key=lambda forecast: -(forecast.probability or 0.0),
-    )
-    for forecast in likely:
-        chance = format_probability(forecast.probability)
-        ahead = format_span(forecast.objective.horizon_s)
-        is_likely = (forecast.probability or 0.0) >= LIKELY
-        who = "" if forecast.by == "local" else f" ({plain(forecast.by)})"
-        yield Warning(
-            Level.WARNING if is_likely else Level.CALM,
-            f"{chance} within {ahead}: {describe(forecast)}{who}"
-            if is_likely
-            else f"no warning; highest chance {chance} within {ahead}: {describe(forecast)}",
-        )
+    if snapshot.target_state is not TargetState.EXITED:
+        yield from _likely(snapshot)
     for status in snapshot.sources:
         if status.state is SourceState.FAILED:
             age = format_age(snapshot.taken_at - status.since)
             # Without a profile the main thing is missing; the rest goes on without a metric.
             level = Level.WARNING if status.name == "py-spy" else Level.NOTICE
             yield Warning(level, f"{status.name} failed for {age}: {plain(status.message)}")
-    yield Warning(Level.CALM, "no warning: the forecasts are still learning")
+    yield Warning(Level.CALM, _calm(snapshot))
+
+
+def _likely(snapshot: Snapshot) -> Iterator[Warning]:
+    """What the forecasts whose time is not up say, the likeliest breach first."""
+    rated = [
+        (forecast.probability, forecast)
+        for forecast in snapshot.forecasts
+        if forecast.state is ForecastState.OK
+        and forecast.probability is not None
+        and forecast.expires_at > snapshot.taken_at
+    ]
+    for chance, forecast in sorted(rated, key=lambda pair: -pair[0]):
+        what = f"{format_probability(chance)} within {format_span(forecast.objective.horizon_s)}"
+        what += f": {describe(forecast)}"
+        if forecast.by != LOCAL:
+            age = format_age(snapshot.taken_at - forecast.made_at)
+            what += f" ({plain(forecast.by)}, {age} ago)"
+        if chance >= LIKELY:
+            yield Warning(Level.WARNING, what)
+        else:
+            yield Warning(Level.CALM, f"no warning; highest chance {what}")
+
+
+def _calm(snapshot: Snapshot) -> str:
+    states = {forecast.state for forecast in snapshot.forecasts}
+    if states == {ForecastState.NO_SKILL}:
+        return "no warning: there is no forecastable signal"
+    silent = next((f.summary for f in snapshot.forecasts if f.summary), "")
+    return f"no warning: {plain(silent)}" if silent else "no warning: the forecasts still learn"

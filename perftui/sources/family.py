@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 
 import psutil
@@ -21,8 +22,8 @@ class Family:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._lock = threading.Lock()
-        self._members: dict[int, psutil.Process] = {}
-        self._python: dict[int, bool] = {}
+        self._members: list[psutil.Process] = []
+        self._python: list[psutil.Process] = []
         self._read_at = -REFRESH_S
         try:
             self.process: psutil.Process | None = psutil.Process(target.pid)
@@ -46,42 +47,38 @@ class Family:
     def members(self) -> list[psutil.Process]:
         """The target first, then its descendants, as of at most `REFRESH_S` seconds ago."""
         with self._lock:
-            now = time.monotonic()
-            if now - self._read_at >= REFRESH_S:
-                self._read_at = now
-                self._read()
-            return list(self._members.values())
+            self._refresh()
+            return list(self._members)
 
-    def _read(self) -> None:
-        found: list[psutil.Process] = []
-        if self.process is not None:
-            with suppress(psutil.Error):
-                found = [self.process, *self.process.children(recursive=True)]
-        # Known processes stay the same objects: psutil counts CPU percent between two calls.
-        self._members = {p.pid: self._same(p) for p in found}
-        self._python = {pid: known for pid, known in self._python.items() if pid in self._members}
-
-    def _same(self, process: psutil.Process) -> psutil.Process:
-        known = self._members.get(process.pid)
-        return known if known == process else process
+    def sampled(self, *, subprocesses: bool) -> list[psutil.Process]:
+        """Those that py-spy reads: the target, and with its `-s` its Python descendants."""
+        with self._lock:
+            self._refresh()
+            return self._members[:1] + (self._python if subprocesses else [])
 
     def children(self) -> tuple[int, ...]:
         """Process ids of the descendants."""
         return tuple(process.pid for process in self.members()[1:])
 
-    def python_children(self) -> bool:
-        """Whether a descendant runs Python."""
-        for child in self.members()[1:]:
-            if child.pid not in self._python:
-                self._python[child.pid] = looks_like_python(child)
-            if self._python[child.pid]:
-                return True
-        return False
-
-    def most_threads(self) -> int:
-        """Threads of the largest of them; each process is stopped by itself."""
-        most = 0
-        for process in self.members():
+    def _refresh(self) -> None:
+        now = time.monotonic()
+        if now - self._read_at < REFRESH_S:
+            return
+        self._read_at = now
+        known = {process: process for process in self._members}
+        found: list[psutil.Process] = []
+        if self.process is not None:
             with suppress(psutil.Error):
-                most = max(most, process.num_threads())
-        return most
+                found = [self.process, *self.process.children(recursive=True)]
+        # Asked anew each time: a shell may have become a Python since.
+        self._members = [known.get(process, process) for process in found]
+        self._python = [process for process in self._members[1:] if looks_like_python(process)]
+
+
+def thread_counts(processes: Iterable[psutil.Process]) -> list[int]:
+    """Threads of each process that is still there."""
+    counts: list[int] = []
+    for process in processes:
+        with suppress(psutil.Error):
+            counts.append(process.num_threads())
+    return counts

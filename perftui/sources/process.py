@@ -53,6 +53,9 @@ class ProcessSource(Poll):
             "threads": _sum(members, psutil.Process.num_threads),
             "fds": _sum(members, _open_files),
         }
+        if not values["rss"] or self._family.target_state() is TargetState.EXITED:
+            # It ends at this moment: what is left of it says nothing.
+            return
         if (cpu := values["cpu"]) is not None:
             values["cpu_used"] = cpu / self._cores
         if (rss := values["rss"]) is not None:
@@ -134,13 +137,14 @@ def _open_files(process: psutil.Process) -> float:
 def _sum(
     members: Iterable[psutil.Process], read: Callable[[psutil.Process], float]
 ) -> float | None:
-    """The sum over all members that are still there; None if one may not be read."""
-    total = 0.0
+    """The sum over all members that are still there; None if one may not be read, or none is."""
+    total, found = 0.0, False
     for process in members:
         try:
             total += read(process)
+            found = True
         except psutil.NoSuchProcess:
             continue
         except psutil.AccessDenied:
             return None
-    return total
+    return total if found else None

@@ -9,8 +9,11 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+
+import psutil
 
 from perftui.errors import PerftuiError, SourceError
 from perftui.model.snapshot import SourceState
@@ -20,7 +23,7 @@ from perftui.model.timeline import Timeline
 from perftui.settings import ProfileSettings
 from perftui.sources.accounting import cpu_seconds, held_rate, without_waking
 from perftui.sources.base import Clock, Source
-from perftui.sources.family import Family
+from perftui.sources.family import Family, thread_counts
 from perftui.sources.pyspy_run import Finished, Launch, PySpyRun, find_pyspy, python_version
 from perftui.sources.speedscope import SpeedscopeReader, error_count, failure
 
@@ -35,6 +38,7 @@ END_S = 3.0
 """How long it may take to write its file before it is ended by force."""
 PATIENT_S = 0.1
 """How long a wait lasts before it is looked whether perftui ends."""
+VERSION_TRIES = 3
 MANY_THREADS = 10
 """Above this, blocking samples stop the target for too long: each stops all of its threads."""
 RATE_HZ = 100
@@ -78,23 +82,23 @@ class Plan:
         return ["--rate", str(self.rate_hz), *(flag for flag, on in flags.items() if on)]
 
 
-def plan(settings: ProfileSettings, threads: int, python_children: bool) -> Plan:
+def plan(settings: ProfileSettings, threads: Sequence[int], python_children: bool) -> Plan:
     """What the user asked for, and where they did not say, what is safe for the target.
 
-    `threads` is the number of threads of the largest process that is sampled.
+    `threads` are the numbers of threads of the processes that are sampled: each is stopped by
+    itself, and py-spy reads all of them.
     """
     nonblocking, rate = settings.nonblocking, settings.rate
     native, remark = settings.native, ""
     if nonblocking is None:
-        nonblocking = threads > MANY_THREADS
+        most = max(threads, default=1)
+        nonblocking = most > MANY_THREADS
         if nonblocking:
-            remark = f"non-blocking: {threads} threads"
+            remark = f"non-blocking: {most} threads"
             if native:
                 native, remark = False, remark + ", so no native frames"
     if rate is None:
-        rate = RATE_HZ
-        if nonblocking:
-            rate = max(LEAST_RATE_HZ, min(RATE_HZ, THREADS_A_SECOND // max(1, threads)))
+        rate = max(LEAST_RATE_HZ, min(RATE_HZ, THREADS_A_SECOND // max(1, sum(threads))))
     return Plan(
         rate_hz=rate,
         nonblocking=nonblocking,
@@ -110,12 +114,14 @@ def plan(settings: ProfileSettings, threads: int, python_children: bool) -> Plan
 @dataclass(frozen=True)
 class _Running:
     """A run that looks at the target since `start` (Unix seconds), when its threads had taken
-    `cpu_s` seconds of CPU, by thread id; empty where that does not matter."""
+    `cpu_s` seconds of CPU, by thread id; empty where that does not matter. It looks at so many
+    `processes`."""
 
     run: PySpyRun
     plan: Plan
     start: float
     cpu_s: dict[int, float]
+    processes: int
 
 
 class Profiler(Source):
@@ -142,6 +148,7 @@ class Profiler(Source):
         self._timeline = timeline
         self._family = family
         self._launch = launch
+        self._version_tries = VERSION_TRIES
         self._reader = SpeedscopeReader(target.pid)
 
     def failed(self, error: PerftuiError) -> None:
@@ -161,7 +168,7 @@ class Profiler(Source):
             try:
                 self._chain(program)
             except PerftuiError:
-                if self._family.target_state() is TargetState.RUNNING:
+                if self._family.target_state() in (TargetState.RUNNING, TargetState.LOST):
                     raise
             if self._family.target_state() is TargetState.EXITED:
                 self.say(SourceState.WAITING, "the target has ended")
@@ -176,7 +183,8 @@ class Profiler(Source):
                 following = self._attach(program)
                 last, current = current, following
                 self._end(last)
-                if self.python is None:
+                if self.python is None and self._version_tries > 0:
+                    self._version_tries -= 1
                     self.python = python_version(self._target.pid, self._launch)
                 self._look(current, WINDOW_S)
         finally:
@@ -184,7 +192,11 @@ class Profiler(Source):
 
     def _attach(self, program: str) -> _Running:
         """Start a run, and wait until it looks; raises what py-spy says if it cannot."""
-        chosen = plan(self._settings, self._family.most_threads(), self._family.python_children())
+        python_children = len(self._family.sampled(subprocesses=True)) > 1
+        wanted = self._settings.subprocesses
+        subprocesses = python_children if wanted is None else wanted
+        sampled = self._family.sampled(subprocesses=subprocesses)
+        chosen = plan(self._settings, thread_counts(sampled), python_children)
         run = PySpyRun(
             [
                 *(program, "record", "--format", "speedscope", "--full-filenames", "--threads"),
@@ -202,7 +214,7 @@ class Profiler(Source):
             run.listen(PATIENT_S)
         if run.attached or self.stopping.is_set():
             start = self.clock()
-            return _Running(run, chosen, start, self._cpu_seconds(chosen))
+            return _Running(run, chosen, start, self._cpu_seconds(chosen), len(sampled))
         finished = run.finish(END_S)
         raise failure(finished.output, finished.returncode)
 
@@ -249,6 +261,7 @@ class Profiler(Source):
                 mode=chosen.mode,
                 stacks=stacks,
                 errors=error_count(finished.output),
+                processes=running.processes,
                 sampler_cpu_s=finished.cpu_s,
                 idle=chosen.idle,
                 cut=cut,
@@ -262,11 +275,14 @@ class Profiler(Source):
         """CPU time by thread, where the samples are those of all threads that run."""
         if chosen.idle or chosen.gil:
             return {}
-        members = self._family.members() if chosen.subprocesses else [self._family.process]
-        return cpu_seconds(process.pid for process in members if process is not None)
+        sampled = self._family.sampled(subprocesses=chosen.subprocesses)
+        return cpu_seconds(process.pid for process in sampled)
 
     def _release(self, finished: Finished) -> None:
-        """A py-spy that was killed may have left the target stopped: let it go on."""
-        if finished.returncode < 0 and self._family.target_state() is TargetState.STOPPED:
-            with suppress(OSError):
-                os.kill(self._target.pid, signal.SIGCONT)
+        """A py-spy that was killed may have left what it sampled stopped: let it go on."""
+        if finished.returncode >= 0:
+            return
+        for process in self._family.members():
+            with suppress(psutil.Error, OSError):
+                if process.status() in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP):
+                    os.kill(process.pid, signal.SIGCONT)

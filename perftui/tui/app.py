@@ -24,7 +24,7 @@ LAST_RESORT_S = 2.5
 
 
 class PerftuiApp(App[None]):
-    """Shows `monitor`; without one, a picker among `candidates`, whose choice `attach` opens."""
+    """Shows `monitor`; without one, a picker among `candidates`, whose choice `attach` watches."""
 
     CSS_PATH = "app.tcss"
     TITLE = "perftui"
@@ -60,9 +60,7 @@ class PerftuiApp(App[None]):
 
     def _open(self, pid: int) -> None:
         """Watch what was picked."""
-        monitor = self._watch(pid)
-        monitor.start()
-        self.switch_screen(WatchScreen(monitor))
+        self.switch_screen(WatchScreen(self._watch(pid)))
 
     def _end(self, number: signal.Signals) -> None:
         last_resort = threading.Timer(LAST_RESORT_S, os._exit, (128 + number,))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
 
+from perftui.model.text import plain
+
 GAP = 1
 """Cells between two columns."""
 
@@ -34,6 +36,9 @@ def fit(text: str, width: int, *, right: bool = False, keep_end: bool = False) -
         return ""
     # A name of many thousand letters is cut before it is measured.
     text = text[-4 * width :] if keep_end else text[: 4 * width]
+    if not text.isprintable():
+        # The last line of defence: whoever made this text should have made it plain.
+        text = plain(text)
     length = cell_len(text)
     if length > width:
         if keep_end:

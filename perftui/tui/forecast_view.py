@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from perftui.model.findings import Forecast, ForecastState, LlmState
+from perftui.model.findings import LOCAL, Forecast, ForecastState, LlmState
 from perftui.model.present import format_age, format_probability, format_span, format_value
 from perftui.model.snapshot import Snapshot
 from perftui.model.text import plain
-from perftui.model.warning import LIKELY, describe
+from perftui.model.warning import LIKELY, describe, said
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,14 @@ class Line:
 def forecast_lines(snapshot: Snapshot) -> list[Line]:
     """The whole pane: the most urgent local forecast, what the LLM says, the other objectives."""
     now = snapshot.taken_at
-    local = sorted((f for f in snapshot.forecasts if f.by == "local"), key=_urgency)
+    local = sorted((f for f in snapshot.forecasts if f.by == LOCAL), key=_urgency)
     lines: list[Line] = []
     for forecast in local[:1]:
         lines += [*_local(forecast, now), Line("")]
     if not local:
         lines += [Line("local forecast: learning", "quiet"), Line("")]
     for forecast in snapshot.forecasts:
-        if forecast.by != "local":
+        if forecast.by != LOCAL:
             lines += [*_advice(forecast, now), Line("")]
     lines += [*_llm(snapshot), Line("")]
     for forecast in local[1:]:
@@ -48,25 +48,14 @@ def _urgency(forecast: Forecast) -> tuple[int, float]:
 
 
 def _local(forecast: Forecast, now: float) -> Iterator[Line]:
-    objective = forecast.objective
     yield Line(describe(forecast), "title")
-    if forecast.state is ForecastState.IN_BREACH:
-        since = format_age(now - forecast.since) if forecast.since is not None else "–"
-        yield Line(f"▲ IN BREACH for {since}", "alarm")
-    elif forecast.state is ForecastState.LEARNING:
-        said = forecast.summary or f"learning {forecast.learned} of {forecast.needed} points"
-        yield Line(plain(said), "quiet")
+    if forecast.state is ForecastState.LEARNING:
+        yield Line(said(forecast, now), "quiet")
     else:
-        chance = format_probability(forecast.probability)
-        ahead = format_span(objective.horizon_s)
-        usual = forecast.base_rate
-        usually = "" if usual is None else f"  (usually {format_probability(usual)})"
         likely = (forecast.probability or 0.0) >= LIKELY
-        yield Line(
-            f"{'▲ ' if likely else ''}{chance} within {ahead}{usually}",
-            "alarm" if likely else "",
-        )
-        if usual is None:
+        urgent = likely or forecast.state is ForecastState.IN_BREACH
+        yield Line(f"{'▲ ' if urgent else ''}{said(forecast, now)}", "alarm" if urgent else "")
+        if forecast.state is ForecastState.OK and forecast.base_rate is None:
             yield Line("what is usual shows after two horizons", "quiet")
         if forecast.summary:
             yield Line(plain(forecast.summary), "quiet")

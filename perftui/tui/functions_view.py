@@ -15,7 +15,6 @@ SPAN_S = 10.0
 """What the shares look back on."""
 TREND_SPAN_S = 60.0
 TREND_CELLS = 7
-BARS = " ▁▂▃▄▅▆▇█"
 
 
 @dataclass(frozen=True)
@@ -174,15 +173,3 @@ def _trends(
         )
         for key in keys
     }
-
-
-def bars(values: tuple[float | None, ...], top: float) -> str:
-    """Values from 0 to `top` as one bar each; a blank where there is no value."""
-    return "".join(bar(value, top) for value in values)
-
-
-def bar(value: float | None, top: float) -> str:
-    """One value from 0 to `top` as a bar: the lowest one for zero, a blank for none."""
-    if value is None or top <= 0:
-        return " " if value is None else BARS[1]
-    return BARS[max(1, min(8, round(8 * value / top)))]

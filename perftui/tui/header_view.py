@@ -52,13 +52,12 @@ def sampler(snapshot: Snapshot) -> str:
 
 
 def _figures(seen: Profile, remark: str) -> str:
-    looks = seen.samples + seen.errors
     parts = [
         f"{seen.rate_hz:.0f} Hz" if seen.rate_hz is not None else "",
         *([_mode(seen.mode)] if not remark.startswith("non-blocking") else []),
         plain(remark),
         f"cover {_floor_percent(seen.coverage)}",
-        f"err {100 * seen.errors / looks:.1f}%" if looks else "err –",
+        f"err {100 * seen.error_share:.1f}%" if seen.error_share is not None else "err –",
         f"cut {seen.cut_pct:.0f}%" if seen.cut_pct is not None and seen.cut_pct >= 0.5 else "",
         f"py-spy {seen.sampler_cpu_pct:.0f}% cpu" if seen.sampler_cpu_pct is not None else "",
     ]

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from perftui.model.objective import Objective
 from perftui.model.present import format_age, format_rate, format_value
-from perftui.model.series import Point, Series, slope_per_s
+from perftui.model.series import Point, Series, slope_per_s, usual_step
 from perftui.model.snapshot import Snapshot
 from perftui.model.text import plain
-from perftui.tui.functions_view import BARS
+from perftui.tui.sparks import BARS
 
 SPANS_S = (60.0, 120.0, 300.0)
 STALE_S = 15.0
-"""A value older than this says its age."""
+STALE_STEPS = 3
+"""A value older than this, or than so many of its usual steps, says its age."""
 SLOPE_S = 60.0
 SLOPE_LEAST_S = 15.0
 """The slope is that of the last `SLOPE_S` seconds, and not said below this many."""
@@ -57,7 +56,8 @@ def span_of(snapshot: Snapshot) -> float:
 
 def metric_lines(snapshot: Snapshot, chart_width: int) -> list[MetricLine]:
     """A line for each series: what the user asked for, then the process, then the host."""
-    objectives = {objective.metric: objective for objective in snapshot.objectives}
+    # Of several objectives the first one is drawn; the forecast pane has them all.
+    objectives = {objective.metric: objective for objective in reversed(snapshot.objectives)}
     span = span_of(snapshot)
     ordered = sorted(
         snapshot.series,
@@ -81,6 +81,7 @@ def _line(
     top = scale_top(series, objective)
     now = snapshot.data_at
     age = snapshot.taken_at - series.last.at
+    is_stale = age > max(STALE_S, STALE_STEPS * usual_step(series.points))
     recent = [point for point in series.points if point.at >= now - SLOPE_S]
     value = format_value(series.last.value, key.unit)
     labels = ",".join(f"{name}={text}" for name, text in key.labels)
@@ -100,20 +101,23 @@ def _line(
             threshold=objective.threshold if objective is not None else None,
         ),
         value=value,
-        slope=f"{format_age(age)} old" if age > STALE_S else _slope(recent, key.unit, top),
+        slope=f"{format_age(age)} old" if is_stale else _slope(recent, key.unit),
         objective=wanted,
         scale=f"0–{format_value(top, key.unit)}",
         violated=objective is not None and objective.violated(series.last.value),
-        stale=age > STALE_S,
+        stale=is_stale,
     )
 
 
-def _slope(points: Sequence[Point], unit: str, top: float) -> str:
-    slope = slope_per_s(points)
-    if slope is None or points[-1].at - points[0].at < SLOPE_LEAST_S:
+def _slope(points: Sequence[Point], unit: str) -> str:
+    fitted = slope_per_s(points)
+    if fitted is None or points[-1].at - points[0].at < SLOPE_LEAST_S:
         return ""
-    # Less in a minute than a hundredth of the scale is standing still.
-    return "steady" if abs(slope) * 60 < top / 100 else format_rate(slope, unit)
+    slope, error = fitted
+    # Within its own noise, or less than a thousandth of the value in a minute: standing still.
+    size = max(abs(point.value) for point in points)
+    still = abs(slope) <= 2 * error or abs(slope) * 60 < size / 1000
+    return "steady" if still else format_rate(slope, unit)
 
 
 def scale_top(series: Series, objective: Objective | None) -> float:
@@ -171,7 +175,7 @@ def _bridge(cells: list[float | None], points: Sequence[Point], cell_s: float) -
     """Points that come more rarely than cells hold until the next one is due: no gap."""
     if len(points) < 2:
         return
-    apart = statistics.median(b.at - a.at for a, b in pairwise(points))
+    apart = usual_step(points)
     reach = math.ceil(2 * apart / cell_s)
     since, last = reach, None
     for index, value in enumerate(cells):

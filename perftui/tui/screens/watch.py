@@ -15,6 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Footer, Input
 
 from perftui.model.snapshot import Snapshot
+from perftui.model.text import plain
 from perftui.model.warning import strongest
 from perftui.monitor import Monitor
 from perftui.tui.functions_view import SPAN_S, FunctionsView
@@ -76,13 +77,14 @@ class WatchScreen(Screen[None]):
     def on_mount(self) -> None:
         """Start to draw."""
         self._show_panel("functions")
-        self._timer = self.set_interval(FIRST_LOOKS_S, self._first_look)
-        self.draw()
+        self._first_look = self.set_interval(FIRST_LOOKS_S, self._look_for_first)
+        self._pace()
 
-    def _first_look(self) -> None:
-        """Draw as soon as there is a first window, then at the usual pace."""
-        if self.monitor.latest.windows or self.monitor.profiler_error is not None:
-            self._pace()
+    def _look_for_first(self) -> None:
+        """Draw the first window as soon as it is there, not only at the next refresh."""
+        if self.monitor.latest.windows:
+            self._first_look.stop()
+            self.draw()
 
     def _pace(self) -> None:
         if self._timer is not None:
@@ -146,7 +148,7 @@ class WatchScreen(Screen[None]):
     def _why_empty(self, snapshot: Snapshot) -> str:
         status = snapshot.source("py-spy")
         if status is not None and status.message:
-            return f"no functions: {status.message}"
+            return f"no functions: {plain(status.message)}"
         return "no Python code was running" if snapshot.windows else "no samples yet"
 
     def _redraw(self) -> None:
@@ -182,7 +184,8 @@ class WatchScreen(Screen[None]):
         self._redraw()
 
     def action_reset(self) -> None:
-        """Count from now on."""
+        """Count from now on; what was held is let go."""
+        self.view.resume()
         self._change(lambda: self.view.reset(self.monitor.clock()))
 
     def action_pause(self) -> None:

@@ -10,7 +10,8 @@ from textual.binding import Binding, BindingType
 from perftui.model.present import place
 from perftui.model.text import plain
 from perftui.tui.cells import Column
-from perftui.tui.functions_view import HotRow, bars
+from perftui.tui.functions_view import HotRow
+from perftui.tui.sparks import bars
 from perftui.tui.widgets.line_table import Cells, LineTable
 
 QUIET_OWN_PCT = 0.05
