@@ -117,7 +117,9 @@ def _slope(points: Sequence[Point], unit: str) -> str:
     # Within its own noise, or less than a thousandth of the value in a minute: standing still.
     size = max(abs(point.value) for point in points)
     still = abs(slope) <= 2 * error or abs(slope) * 60 < size / 1000
-    return "steady" if still else format_rate(slope, unit)
+    rate = format_rate(slope, unit)
+    shows = any(digit in rate for digit in "123456789")
+    return rate if shows and not still else "steady"
 
 
 def scale_top(series: Series, objective: Objective | None) -> float:

@@ -56,7 +56,7 @@ def test_any_text_is_a_duration_or_a_value_error(text: str):
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (0, "0ms"),
+        (0, "0s"),
         (0.25, "250ms"),
         (1, "1s"),
         (60, "1m"),

@@ -201,7 +201,6 @@ class Stub:
         ("/opt/Python", "x", True),
         ("/usr/bin/python3.13t", "x", True),
         ("/opt/pypy3.10", "x", True),
-        ("/usr/bin/uwsgi", "x", True),
         (None, "python3", True),
         ("/bin/bash", "bash", False),
         ("/usr/bin/python-config", "python-config", False),
