@@ -50,18 +50,23 @@ def watch(arguments: argparse.Namespace) -> int:
 
     with ended_by_signals():
         monitor = _monitor(arguments, span_s=SPAN_S)
+
+        def tell() -> None:
+            seen = monitor.snapshot(since=max(begun, monitor.clock() - SPAN_S))
+            print(json.dumps(document(seen)) if arguments.jsonl else line(seen), flush=True)
+
         try:
             monitor.start()
             due = begun = _wait_for_profile(monitor)
-            ended = False
-            while not ended:
+            while True:
                 due = max(due + TICK_S, monitor.clock())
                 _sleep(monitor, due)
-                seen = monitor.snapshot(since=max(begun, monitor.clock() - SPAN_S))
-                ended = seen.target_state is TargetState.EXITED
-                print(json.dumps(document(seen)) if arguments.jsonl else line(seen), flush=True)
+                if monitor.target_state() is TargetState.EXITED:
+                    break
+                tell()
         finally:
             monitor.stop()
+        tell()  # with the last window, which is there only now
     return 0
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from perftui.forecast.breaches import BreachLog
 from perftui.forecast.record import Record
 from perftui.model.findings import LOCAL, Forecast, ForecastState
-from perftui.model.objective import Objective
+from perftui.model.objective import Objective, format_duration
 from perftui.model.series import Series, SeriesKey
 
 NEEDED_POINTS = 30
@@ -89,7 +89,7 @@ def forecast(series: Series | None, objective: Objective, now: float, track: Tra
     """
     points = [p for p in series.points if p.at <= now] if series is not None else []
     base = Forecast(
-        id=f"{LOCAL}:{objective}",
+        id=f"{LOCAL}:{objective} within {format_duration(objective.horizon_s)}",
         objective=objective,
         state=ForecastState.LEARNING,
         by=LOCAL,
