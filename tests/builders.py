@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from perftui.forecast.breaches import BreachLog
 from perftui.forecast.record import Record
 from perftui.model.findings import Forecast, ForecastState, LlmStatus
 from perftui.model.objective import Objective
@@ -101,8 +102,9 @@ def record_of(*outcomes: tuple[float, float | None, bool]) -> Record:
     for n, (probability, usual, breached) in enumerate(outcomes):
         at = n * 200.0
         record.note(forecast(probability=probability, base_rate=usual, made_at=at))
-        values = [Point(at + t, float(breached)) for t in range(1, 100)]
-        record.resolve(values, at + 70)
+        log = BreachLog(P99)
+        log.add(Point(at + t, float(breached)) for t in range(1, 100))
+        record.resolve(log, at + 70)
     return record
 
 

@@ -9,6 +9,7 @@ from perftui.model.present import (
     format_age,
     format_value,
     place,
+    series_name,
 )
 from perftui.model.profile import Profile, profile
 from perftui.model.snapshot import Snapshot, SourceState
@@ -37,7 +38,8 @@ def line(snapshot: Snapshot) -> str:
         if name in values
     )
     state = snapshot.target_state.value if hot else f"{snapshot.target_state.value}, no samples"
-    return f"{state}  {figures}  |  {hot}  |  {strongest(snapshot).text}"
+    process = f"{state}  {figures}".rstrip()
+    return "  |  ".join(part for part in (process, hot, strongest(snapshot).text) if part)
 
 
 def _report(snapshot: Snapshot) -> Iterator[str]:
@@ -54,8 +56,7 @@ def _report(snapshot: Snapshot) -> Iterator[str]:
     yield ""
     yield "METRICS"
     for series in snapshot.series:
-        labels = ",".join(f"{name}={value}" for name, value in series.key.labels)
-        name = plain(series.key.name + (f"{{{labels}}}" if labels else ""))
+        name = series_name(series.key)
         value = format_value(series.last.value, series.key.unit)
         yield f"  {name[:60]:<16} {value:>12}   {series.key.origin.value}"
     yield ""

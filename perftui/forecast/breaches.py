@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from perftui.model.objective import Objective
@@ -62,7 +62,8 @@ class BreachLog:
             self.seen[-1] = (self.seen[-1][0], at)
         if last is not None:
             self._steps.append(at - last)
-        self.seen = [span for span in self.seen if span[1] > at - KEPT_S]
+        # No longer than breaches are: what is seen and what happened must be of the same time.
+        self.seen = [(max(a, at - KEPT_S), b) for a, b in self.seen if b > at - KEPT_S]
         self.breaches = [span for span in self.breaches if span[1] > at - KEPT_S]
 
     def _judge(self, point: Point) -> None:
@@ -99,15 +100,10 @@ class BreachLog:
         last = self.seen[-1][1]
         lasting = [] if self.since is None else [(self.since, last)]
         asked = _within(self.seen, self.seen[0][0], last - horizon)
-        for start, end in self.breaches + lasting:
-            asked = _within(asked, -float("inf"), start) + _within(asked, end, float("inf"))
+        asked = _without(asked, self.breaches + lasting)
         if _length(asked) <= 0:
             return None
-        before = list(asked)
-        for onset in self._onsets():
-            before = _within(before, -float("inf"), onset - horizon) + _within(
-                before, onset, float("inf")
-            )
+        before = _without(asked, [(onset - horizon, onset) for onset in self._onsets()])
         share = 1 - _length(before) / _length(asked)
         horizons = seen_s / horizon
         return (share * horizons + 0.5) / (horizons + 1)
@@ -120,6 +116,25 @@ class BreachLog:
 def _within(spans: Iterable[Span], low: float, high: float) -> list[Span]:
     """The parts of the spans between `low` and `high`."""
     return [(max(a, low), min(b, high)) for a, b in spans if max(a, low) < min(b, high)]
+
+
+def _without(spans: Iterable[Span], holes: Sequence[Span]) -> list[Span]:
+    """What is left of the spans without the holes; both in time order, in one pass."""
+    left: list[Span] = []
+    first = 0
+    for start, end in spans:
+        low = start
+        while first < len(holes) and holes[first][1] <= start:
+            first += 1
+        for index in range(first, len(holes)):
+            if holes[index][0] >= end:
+                break
+            if holes[index][0] > low:
+                left.append((low, holes[index][0]))
+            low = max(low, holes[index][1])
+        if low < end:
+            left.append((low, end))
+    return left
 
 
 def _length(spans: Iterable[Span]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
+from perftui.model.series import SeriesKey
 from perftui.model.text import plain
 
 _BINARY = ("B", "KB", "MB", "GB", "TB", "PB")
@@ -11,7 +12,7 @@ _DECIMAL = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def format_value(value: float | None, unit: str) -> str:
-    """A value with its unit in at most about 9 characters: `412 MB`, `143 %`, `0.412 s`."""
+    """A value with its unit in at most about 9 characters: `412 MB`, `143 %`, `412 ms`."""
     if value is None:
         return "–"
     unit = plain(unit, 12)
@@ -39,6 +40,13 @@ def _digits(value: float) -> str:
     if size >= 9.995:
         return f"{value:.1f}"
     return f"{value:.2f}" if size >= 0.1 or value == 0 else f"{value:.2g}"
+
+
+def series_name(key: SeriesKey) -> str:
+    """A series by its metric and labels, as Prometheus writes it: `rps{handler=/cart}`."""
+    # Each part by itself: an unfinished escape sequence must not take the next part with it.
+    labels = ",".join(f"{plain(name)}={plain(value)}" for name, value in key.labels)
+    return f"{plain(key.name)}{{{labels}}}" if labels else plain(key.name)
 
 
 def format_rate(per_s: float | None, unit: str) -> str:

@@ -93,7 +93,8 @@ class Window:
     `processes`; `stacks` counts the samples of each stack of each thread; `errors` are looks that
     failed; `sampler_cpu_s` is the CPU time that the profiler itself took, in seconds, None if
     unknown. `sampled_s` is the time spent looking where that is less than `end - start`: merged
-    windows have gaps between them. `idle` says that threads at rest are among the stacks. `cut`
+    windows have gaps between them. `torn` says that the target ran on while it was looked at, so
+    that stacks can mix two moments; `idle` says that threads at rest are among the stacks. `cut`
     counts samples that were left out since they cannot be true, None where that was not checked.
     """
 
@@ -107,6 +108,7 @@ class Window:
     sampled_s: float | None = None
     idle: bool = False
     processes: int = 1
+    torn: bool = False
     cut: int | None = None
     _tallies: dict[Grouping, Tally] = field(default_factory=dict, repr=False)
 
@@ -178,6 +180,7 @@ def merge(windows: Iterable[Window], keep_stacks: int) -> Window:
         sampler_cpu_s=None if None in cpu else sum(c for c in cpu if c is not None),
         sampled_s=seconds,
         idle=any(part.idle for part in parts),
+        torn=any(part.torn for part in parts),
         processes=max(part.processes for part in parts),
         cut=None if None in cut else sum(c for c in cut if c is not None),
     )

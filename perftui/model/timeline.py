@@ -29,6 +29,10 @@ MAX_SERIES = 1000
 labels that come and go cannot fill the memory."""
 
 
+SILENT_S = 300.0
+"""A series without a point for so long may go to make room."""
+
+
 class _History(Generic[T]):
     """Items in time order; those that outgrow a tier are merged into buckets of the next."""
 
@@ -105,15 +109,19 @@ class Timeline:
                 if last is not None and point.at <= last.at:
                     continue
                 if key not in self._series:
-                    if len(self._series) >= MAX_SERIES:
-                        self._forget_longest_silent()
+                    if len(self._series) >= MAX_SERIES and not self._forget_silent(point.at):
+                        continue
                     self._series[key] = _History(lambda p: p.at, _mean_point, self._tiers)
                 self._series[key].add(point)
                 self._last[key] = point
 
-    def _forget_longest_silent(self) -> None:
+    def _forget_silent(self, now: float) -> bool:
+        """Make room: the series that was silent for longest goes, unless all are alive."""
         silent = min(self._last, key=lambda key: self._last[key].at)
+        if now - self._last[silent].at < SILENT_S:
+            return False
         del self._series[silent], self._last[silent]
+        return True
 
     def windows(self, since: float) -> tuple[Window, ...]:
         """The windows that end at `since` (Unix seconds) or later, oldest first."""

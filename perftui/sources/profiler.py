@@ -264,6 +264,7 @@ class Profiler(Source):
                 processes=running.processes,
                 sampler_cpu_s=finished.cpu_s,
                 idle=chosen.idle,
+                torn=chosen.nonblocking,
                 cut=cut,
             )
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from perftui.model.profile import FunctionRow, Profile, profile
 from perftui.model.running import RunningSeconds
 from perftui.model.snapshot import Snapshot
-from perftui.model.stacks import FunctionKey, Grouping, Mode, Window
+from perftui.model.stacks import FunctionKey, Grouping, Window
 
 SPAN_S = 10.0
 """What the shares look back on."""
@@ -125,7 +125,7 @@ class FunctionsView:
         trends = _trends(snapshot.windows, now, self.grouping)
         top = max((s for cells in trends.values() for s in cells if s is not None), default=0.0)
         seconds = running[self.by_line]
-        torn = any(window.mode is Mode.NONBLOCKING for window in recent)
+        torn = any(window.torn for window in recent)
         nothing = (None,) * TREND_CELLS
         rows = [
             HotRow(

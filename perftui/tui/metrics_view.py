@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from perftui.model.objective import Objective
-from perftui.model.present import format_age, format_rate, format_value
+from perftui.model.present import format_age, format_rate, format_value, series_name
 from perftui.model.series import Point, Series, slope_per_s, usual_step
 from perftui.model.snapshot import Snapshot
-from perftui.model.text import plain
 from perftui.tui.sparks import BARS
 
 SPANS_S = (60.0, 120.0, 300.0)
@@ -84,13 +83,12 @@ def _line(
     is_stale = age > max(STALE_S, STALE_STEPS * usual_step(series.points))
     recent = [point for point in series.points if point.at >= now - SLOPE_S]
     value = format_value(series.last.value, key.unit)
-    labels = ",".join(f"{name}={text}" for name, text in key.labels)
     wanted = ""
     if objective is not None:
         sign = ">" if objective.above else "<"
         wanted = f"SLO {sign} {format_value(objective.threshold, key.unit)}"
     return MetricLine(
-        name=plain(f"{key.name}{{{labels}}}" if labels else key.name),
+        name=series_name(key),
         chart=chart(
             series.points,
             now=now,

@@ -8,7 +8,7 @@ from builders import P99, points
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from perftui.forecast.chance import base_rate, breach_chance
+from perftui.forecast.chance import breach_chance
 from perftui.model.objective import Objective
 from perftui.model.series import Point
 
@@ -118,9 +118,8 @@ def check(times: list[float], values: list[float], objective: Objective) -> None
     series = strictly(times, values)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        chance, usual = breach_chance(series, objective), base_rate(series, objective)
+        chance = breach_chance(series, objective)
     assert 0 < chance < 1
-    assert usual is None or 0 < usual < 1
 
 
 @given(GAPS, st.lists(st.floats(-1e100, 1e100), min_size=2, max_size=40), OBJECTIVES)
@@ -141,40 +140,3 @@ def test_the_largest_numbers_have_a_chance(
 ):
     """Numbers whose square is no float are no reason for an error or a warning either."""
     check(times, values, objective)
-
-
-def spiky(onsets: list[int], length: int = 1200) -> tuple[Point, ...]:
-    """A point each second; above the threshold for 20 s from each of these seconds on."""
-    return points(
-        [0.9 if any(o <= n < o + 20 for o in onsets) else 0.1 for n in range(length)],
-        end=length - 1,
-    )
-
-
-def test_no_base_rate_before_two_horizons():
-    """How often a breach begins is not known after less than two horizons."""
-    assert base_rate(spiky([], 120), P99) is None
-    assert base_rate(spiky([], 121), P99) is not None
-
-
-def test_the_base_rate_without_breach():
-    """After n horizons without a breach it is (1/2) / (n + 1)."""
-    assert base_rate(spiky([], 1201), P99) == pytest.approx(0.5 / 21)
-
-
-def test_the_base_rate_counts_moments_before_a_breach():
-    """Each moment is asked whether a breach began within its horizon; those in one are not."""
-    usual = base_rate(spiky([300, 900], 1201), P99)
-    asked = 1141 - 40  # moments that have a whole horizon behind them and are in no breach
-    assert usual == pytest.approx((120 / asked * 20 + 0.5) / 21)
-
-
-def test_a_violation_shorter_than_for_is_no_breach():
-    """What did not last for `for` does not count."""
-    objective = Objective("p99", 0.5, hold_s=30, horizon_s=60)
-    assert base_rate(spiky([300, 900], 1201), objective) == pytest.approx(0.5 / 21)
-
-
-def test_a_series_that_was_always_in_breach_has_no_base_rate():
-    """Where no moment could be asked, nothing is known."""
-    assert base_rate(points([0.9] * 200), P99) is None

@@ -61,9 +61,9 @@ def test_likely():
 def test_in_breach():
     """In a breach it says for how long."""
     found = lines(forecast(state=ForecastState.IN_BREACH, since=NOW - 75))
-    assert found[1] == Line("▲ IN BREACH for 1m15s", "alarm")
+    assert found[1] == Line("▲ in breach for 1m15s", "alarm")
     unknown = lines(forecast(state=ForecastState.IN_BREACH))
-    assert unknown[1] == Line("▲ IN BREACH for –", "alarm")
+    assert unknown[1] == Line("▲ in breach for –", "alarm")
 
 
 def test_learning():

@@ -1,20 +1,20 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 
 import pytest
 from builders import NOW, P99, record_of, series
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perftui.forecast.breaches import BreachLog
 from perftui.forecast.forecaster import (
     NEEDED_POINTS,
     STALE_S,
     UNCHECKED_CAP,
     Forecaster,
+    Track,
     forecast,
-    nearest,
 )
 from perftui.forecast.record import Record
 from perftui.model.findings import Forecast, ForecastState
@@ -27,8 +27,17 @@ PROVEN = record_of(*[(0.9, 0.5, True)] * 5, *[(0.1, 0.5, False)] * 20)
 NO_SKILL = record_of(*[(0.9, 0.1, False)] * 20)
 
 
+def made_of(
+    found: Series, now: float = NOW, objective: Objective = P99, record: Record | None = None
+) -> Forecast:
+    """The forecast of a watch that has seen this series up to `now`."""
+    track = Track(BreachLog(objective), record or Record())
+    track.log.add(point for point in found.points if point.at <= now)
+    return forecast(found, objective, now, track)
+
+
 def made(values: list[float], record: Record | None = None, objective: Objective = P99) -> Forecast:
-    return forecast(series("p99", values, unit="s"), objective, NOW, record or Record())
+    return made_of(series("p99", values, unit="s"), NOW, objective, record)
 
 
 def test_what_every_forecast_says():
@@ -41,7 +50,7 @@ def test_what_every_forecast_says():
 
 def test_no_series_is_learning():
     """Without a single value there is no forecast, and it says so."""
-    found = forecast(None, P99, NOW, Record())
+    found = forecast(None, P99, NOW, Track(BreachLog(P99)))
     assert found.state is ForecastState.LEARNING
     assert found.summary == "no value of p99 yet"
     assert (found.probability, found.base_rate, found.learned) == (None, None, 0)
@@ -59,11 +68,20 @@ def test_few_points_are_learning():
 def test_a_stale_series_is_not_forecast():
     """A series without a new point says since when, and no chance."""
     old = series("p99", FLAT, end=NOW - STALE_S - 2)
-    found = forecast(old, P99, NOW, Record())
+    found = made_of(old)
     assert (found.state, found.probability) == (ForecastState.LEARNING, None)
     assert found.summary == "no new value of p99 for 32 s"
     fresh = series("p99", FLAT, end=NOW - STALE_S)
-    assert forecast(fresh, P99, NOW, Record()).state is ForecastState.OK
+    assert made_of(fresh).state is ForecastState.OK
+
+
+def test_a_slow_series_may_be_older():
+    """A series is stale after three of its own steps, where those are long."""
+    objective = Objective("p99", 0.5, hold_s=120, horizon_s=3600)
+    slow = series("p99", FLAT, every_s=60, end=NOW - 180)
+    assert made_of(slow, objective=objective).state is ForecastState.OK
+    older = series("p99", FLAT, every_s=60, end=NOW - 181)
+    assert made_of(older, objective=objective).summary == "no new value of p99 for 181 s"
 
 
 def test_in_breach():
@@ -136,18 +154,46 @@ def test_a_lower_bound():
 
 def test_the_record_is_asked_not_changed():
     """Making a forecast leaves the record as it was."""
-    record = replace(PROVEN)
-    before = (list(record.open), list(record.outcomes))
-    made(RAMP, record)
-    assert (record.open, record.outcomes) == before
+    before = (list(PROVEN.open), list(PROVEN.outcomes))
+    made(RAMP, PROVEN)
+    assert (PROVEN.open, PROVEN.outcomes) == before
 
 
-@pytest.mark.parametrize(("above", "last"), [(True, 0.4), (False, 0.1)])
-def test_the_series_nearest_to_its_breach_counts(above: bool, last: float):
+@pytest.mark.parametrize(("above", "unit"), [(True, "0.4"), (False, "0.1")])
+def test_the_series_nearest_to_its_breach_counts(above: bool, unit: str):
     """Of several series of one metric the worst is forecast."""
-    found = [series("p99", [0.2, value], labels=(("n", str(value)),)) for value in (0.1, 0.4, 0.3)]
-    assert nearest(found, Objective("p99", 0.5, above)).last.value == last
-    assert nearest([], P99) is None
+    limit = 0.5 if above else 0.05
+    found = [series("p99", [value] * 40, unit=str(value)) for value in (0.1, 0.4, 0.3)]
+    (said,) = Forecaster([Objective("p99", limit, above)]).forecast(NOW, lambda _: found)
+    assert said.series_unit == unit
+
+
+def test_a_breach_counts_before_a_higher_value():
+    """A series that is in breach goes before one that has only just gone higher."""
+    breach = series("p99", [0.1] * 20 + [0.6] * 20, unit="a")
+    spike = series("p99", [0.1] * 39 + [0.9], unit="b")
+    (said,) = Forecaster([P99]).forecast(NOW, lambda _: [spike, breach])
+    assert (said.series_unit, said.state) == ("a", ForecastState.IN_BREACH)
+
+
+def test_a_series_that_has_stopped_counts_last():
+    """A label that went away in its worst moment does not hide those that live."""
+    gone = series("p99", [0.9] * 40, unit="a", end=NOW - 60)
+    lives = series("p99", FLAT, unit="b")
+    (said,) = Forecaster([P99]).forecast(NOW, lambda _: [gone, lives])
+    assert (said.series_unit, said.state) == ("b", ForecastState.OK)
+
+
+def test_each_series_has_its_record():
+    """What was forecast on one series is not judged by another."""
+    forecaster = Forecaster([P99])
+    for now in range(40, 400, 10):
+        calm = series("p99", [0.2] * now, labels=(("n", "calm"),), end=now)
+        low = series("p99", [0.1] * now, labels=(("n", "low"),), end=now)
+        found = [calm, low] if now < 200 else [low]
+        (said,) = forecaster.forecast(now, lambda _, found=found: found)
+    # Those on `low` were made at 200, 260 and 320; each was known 70 s later.
+    assert said.record == "3 earlier forecasts said 0% on average; 0 came true"
 
 
 VALUES = st.lists(st.floats(-1e6, 1e6), max_size=20)
@@ -162,7 +208,7 @@ def test_the_future_changes_nothing(past: list[float], one: list[float], other: 
         later = tuple(Point(NOW + 1 + n, value) for n, value in enumerate(values))
         return Series(known.key, known.points + later)
 
-    said = [forecast(after(values), P99, NOW, Record()) for values in (one, other, [])]
+    said = [made_of(after(values)) for values in (one, other, [])]
     assert said[0] == said[1] == said[2]
 
 
@@ -203,7 +249,8 @@ def test_the_record_grows_over_a_watch():
     for n in range(40, 400, 10):
         known = series("p99", values[: n + 1], end=n)
         (said,) = forecaster.forecast(n, lambda _, known=known: [known])
-    assert said.record == "29 earlier forecasts said 0% on average; 0 came true"
+    # Made at 70 and then once a horizon; each is known 70 s later.
+    assert said.record == "5 earlier forecasts said 0% on average; 0 came true"
 
 
 @given(
@@ -223,7 +270,7 @@ def test_any_series_can_be_forecast(
     objective = Objective("p99", 0.5, above, 10, horizon_s)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = forecast(Series(series("p99", [0]).key, tuple(known)), objective, now, Record())
+        found = made_of(Series(series("p99", [0]).key, tuple(known)), now, objective)
     assert found.state in (ForecastState.OK, ForecastState.IN_BREACH)
     for chance in (found.probability, found.base_rate):
         assert chance is None or 0 < chance < 1

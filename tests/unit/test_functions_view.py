@@ -7,7 +7,7 @@ from perftui.model.running import RunningSeconds
 from perftui.model.snapshot import Snapshot
 from perftui.model.stacks import FunctionKey, Grouping, Mode, Thread, Window
 from perftui.model.target import TargetState
-from perftui.tui.functions_view import TREND_CELLS, FunctionsView, bar, bars
+from perftui.tui.functions_view import TREND_CELLS, FunctionsView
 
 FILE = "/srv/app.py"
 COUNTS = {"main work": 40, "main idle": 10, "main": 5}
@@ -226,16 +226,17 @@ def test_a_row_that_only_calls_has_no_trend():
     assert {row.stats.key.function: row.trend for row in rows}["main"] == (None,) * TREND_CELLS
 
 
-@pytest.mark.parametrize(("mode", "torn"), [(Mode.BLOCKING, False), (Mode.NONBLOCKING, True)])
-def test_torn(mode: Mode, torn: bool):
-    """Where the target was not stopped, stacks may be torn, and the rows say so."""
-    _, rows = FunctionsView().look(snapshot(windows=run_of_windows(2, COUNTS, mode=mode)))
+@pytest.mark.parametrize("torn", [False, True])
+def test_torn(torn: bool):
+    """Where the target was not stopped, stacks may be torn, and the rows say so, with -g too."""
+    windows = run_of_windows(2, COUNTS, mode=Mode.GIL, torn=torn)
+    _, rows = FunctionsView().look(snapshot(windows=windows))
     assert {row.torn for row in rows} == {torn}
 
 
 def test_one_window_that_may_be_torn_is_enough():
     """A span is only as sound as its worst window; one before the span does not matter."""
-    torn = run_of_windows(1, COUNTS, end=NOW - 5, mode=Mode.NONBLOCKING)
+    torn = run_of_windows(1, COUNTS, end=NOW - 5, torn=True)
     recent = run_of_windows(3, COUNTS)
     assert FunctionsView().look(snapshot(windows=(*torn, *recent)))[1][0].torn
     later = snapshot(taken_at=NOW + 7, windows=(*torn, *run_of_windows(3, COUNTS, end=NOW + 7)))
@@ -260,28 +261,6 @@ def test_nothing_seen_is_no_rows():
     """Before the first window there is nothing to show and nothing fails."""
     profile, rows = FunctionsView().look(snapshot())
     assert (rows, profile.coverage) == ([], None)
-
-
-@pytest.mark.parametrize(
-    ("values", "top", "drawn"),
-    [
-        ((None, 0.0, 50.0, 100.0), 100, " ▁▄█"),
-        ((1.0,), 100, "▁"),
-        ((200.0,), 100, "█"),
-        ((5.0, None), 0, "▁ "),
-        ((), 100, ""),
-    ],
-)
-def test_bars(values: tuple[float | None, ...], top: float, drawn: str):
-    """A blank is no value; zero is the lowest bar, more than the top the highest."""
-    assert bars(values, top) == drawn
-
-
-def test_bars_rise():
-    """A higher value never has a lower bar."""
-    drawn = [bar(value, 100) for value in range(101)]
-    assert drawn == sorted(drawn)
-    assert len(set(drawn)) == 8
 
 
 def test_running_seconds_copy_goes_its_own_way():

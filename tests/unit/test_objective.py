@@ -3,7 +3,6 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from builders import points
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +10,6 @@ from perftui.model.objective import (
     DEFAULT_HOLD_S,
     DEFAULT_HORIZON_S,
     Objective,
-    breach_onset,
     format_duration,
     parse_duration,
     parse_objective,
@@ -156,35 +154,3 @@ def test_violated():
     above, below = Objective("m", 5), Objective("m", 5, above=False)
     assert [above.violated(v) for v in (4, 5, 6)] == [False, False, True]
     assert [below.violated(v) for v in (4, 5, 6)] == [True, False, False]
-
-
-@pytest.mark.parametrize(
-    ("values", "onset"),
-    [
-        ([], None),
-        ([9], None),
-        ([0, 0, 0], None),
-        ([9, 9, 9, 9], 997),  # three seconds
-        ([0, 9, 9, 9], None),  # two
-        ([9, 0, 9, 9], None),
-        ([9, 0, 9, 9, 9, 9, 9], 996),
-        ([9, 9, 9, 9, 9, 0], None),
-        ([9, 9, 9, 9, 9, 5], None),  # the threshold itself is no violation
-    ],
-)
-def test_breach_onset(values: list[float], onset: float | None):
-    """A breach has lasted for `for` at the newest point, and began with its run's first."""
-    objective = Objective("m", 5, hold_s=3)
-    assert breach_onset(points(values, end=1000), objective) == onset
-
-
-def test_breach_onset_below():
-    """Too low for long enough is a breach of a lower bound."""
-    objective = Objective("m", 5, above=False, hold_s=2)
-    assert breach_onset(points([9, 1, 1, 1], end=1000), objective) == 998
-    assert breach_onset(points([9, 9, 9, 9], end=1000), objective) is None
-
-
-def test_without_for_one_point_is_a_breach():
-    """An objective that need not last is breached by one point."""
-    assert breach_onset(points([0, 9], end=1000), Objective("m", 5, hold_s=0)) == 1000

@@ -7,8 +7,8 @@ from perftui.settings import ProfileSettings
 from perftui.sources.profiler import MANY_THREADS, Plan, plan
 
 
-def planned(threads: int = 3, python_children: bool = False, **settings: object) -> Plan:
-    return plan(ProfileSettings(**settings), threads, python_children)
+def planned(*threads: int, python_children: bool = False, **settings: object) -> Plan:
+    return plan(ProfileSettings(**settings), threads or (3,), python_children)
 
 
 def test_few_threads_are_stopped():
@@ -91,7 +91,7 @@ def test_arguments_are_pyspys_own(setting: str, flag: str):
 
 def test_settings_about_rows_do_not_reach_pyspy():
     """A row per thread is a matter of the view: py-spy gives threads in any case."""
-    found = plan(ProfileSettings(threads=True), 3, python_children=False)
+    found = plan(ProfileSettings(threads=True), [3], python_children=False)
     assert found.arguments() == ["--rate", "100"]
 
 
@@ -105,7 +105,7 @@ def test_settings_about_rows_do_not_reach_pyspy():
         (101, {}, 9),
         (5000, {}, 5),
         (5000, {"rate": 200}, 200),
-        (101, {"nonblocking": False}, 100),
+        (101, {"nonblocking": False}, 9),
         (101, {"nonblocking": True}, 9),
         (0, {"nonblocking": True}, 100),
     ],
@@ -113,3 +113,17 @@ def test_settings_about_rows_do_not_reach_pyspy():
 def test_with_many_threads_it_looks_less_often(threads: int, more: dict[str, object], rate: int):
     """py-spy's work is bounded by a lower rate, unless the user has named one."""
     assert planned(threads, **more).rate_hz == rate
+
+
+def test_each_process_is_stopped_by_itself():
+    """Many small processes may be stopped; but py-spy reads all of them, so it looks less often."""
+    found = planned(4, 10, 6)
+    assert (found.nonblocking, found.rate_hz) == (False, 50)
+    one_large = planned(4, 11)
+    assert (one_large.nonblocking, one_large.remark) == (True, "non-blocking: 11 threads")
+
+
+def test_a_target_whose_threads_cannot_be_counted():
+    """Where nobody can say how many threads there are, it is sampled as one with few."""
+    found = plan(ProfileSettings(), [], python_children=False)
+    assert (found.nonblocking, found.rate_hz) == (False, 100)

@@ -5,14 +5,16 @@ from builders import points, series
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perftui.model.series import Point, slope_per_s
+from perftui.model.series import Point, slope_per_s, usual_step
 
 
 @given(st.floats(-100, 100), st.floats(-100, 100), st.integers(3, 50))
 def test_the_slope_of_a_line(level: float, slope: float, count: int):
     """Points on a line have its slope, at Unix times too."""
     line = points([level + slope * n for n in range(count)])
-    assert slope_per_s(line) == pytest.approx(slope, abs=1e-6)
+    found, error = slope_per_s(line)
+    assert found == pytest.approx(slope, abs=1e-6)
+    assert error == pytest.approx(0, abs=1e-6)
 
 
 def test_two_points_make_no_slope():
@@ -23,7 +25,22 @@ def test_two_points_make_no_slope():
 
 def test_uneven_times():
     """The slope is by time, not by count."""
-    assert slope_per_s([Point(0, 0), Point(1, 2), Point(10, 20)]) == pytest.approx(2)
+    slope, error = slope_per_s([Point(0, 0), Point(1, 2), Point(10, 20)])
+    assert (slope, error) == (pytest.approx(2), pytest.approx(0))
+
+
+def test_the_error_of_a_slope():
+    """The noise around the line is the slope's standard error: sqrt(SSE / (n - 2) / Sxx)."""
+    slope, error = slope_per_s(points([0, 1, 0, 1, 0]))
+    assert slope == pytest.approx(0)
+    assert error == pytest.approx((1.2 / 3 / 10) ** 0.5)
+
+
+def test_usual_step():
+    """The usual distance of two points is not moved by one gap."""
+    assert usual_step(points([1, 2, 3, 4])) == 1
+    assert usual_step([Point(0, 0), Point(1, 0), Point(2, 0), Point(90, 0)]) == 1
+    assert usual_step(points([1])) == usual_step([]) == 0
 
 
 def test_last():

@@ -72,15 +72,31 @@ def test_points_that_are_not_newer_are_dropped():
     assert kept(timeline)[-2:] == ((9, 9), (10, 7))
 
 
-def test_series_are_bounded():
-    """Further series are refused, those that are known go on."""
+def many(count: int) -> list[SeriesKey]:
+    return [SeriesKey("m", Origin.SCRAPE, "", (("n", str(n)),)) for n in range(count)]
+
+
+def test_series_that_are_silent_make_room():
+    """Labels that come and go do not fill the memory: the longest silent series goes first."""
     timeline = Timeline()
-    keys = [SeriesKey("m", Origin.SCRAPE, "", (("n", str(n)),)) for n in range(MAX_SERIES + 10)]
-    timeline.add_points((key, Point(1, 1)) for key in keys)
-    timeline.add_points((key, Point(2, 2)) for key in keys)
+    keys = many(MAX_SERIES + 10)
+    for n, key in enumerate(keys):
+        timeline.add_points([(key, Point(100.0 * n, 1))])
+    assert [one.key for one in timeline.series(0)] == keys[10:]
+
+
+def test_more_series_than_fit_do_not_push_each_other_out():
+    """Where more live series come than there is room for, those that have room keep their past."""
+    timeline = Timeline()
+    timeline.add_points([(KEY, Point(0, 7))])
+    keys = many(MAX_SERIES + 10)
+    for at in range(1, 4):
+        timeline.add_points((key, Point(at, at)) for key in keys)
+        timeline.add_points([(KEY, Point(at, 7))])
     found = timeline.series(0)
-    assert [one.key for one in found] == keys[:MAX_SERIES]
-    assert all(one.points == ((1, 1), (2, 2)) for one in found)
+    assert len(found) == MAX_SERIES
+    assert {len(one.points) for one in found if one.key != KEY} == {3}
+    assert len(timeline.named("cpu", 0)[0].points) == 4
 
 
 def test_named():
@@ -126,11 +142,11 @@ def test_a_day_of_windows_is_bounded():
 
 
 def test_a_day_of_many_stacks_is_bounded():
-    """A merged window keeps 500 whole stacks, however many were seen."""
+    """A merged window keeps 100 whole stacks, however many were seen."""
     timeline = Timeline()
     for n in range(700):
         timeline.add_window(window(n, n + 1, {f"main f{n}x{i} leaf": 1 for i in range(60)}))
     merged = timeline.windows(0)[0]
     assert merged.samples == 9 * 60
-    assert len(merged.stacks) == 501
-    assert merged.stacks[MAIN, next(iter(window(0, 1, {"leaf": 1}).stacks))[1]] == 40
+    assert len(merged.stacks) == 101
+    assert merged.stacks[MAIN, next(iter(window(0, 1, {"leaf": 1}).stacks))[1]] == 440

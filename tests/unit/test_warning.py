@@ -3,12 +3,13 @@ from __future__ import annotations
 import pytest
 from builders import NOW, P99, forecast, snapshot, status
 
-from perftui.model.findings import ForecastState
+from perftui.model.findings import Forecast, ForecastState
 from perftui.model.objective import Objective
 from perftui.model.snapshot import SourceState
 from perftui.model.target import TargetState
 from perftui.model.warning import Level, describe, strongest
 from perftui.model.warning import Warning as Said
+from perftui.model.warning import said as said_of
 
 BREACH = forecast(state=ForecastState.IN_BREACH, since=NOW - 75, series_unit="s")
 LIKELY = forecast(Objective("rss_used", 90, label="memory"), probability=0.84)
@@ -42,7 +43,9 @@ def test_a_breach_goes_before_forecasts():
 def test_the_likeliest_forecast_goes_first():
     """Of several warnings the likeliest is shown, with who says it."""
     seen = snapshot(forecasts=[UNLIKELY, LIKELY, LIKELIER], sources=[FAILED])
-    assert strongest(seen) == Said(Level.WARNING, "90 % within 15 min: cpu above 90.0 % (m)")
+    assert strongest(seen) == Said(
+        Level.WARNING, "90 % within 15 min: cpu above 90.0 % (m, 0 s ago)"
+    )
     seen = snapshot(forecasts=[UNLIKELY, LIKELY])
     assert strongest(seen) == Said(Level.WARNING, "84 % within 15 min: memory")
 
@@ -69,7 +72,7 @@ def test_calm():
     )
     waiting = status("py-spy", SourceState.WAITING)
     assert strongest(snapshot(sources=[waiting])) == Said(
-        Level.CALM, "no warning: the forecasts are still learning"
+        Level.CALM, "no warning: the forecasts still learn"
     )
 
 
@@ -85,6 +88,49 @@ def test_no_skill_is_no_warning():
     """A base rate, however high, warns of nothing."""
     seen = snapshot(forecasts=[forecast(state=ForecastState.NO_SKILL, probability=0.9)])
     assert strongest(seen).level is Level.CALM
+
+
+def test_why_there_is_no_warning():
+    """Calm says why: no signal, a metric that does not come, or that it is too early."""
+    no_skill = forecast(state=ForecastState.NO_SKILL)
+    assert strongest(snapshot(forecasts=[no_skill])).text == (
+        "no warning: there is no forecastable signal"
+    )
+    silent = forecast(state=ForecastState.LEARNING, summary="no new value of p99 for 40 s")
+    assert strongest(snapshot(forecasts=[silent])).text == (
+        "no warning: no new value of p99 for 40 s"
+    )
+
+
+def test_what_has_expired_warns_of_nothing():
+    """A forecast whose time is up is no warning any more, however sure it was."""
+    old = forecast(probability=0.9, made_at=NOW - 60)
+    assert strongest(snapshot(forecasts=[old])).level is Level.CALM
+    last = forecast(probability=0.9, made_at=NOW - 59)
+    assert strongest(snapshot(forecasts=[last])).level is Level.WARNING
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (forecast(state=ForecastState.IN_BREACH, since=NOW - 75), "in breach for 1m15s"),
+        (forecast(state=ForecastState.IN_BREACH), "in breach for –"),
+        (
+            forecast(state=ForecastState.LEARNING, learned=3, needed=30),
+            "learning 3 of 30 points",
+        ),
+        (forecast(state=ForecastState.LEARNING, summary="no\x07 value"), "no� value"),
+        (forecast(probability=0.12), "12 % within 1 min"),
+        (forecast(probability=0.12, base_rate=0.03), "12 % within 1 min  (usually 3 %)"),
+        (
+            forecast(state=ForecastState.NO_SKILL, probability=0.03, base_rate=0.03),
+            "3 % within 1 min  (usually 3 %)",
+        ),
+    ],
+)
+def test_said(made: Forecast, words: str):
+    """Each state of a forecast has its words, the same on the screen and in text."""
+    assert said_of(made, NOW) == words
 
 
 @pytest.mark.parametrize(
