@@ -30,7 +30,7 @@ class PerftuiApp(App[None]):
     TITLE = "perftui"
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as the base class has it
         (0, "-narrow"),
-        (110, "-wide"),
+        (110, "-wide"), (160, "-wide -broad"),
     ]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "quit", "quit", show=False, priority=True, system=True),
