@@ -30,7 +30,8 @@ class PerftuiApp(App[None]):
     TITLE = "perftui"
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as the base class has it
         (0, "-narrow"),
-        (110, "-wide"), (160, "-wide -broad"),
+        (110, "-wide"),
+        (160, "-broad"),
     ]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "quit", "quit", show=False, priority=True, system=True),
