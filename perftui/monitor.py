@@ -122,6 +122,11 @@ class Monitor:
         """Why there is no profile at present, None while there is one or it is being made."""
         return self._profiler.error
 
+    @property
+    def profiler_ended(self) -> bool:
+        """Whether no window can come any more."""
+        return self._profiler.ended
+
     def start(self) -> None:
         """Start to watch. The profiler comes first: what it shows is waited for."""
         for source in self._sources:

@@ -86,6 +86,7 @@ def _wait_for_profile(monitor: Monitor) -> float:
     """When the profiler first looked (Unix seconds); raises why it cannot."""
     deadline = monitor.clock() + START_S
     while monitor.clock() < deadline:
+        ended = monitor.profiler_ended  # asked first: what it left is in the snapshot then
         seen = monitor.snapshot()
         if seen.windows:
             return seen.windows[0].start
@@ -93,7 +94,7 @@ def _wait_for_profile(monitor: Monitor) -> float:
             raise monitor.profiler_error
         if seen.target_state is TargetState.STOPPED:
             return seen.taken_at
-        if seen.target_state is TargetState.EXITED:
+        if seen.target_state is TargetState.EXITED and ended:
             raise NoSuchTarget("The process ended before it could be sampled.", "Check its id.")
         time.sleep(POLL_S)
     raise SourceError(f"py-spy gave no profile within {START_S:.0f} s.", "Try --nonblocking.")

@@ -37,6 +37,11 @@ class Source(ABC):
         """How it fares at present."""
         return self._status
 
+    @property
+    def ended(self) -> bool:
+        """Whether it was started, and has done all that it will do."""
+        return self._thread.ident is not None and not self._thread.is_alive()
+
     def start(self) -> None:
         """Begin to look."""
         self._thread.start()

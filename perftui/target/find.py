@@ -13,6 +13,7 @@ import psutil
 
 from perftui.errors import NoSuchTarget, UsageError
 from perftui.model.target import Candidate
+from perftui.model.text import plain
 from perftui.target.describe import program_name
 from perftui.target.python import looks_like_python
 
@@ -132,7 +133,10 @@ def by_name(pattern: str, candidates: Iterable[Candidate]) -> int:
     roots = [one for one in fitting if not pids.intersection(_ancestors(one, everyone))]
     if len(roots) == 1:
         return roots[0].pid
-    listed = "\n".join(f"  {one.pid:>8}  {one.command[:100]!a}" for one in roots[:20])
+    listed = "\n".join(
+        f"  {one.pid:>8}  {plain(program_name(one.cmdline), 40)}  ({plain(one.command, 100)})"
+        for one in roots[:20]
+    )
     raise UsageError(
         f"{len(roots)} Python processes fit {pattern!r}:\n{listed}\n",
         "Name one of them by its id: perftui PID.",

@@ -81,6 +81,8 @@ class PerftuiApp(App[None]):
                 if cls.__module__.startswith("perftui.")
             ]
             groups.append((name, [b for b in own if isinstance(b, Binding)]))
+        groups[0][1].extend(b for b in self.BINDINGS if isinstance(b, Binding))
+        groups[0][1].append(Binding("ctrl+p", "command_palette", "commands"))
         self.push_screen(HelpScreen(groups))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:

@@ -122,11 +122,12 @@ class FunctionsView:
             # Windows are whole; the span begins with the first one that reaches into it.
             start = max(self.reset_at, min(start, recent[0].start))
         seen = profile(recent, start, now, self.grouping)
-        trends = _trends(snapshot.windows, now, self.grouping)
+        trends, ticks = _trends(snapshot.windows, now, self.grouping)
         top = max((s for cells in trends.values() for s in cells if s is not None), default=0.0)
         seconds = running[self.by_line]
         torn = any(window.torn for window in recent)
-        nothing = (None,) * TREND_CELLS
+        # A function that only calls others has no own samples where there were looks.
+        nothing = tuple(0.0 if looked else None for looked in ticks)
         rows = [
             HotRow(
                 stats=stats,
@@ -152,8 +153,8 @@ class FunctionsView:
 
 def _trends(
     windows: tuple[Window, ...], now: float, grouping: Grouping
-) -> dict[FunctionKey, tuple[float | None, ...]]:
-    """Own share of each row in each part of the trend's span."""
+) -> tuple[dict[FunctionKey, tuple[float | None, ...]], list[float]]:
+    """Own share of each row in each part of the trend's span, and the ticks of the parts."""
     part_s = TREND_SPAN_S / TREND_CELLS
     samples: list[dict[FunctionKey, int]] = [{} for _ in range(TREND_CELLS)]
     ticks = [0.0] * TREND_CELLS
@@ -166,10 +167,11 @@ def _trends(
         for key, own in window.tally(grouping).own.items():
             counts[key] = counts.get(key, 0) + own
     keys = {key for counts in samples for key in counts}
-    return {
+    trends = {
         key: tuple(
             100 * counts.get(key, 0) / expected if expected else None
             for counts, expected in zip(samples, ticks, strict=True)
         )
         for key in keys
     }
+    return trends, ticks

@@ -220,10 +220,14 @@ def test_trends():
     assert {row.trend_top for row in rows} == {80}
 
 
-def test_a_row_that_only_calls_has_no_trend():
-    """A function without own samples has blanks, not zeros that nobody counted."""
+def test_a_row_that_only_calls_has_a_trend_of_zeros():
+    """A function without own samples has zeros where there were looks, blanks elsewhere."""
     _, rows = FunctionsView().look(ten_seconds({"main work": 5}))
-    assert {row.stats.key.function: row.trend for row in rows}["main"] == (None,) * TREND_CELLS
+    assert {row.stats.key.function: row.trend for row in rows}["main"] == (
+        *(None,) * (TREND_CELLS - 2),
+        0,
+        0,
+    )
 
 
 @pytest.mark.parametrize("torn", [False, True])

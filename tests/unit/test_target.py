@@ -144,8 +144,8 @@ def test_several_that_fit():
         by_name("shop", [SERVER, bad])
     assert caught.value.message == (
         "2 Python processes fit 'shop':\n"
-        "        10  'python -m shop serve'\n"
-        "        30  'python shop\\x1b.py'\n"
+        "        10  shop  (python -m shop serve)\n"
+        "        30  shop�py  (python shop�py)\n"
     )
     assert "perftui PID" in caught.value.fix
 

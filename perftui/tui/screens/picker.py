@@ -88,7 +88,8 @@ class PickerScreen(Screen[None]):
         super().__init__()
         self._candidates = candidates
         self._watch = attach
-        self._found: list[Candidate] = []
+        self._found: list[Candidate] | None = None
+        self._enter_waits = False
 
     def compose(self) -> ComposeResult:
         """A line to type in above the table."""
@@ -115,12 +116,16 @@ class PickerScreen(Screen[None]):
     def _show(self, found: list[Candidate]) -> None:
         self._found = found
         self._filter()
+        if self._enter_waits:
+            self._enter_waits = False
+            self.action_attach()
 
     def _filter(self) -> None:
         words = self.query_one("#words", Input).value
         table = self.query_one(CandidatesTable)
-        table.empty_text = "no Python process fits" if self._found else "no Python process here"
-        table.show(fitting(self._found, words))
+        if self._found is not None:
+            table.empty_text = "no Python process fits" if self._found else "no Python process here"
+        table.show(fitting(self._found or [], words))
 
     def on_input_changed(self) -> None:
         """Filter while it is typed."""
@@ -141,6 +146,8 @@ class PickerScreen(Screen[None]):
 
     def action_attach(self) -> None:
         """Watch the process under the cursor."""
+        # Enter can come before the first look at the host has.
+        self._enter_waits = self._found is None
         chosen = self.query_one(CandidatesTable).selected
         if chosen is None:
             return

@@ -149,7 +149,8 @@ class WatchScreen(Screen[None]):
         status = snapshot.source("py-spy")
         if status is not None and status.message:
             return f"no functions: {plain(status.message)}"
-        return "no Python code was running" if snapshot.windows else "no samples yet"
+        looked = any(window.end > self.view.reset_at for window in snapshot.windows)
+        return "no Python code was running" if looked else "no samples yet"
 
     def _redraw(self) -> None:
         """Show at once what a key has changed."""

@@ -25,7 +25,13 @@ class Header(Widget):
     def show(self, left: str, right: str) -> None:
         """Draw both, in two lines where one does not hold them."""
         self.left, self.right = left, right
-        self.set_class(cell_len(left) + cell_len(right) + 4 > self.size.width, "-two")
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        """Decide again how many lines it takes."""
+        if self.size.width:
+            needed = cell_len(self.left) + cell_len(self.right) + 4
+            self.set_class(needed > self.size.width, "-two")
 
     def render_line(self, y: int) -> Strip:
         """Line `y` of the widget, by Textual's line API."""

@@ -206,12 +206,15 @@ class LineTable(ScrollView, Generic[T], can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """A click on the header names a column, one on a row puts the cursor there."""
-        if event.y > 0:
-            self.action_cursor_to(min(self.scroll_offset.y + event.y - 1, len(self.items) - 1))
+        offset = event.get_content_offset(self)
+        if offset is None:
+            return
+        if offset.y > 0:
+            self.action_cursor_to(min(self.scroll_offset.y + offset.y - 1, len(self.items) - 1))
             return
         x = 0
         for column, width in widths(self.columns, self._width):
             x += width + GAP
-            if event.x < x:
+            if offset.x < x:
                 self.post_message(self.HeaderClicked(column.key))
                 return

@@ -1,0 +1,119 @@
+"""A watch without a target: the screen draws snapshots that a test makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+from builders import NOW, P99, forecast, run_of_windows, series, snapshot, status
+
+from perftui.errors import PerftuiError
+from perftui.model.findings import Forecast
+from perftui.model.snapshot import Snapshot
+from perftui.model.target import Candidate
+from perftui.monitor import Monitor
+from perftui.settings import ProfileSettings, Settings
+from perftui.tui.app import PerftuiApp
+from perftui.tui.widgets.line_table import LineTable
+
+
+class FakeMonitor:
+    """What the screen uses of a monitor; `latest` is what the test wants to be seen."""
+
+    def __init__(self, latest: Snapshot, *, threads: bool = False) -> None:
+        self.latest = latest
+        self.settings = Settings(profile=ProfileSettings(threads=threads))
+        self.profiler_error: PerftuiError | None = None
+        self.asked = 0
+
+    def clock(self) -> float:
+        return self.latest.taken_at
+
+    def snapshot(self) -> Snapshot:
+        return self.latest
+
+    def ask_advisor(self) -> None:
+        self.asked += 1
+
+
+MakeApp = Callable[..., PerftuiApp]
+
+
+@pytest.fixture
+def make_app() -> MakeApp:
+    """Makes the app on a fake monitor, or on a picker among candidates."""
+
+    def make(
+        monitor: FakeMonitor | None = None,
+        candidates: Callable[[], list[Candidate]] = list,
+        attach: Callable[[int], Any] | None = None,
+    ) -> PerftuiApp:
+        return PerftuiApp(
+            cast("Monitor | None", monitor),
+            candidates=candidates,
+            attach=cast("Callable[[int], Monitor]", attach or (lambda pid: None)),
+        )
+
+    return make
+
+
+@pytest.fixture
+def make_monitor() -> Callable[..., FakeMonitor]:
+    """Makes a monitor that shows this snapshot."""
+    return FakeMonitor
+
+
+LIKELY = forecast(
+    P99,
+    probability=0.84,
+    base_rate=0.03,
+    record="9 of the last 11 such warnings came true",
+    summary="rises by 23 ms a minute; reaches 500 ms in about 9 min",
+    series_unit="s",
+)
+
+
+@pytest.fixture
+def picture() -> Callable[..., Snapshot]:
+    """Makes a snapshot of a service in trouble: functions, metrics, a forecast."""
+
+    def make(
+        counts: dict[str, int] | None = None,
+        forecasts: tuple[Forecast, ...] = (LIKELY,),
+        **more: Any,
+    ) -> Snapshot:
+        shown = {"main work:3": 60, "main other:9": 30, "main last:27": 5}
+        at = more.get("taken_at", NOW)
+        return snapshot(
+            **{
+                "windows": run_of_windows(20, counts or shown, end=at),
+                "series": (
+                    series("cpu", [40 + n for n in range(50)], unit="%", limit=200.0, end=at),
+                    series("rss", [2e8] * 50, unit="B", end=at),
+                    series("p99", [n / 100 for n in range(50)], unit="s", end=at),
+                ),
+                "objectives": (P99,),
+                "forecasts": forecasts,
+                "sources": (status("py-spy"), status("process"), status("host")),
+                **more,
+            }
+        )
+
+    return make
+
+
+@pytest.fixture
+def text_of() -> Callable[[Any], list[str]]:
+    """The lines that a widget of the line API shows."""
+
+    def read(widget: Any) -> list[str]:
+        return [widget.render_line(y).text.rstrip() for y in range(widget.size.height)]
+
+    return read
+
+
+@pytest.fixture
+def names_of() -> Callable[[LineTable[Any]], list[str]]:
+    """The functions of the table, in their order."""
+    return lambda table: [item.stats.key.function for item in table.items]

@@ -1,0 +1,64 @@
+"""What the screens look like; `pytest --snapshot-update` accepts a change that was looked at."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from builders import candidate
+
+
+@pytest.fixture(autouse=True)
+def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same picture on every machine."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TEXTUAL_COLOR_SYSTEM", "truecolor")
+    monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+
+
+@pytest.mark.parametrize(
+    ("size", "press"),
+    [
+        pytest.param((120, 36), (), id="wide"),
+        pytest.param((80, 24), (), id="functions"),
+        pytest.param((80, 24), ("tab",), id="metrics"),
+        pytest.param((80, 24), ("tab", "tab"), id="forecast"),
+    ],
+)
+def test_the_watch(
+    size: Any, press: Any, make_app: Any, make_monitor: Any, picture: Any, snap_compare: Any
+) -> None:
+    """A service in trouble, on a wide screen and on each tab of a narrow one."""
+    app = make_app(make_monitor(picture()))
+
+    async def draw(pilot: Any) -> None:
+        app.screen.draw()  # the header knows its width, and so its height, from now on
+        await pilot.press(*press)
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=size, run_before=draw)
+
+
+def test_the_picker(make_app: Any, snap_compare: Any) -> None:
+    """Processes as a tree, with their figures."""
+    # Ages are counted from now; at this length one is shown in days and hours.
+    age_s = 2 * 86400 + 5 * 3600 + 1800
+    more = {
+        "started_at": time.time() - age_s,
+        "user": "web",
+        "environment": "/srv/shop/.venv",
+        "rss": 412 * 2**20,
+    }
+    found = [
+        candidate(4775, command="python checkout.py", cpu_pct=93.1, **more),
+        candidate(4776, 4775, "python worker.py", depth=1, cpu_pct=3.0, **more),
+        candidate(9021, command="python3 batch.py", **more),
+    ]
+    app = make_app(candidates=lambda: found)
+
+    async def wait_for_the_look(pilot: Any) -> None:
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=(80, 24), run_before=wait_for_the_look)
