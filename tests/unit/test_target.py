@@ -145,7 +145,7 @@ def test_several_that_fit():
     assert caught.value.message == (
         "2 Python processes fit 'shop':\n"
         "        10  shop  (python -m shop serve)\n"
-        "        30  shop�py  (python shop�py)\n"
+        "        30  shop�y  (python shop�y)\n"
     )
     assert "perftui PID" in caught.value.fix
 
