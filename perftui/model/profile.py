@@ -53,7 +53,8 @@ class Profile:
 
     `mode` is that of the newest window. `error_share` is failed looks over all looks, 0 to 1;
     `coverage` is sampled time over wall time, 0 to 1; `sampler_cpu_pct` percent of one core;
-    `cut_pct` the percentage of all samples that were left out since they cannot be true.
+    `cut_pct` the percentage of all samples that were left out since they cannot be true;
+    `cpu_wait_pct` how long all threads together waited for a CPU, in percent of the time.
     `active_pct` and `gil_pct` add up all threads; the one is not known where GIL holders alone or
     idle threads too were sampled, the other is known only where GIL holders alone were.
     """
@@ -68,6 +69,7 @@ class Profile:
     coverage: float | None
     sampler_cpu_pct: float | None
     cut_pct: float | None
+    cpu_wait_pct: float | None
     active_pct: float | None
     gil_pct: float | None
     functions: tuple[FunctionRow, ...]
@@ -156,6 +158,7 @@ def profile(
     samples = sum(window.samples for window in windows)
     cpu = [window.sampler_cpu_s for window in windows]
     known_cpu = [seconds for seconds in cpu if seconds is not None]
+    known_waits = [w.cpu_wait_s for w in windows if w.cpu_wait_s is not None]
     known_cut = [window.cut for window in windows if window.cut is not None]
     busy: Counter[Thread] = Counter()
     for window in windows:
@@ -178,6 +181,9 @@ def profile(
         else None,
         sampler_cpu_pct=100 * sum(known_cpu) / sampled
         if sampled and len(known_cpu) == len(cpu)
+        else None,
+        cpu_wait_pct=100 * sum(known_waits) / sampled
+        if sampled and len(known_waits) == len(windows)
         else None,
         cut_pct=100 * sum(known_cut) / max(1, samples + sum(known_cut)) if known_cut else None,
         active_pct=None if only_gil or with_idle else busy_pct,

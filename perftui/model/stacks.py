@@ -96,6 +96,7 @@ class Window:
     windows have gaps between them. `torn` says that the target ran on while it was looked at, so
     that stacks can mix two moments; `idle` says that threads at rest are among the stacks. `cut`
     counts samples that were left out since they cannot be true, None where that was not checked.
+    `cpu_wait_s` is how long threads could have run but waited for a CPU, over all of them.
     """
 
     start: float
@@ -110,6 +111,7 @@ class Window:
     processes: int = 1
     torn: bool = False
     cut: int | None = None
+    cpu_wait_s: float | None = None
     _tallies: dict[Grouping, Tally] = field(default_factory=dict, repr=False)
 
     @property
@@ -170,6 +172,7 @@ def merge(windows: Iterable[Window], keep_stacks: int) -> Window:
     ticks = sum(part.expected_ticks for part in parts)
     cpu = [part.sampler_cpu_s for part in parts]
     cut = [part.cut for part in parts]
+    waits = [part.cpu_wait_s for part in parts]
     return Window(
         start=parts[0].start,
         end=parts[-1].end,
@@ -182,5 +185,6 @@ def merge(windows: Iterable[Window], keep_stacks: int) -> Window:
         idle=any(part.idle for part in parts),
         torn=any(part.torn for part in parts),
         processes=max(part.processes for part in parts),
+        cpu_wait_s=None if None in waits else sum(w for w in waits if w is not None),
         cut=None if None in cut else sum(c for c in cut if c is not None),
     )

@@ -7,6 +7,9 @@ idles seems to spend a tenth of its time in `select`.
 
 Looks that never were. With many threads, or on a busy host, py-spy does not hold its rate, and says
 so only when it is more than a second late; a busy thread then seems to be busy a part of the time.
+
+A thread is busy for py-spy when it could run: also while it waits for a CPU, which on a full host
+can be most of the time.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
+from typing import NamedTuple
 
 from perftui.model.stacks import Frame, Stack, Thread
 
@@ -40,9 +44,16 @@ _HELD = 0.9
 """A rate that is held to this part is held; so exact is the comparison."""
 
 
-def cpu_seconds(pids: Iterable[int]) -> dict[int, float]:
-    """CPU time of every thread of these processes by thread id; empty where that is not told."""
-    used: dict[int, float] = {}
+class ThreadTime(NamedTuple):
+    """Seconds that a thread ran on a CPU, and seconds that it could have run but waited for one."""
+
+    cpu_s: float
+    wait_s: float
+
+
+def thread_times(pids: Iterable[int]) -> dict[int, ThreadTime]:
+    """The times of every thread of these processes by thread id; empty where they are not told."""
+    found: dict[int, ThreadTime] = {}
     for pid in pids:
         try:
             tasks = list(Path(f"/proc/{pid}/task").iterdir())
@@ -51,47 +62,72 @@ def cpu_seconds(pids: Iterable[int]) -> dict[int, float]:
         for task in tasks:
             try:
                 # proc(5): time on the CPU in ns, time on a run queue, number of time slices.
-                used[int(task.name)] = int((task / "schedstat").read_bytes().split()[0]) / 1e9
-            except (OSError, ValueError, IndexError):
+                cpu, wait, _ = (task / "schedstat").read_bytes().split()
+                found[int(task.name)] = ThreadTime(int(cpu) / 1e9, int(wait) / 1e9)
+            except (OSError, ValueError):
                 continue
-    return used
+    return found
+
+
+def spent_between(
+    before: Mapping[int, ThreadTime], after: Mapping[int, ThreadTime]
+) -> dict[int, ThreadTime]:
+    """What each thread took from one look to the next; of those that are in both."""
+    return {
+        tid: ThreadTime(end.cpu_s - before[tid].cpu_s, end.wait_s - before[tid].wait_s)
+        for tid, end in after.items()
+        if tid in before
+    }
 
 
 def without_waking(
-    samples: Samples, cpu_s: Mapping[int, float], seconds: float, rate_hz: float
+    samples: Samples, spent: Mapping[int, ThreadTime], seconds: float, rate_hz: float
 ) -> tuple[Counter[tuple[Thread, Stack]], int]:
     """The samples that are left, and how many were dropped.
 
-    `cpu_s` is the CPU time of each thread id during the window, in seconds; threads that it does
-    not name are left alone. Of a thread that did nothing all samples go. Of one that worked, those
-    go that lie at a waiting place and are more than two standard deviations beyond what its CPU
-    time can have given: `rate_hz * cpu_s` is the mean of a Poisson count.
+    `spent` is what each thread id took during the window; threads that it does not name are left
+    alone. `rate_hz` times a thread's CPU time is the mean of a Poisson count of its samples. What
+    is more than two standard deviations beyond that goes if it lies at a waiting place; what is
+    more than three beyond CPU time and wait for a CPU together goes wherever it lies. A thread
+    that did nothing keeps what its CPU time gives.
     """
     kept: Counter[tuple[Thread, Stack]] = Counter(dict(samples))
+    by_thread: dict[Thread, list[tuple[Stack, int]]] = {}
+    for (thread, stack), count in samples.items():
+        by_thread.setdefault(thread, []).append((stack, count))
     dropped = 0
-    seen: Counter[Thread] = Counter()
-    for (thread, _), count in samples.items():
-        seen[thread] += count
-    for thread, count in seen.items():
-        spent = cpu_s.get(thread.tid)
-        if spent is None:
+    for thread, stacks in by_thread.items():
+        took = spent.get(thread.tid)
+        if took is None:
             continue
-        is_idle = spent < _IDLE_SHARE * seconds
-        possible = rate_hz * spent
-        surplus = count if is_idle else math.ceil(count - possible - 2 * math.sqrt(possible) - 1)
-        if surplus <= 0:
-            continue
-        waits = [
-            (stack, n)
-            for (of, stack), n in samples.items()
-            if of == thread and (is_idle or (stack and is_wait(stack[-1])))
-        ]
-        for stack, n in sorted(waits, key=lambda wait: -wait[1]):
-            gone = min(n, surplus)
-            surplus -= gone
-            dropped += gone
-            kept[thread, stack] -= gone
+        count = sum(n for _, n in stacks)
+        on_cpu, ready = rate_hz * took.cpu_s, rate_hz * (took.cpu_s + took.wait_s)
+        waiting, anywhere = _beyond(count, on_cpu, 2), _beyond(count, ready, 3)
+        if took.cpu_s < _IDLE_SHARE * seconds:
+            anywhere = max(0, count - round(on_cpu))
+        waits = [(stack, n) for stack, n in stacks if stack and is_wait(stack[-1])]
+        gone = _drop(kept, thread, waits, max(waiting, anywhere))
+        others = [(stack, kept[thread, stack]) for stack, _ in stacks]
+        gone += _drop(kept, thread, others, anywhere - gone)
+        dropped += gone
     return +kept, dropped
+
+
+def _beyond(count: int, mean: float, deviations: float) -> int:
+    """How many of `count` are beyond what chance makes of `mean`."""
+    return max(0, math.ceil(count - mean - deviations * math.sqrt(mean) - 1))
+
+
+def _drop(
+    kept: Counter[tuple[Thread, Stack]], thread: Thread, stacks: list[tuple[Stack, int]], most: int
+) -> int:
+    """Take up to `most` samples away, from the most frequent stacks first; how many went."""
+    left = most
+    for stack, count in sorted(stacks, key=lambda pair: -pair[1]):
+        gone = max(0, min(count, left))
+        kept[thread, stack] -= gone
+        left -= gone
+    return max(0, most) - max(0, left)
 
 
 def is_wait(frame: Frame) -> bool:
@@ -101,12 +137,12 @@ def is_wait(frame: Frame) -> bool:
 
 
 def held_rate(
-    samples: Samples, cpu_s: Mapping[int, float], seconds: float, rate_hz: float, *, idle: bool
+    samples: Samples, spent: Mapping[int, ThreadTime], seconds: float, rate_hz: float, *, idle: bool
 ) -> float:
     """How often a second it really looked: `rate_hz`, or less where that is beyond chance.
 
     With `idle` threads among the samples, each look gives one sample of a thread that is there all
-    the time. Without, the threads' samples are compared with their CPU time `cpu_s` in seconds,
+    the time. Without, the threads' samples are compared with the CPU time that they `spent`,
     three standard deviations of their Poisson count allowed.
     """
     seen: Counter[Thread] = Counter()
@@ -115,9 +151,9 @@ def held_rate(
     if idle:
         looks, possible = max(seen.values(), default=0), rate_hz * seconds
     else:
-        known = {thread: count for thread, count in seen.items() if thread.tid in cpu_s}
+        known = {thread: count for thread, count in seen.items() if thread.tid in spent}
         looks = sum(known.values())
-        possible = rate_hz * sum(cpu_s[thread.tid] for thread in known)
+        possible = rate_hz * sum(spent[thread.tid].cpu_s for thread in known)
     if possible < _ENOUGH_TICKS or looks + 3 * math.sqrt(looks + 1) >= _HELD * possible:
         return rate_hz
     return rate_hz * looks / possible

@@ -21,7 +21,13 @@ from perftui.model.stacks import Mode, Window
 from perftui.model.target import Target, TargetState
 from perftui.model.timeline import Timeline
 from perftui.settings import ProfileSettings
-from perftui.sources.accounting import cpu_seconds, held_rate, without_waking
+from perftui.sources.accounting import (
+    ThreadTime,
+    held_rate,
+    spent_between,
+    thread_times,
+    without_waking,
+)
 from perftui.sources.base import Clock, Source
 from perftui.sources.family import Family, thread_counts
 from perftui.sources.pyspy_run import Finished, Launch, PySpyRun, find_pyspy, python_version
@@ -114,13 +120,13 @@ def plan(settings: ProfileSettings, threads: Sequence[int], python_children: boo
 @dataclass(frozen=True)
 class _Running:
     """A run that looks at the target since `start` (Unix seconds), when its threads had taken
-    `cpu_s` seconds of CPU, by thread id; empty where that does not matter. It looks at so many
+    these `times`, by thread id; empty where that does not matter. It looks at so many
     `processes`."""
 
     run: PySpyRun
     plan: Plan
     start: float
-    cpu_s: dict[int, float]
+    times: dict[int, ThreadTime]
     processes: int
 
 
@@ -214,7 +220,7 @@ class Profiler(Source):
             run.listen(PATIENT_S)
         if run.attached or self.stopping.is_set():
             start = self.clock()
-            return _Running(run, chosen, start, self._cpu_seconds(chosen), len(sampled))
+            return _Running(run, chosen, start, self._thread_times(chosen), len(sampled))
         finished = run.finish(END_S)
         raise failure(finished.output, finished.returncode)
 
@@ -232,7 +238,7 @@ class Profiler(Source):
         running.run.listen(0)
         # It ended by itself at LIMIT_S if perftui was held up for longer, stopped by Ctrl+Z say.
         end = min(self.clock(), running.start + LIMIT_S)
-        cpu_s = self._cpu_seconds(running.plan)
+        after = self._thread_times(running.plan)
         if not running.run.ended:
             running.run.interrupt()
         finished = running.run.finish(END_S)
@@ -241,18 +247,17 @@ class Profiler(Source):
             if self.stopping.is_set():
                 return
             raise failure(finished.output, finished.returncode)
-        spent = {tid: cpu_s[tid] - before for tid, before in running.cpu_s.items() if tid in cpu_s}
-        self._keep(running, end, finished, spent)
+        self._keep(running, end, finished, spent_between(running.times, after))
 
     def _keep(
-        self, running: _Running, end: float, finished: Finished, cpu_s: dict[int, float]
+        self, running: _Running, end: float, finished: Finished, spent: dict[int, ThreadTime]
     ) -> None:
-        """Put what a run saw, corrected by its threads' CPU time, into the timeline."""
+        """Put what a run saw, corrected by what its threads spent, into the timeline."""
         chosen, seconds = running.plan, end - running.start
         stacks, cut = self._reader.read(finished.data), None
-        if cpu_s and chosen.mode is Mode.BLOCKING:
-            stacks, cut = without_waking(stacks, cpu_s, seconds, chosen.rate_hz)
-        held = held_rate(stacks, cpu_s, seconds, chosen.rate_hz, idle=chosen.idle)
+        if spent and chosen.mode is Mode.BLOCKING:
+            stacks, cut = without_waking(stacks, spent, seconds, chosen.rate_hz)
+        held = held_rate(stacks, spent, seconds, chosen.rate_hz, idle=chosen.idle)
         self._timeline.add_window(
             Window(
                 start=running.start,
@@ -264,6 +269,7 @@ class Profiler(Source):
                 processes=running.processes,
                 sampler_cpu_s=finished.cpu_s,
                 idle=chosen.idle,
+                cpu_wait_s=sum(took.wait_s for took in spent.values()) if spent else None,
                 torn=chosen.nonblocking,
                 cut=cut,
             )
@@ -272,12 +278,12 @@ class Profiler(Source):
         remark = f"holds {held:.0f} of {chosen.rate_hz} Hz" if held < chosen.rate_hz else ""
         self.say(SourceState.OK, "; ".join(part for part in (chosen.remark, remark) if part))
 
-    def _cpu_seconds(self, chosen: Plan) -> dict[int, float]:
-        """CPU time by thread, where the samples are those of all threads that run."""
+    def _thread_times(self, chosen: Plan) -> dict[int, ThreadTime]:
+        """What each thread took so far, where the samples are those of all threads that run."""
         if chosen.idle or chosen.gil:
             return {}
         sampled = self._family.sampled(subprocesses=chosen.subprocesses)
-        return cpu_seconds(process.pid for process in sampled)
+        return thread_times(process.pid for process in sampled)
 
     def _release(self, finished: Finished) -> None:
         """A py-spy that was killed may have left what it sampled stopped: let it go on."""

@@ -10,6 +10,8 @@ from perftui.model.target import TargetState
 from perftui.model.text import plain
 
 COVER_SPAN_S = 60.0
+CPU_WAIT_PCT = 10.0
+"""From here on it is said that the target waits for a CPU: its shares count that as busy."""
 _SIGNS = {
     TargetState.RUNNING: "● LIVE",
     TargetState.STOPPED: "‖ STOPPED",
@@ -58,6 +60,9 @@ def _figures(seen: Profile, remark: str) -> str:
         plain(remark),
         f"cover {_floor_percent(seen.coverage)}",
         f"err {100 * seen.error_share:.1f}%" if seen.error_share is not None else "err –",
+        f"waits for cpu {seen.cpu_wait_pct:.0f}%"
+        if seen.cpu_wait_pct is not None and seen.cpu_wait_pct >= CPU_WAIT_PCT
+        else "",
         f"cut {seen.cut_pct:.0f}%" if seen.cut_pct is not None and seen.cut_pct >= 0.5 else "",
         f"py-spy {seen.sampler_cpu_pct:.0f}% cpu" if seen.sampler_cpu_pct is not None else "",
     ]

@@ -4,9 +4,16 @@ import pytest
 from builders import stack
 
 from perftui.model.stacks import Frame, Stack, Thread
-from perftui.sources.accounting import held_rate, is_wait, without_waking
+from perftui.sources.accounting import ThreadTime, held_rate, is_wait, without_waking
 
 BUSY, IDLE, OTHER = Thread(4775, 1, "a"), Thread(4775, 2, "b"), Thread(4775, 3, "c")
+
+
+def cpu(seconds: dict[int, float], waits: float = 9.0) -> dict[int, ThreadTime]:
+    """Threads that took so much CPU time, on a host where they waited for a CPU as well."""
+    return {tid: ThreadTime(cpu_s, waits) for tid, cpu_s in seconds.items()}
+
+
 WORK = stack("main work")
 WAIT: Stack = (*stack("main"), Frame("Condition.wait", "/usr/lib/python3.11/threading.py", 327))
 
@@ -31,7 +38,7 @@ def test_waiting_places(function: str, file: str, waits: bool):
 def test_a_thread_that_took_no_cpu_did_nothing():
     """All samples of a thread that took next to no CPU are dropped, wherever they lie."""
     samples = {(BUSY, WORK): 80, (IDLE, WORK): 5, (IDLE, WAIT): 7, (IDLE, ()): 1}
-    kept, dropped = without_waking(samples, {1: 0.8, 2: 0.001}, 1.0, 100)
+    kept, dropped = without_waking(samples, cpu({1: 0.8, 2: 0.001}), 1.0, 100)
     assert kept == {(BUSY, WORK): 80}
     assert dropped == 13
 
@@ -39,22 +46,22 @@ def test_a_thread_that_took_no_cpu_did_nothing():
 def test_a_thread_whose_cpu_is_not_known_is_left_alone():
     """Where the kernel says nothing, nothing is dropped."""
     samples = {(OTHER, WAIT): 50}
-    assert without_waking(samples, {1: 0.0}, 1.0, 100) == (samples, 0)
+    assert without_waking(samples, cpu({1: 0.0}), 1.0, 100) == (samples, 0)
 
 
 def test_what_the_cpu_accounts_for_stays():
     """Within two standard deviations of what its CPU time gives, nothing is dropped."""
     samples = {(BUSY, WAIT): 71}  # 50 expected, 2 * sqrt(50) = 14.1, and one
-    kept, dropped = without_waking(samples, {1: 0.5}, 1.0, 100)
+    kept, dropped = without_waking(samples, cpu({1: 0.5}), 1.0, 100)
     assert dropped == 6
     assert kept == {(BUSY, WAIT): 65}
-    assert without_waking({(BUSY, WAIT): 65}, {1: 0.5}, 1.0, 100)[1] == 0
+    assert without_waking({(BUSY, WAIT): 65}, cpu({1: 0.5}), 1.0, 100)[1] == 0
 
 
 def test_work_is_never_dropped():
     """Of a thread that worked only samples at waiting places go."""
     samples = {(BUSY, WORK): 90, (BUSY, WAIT): 3}
-    kept, dropped = without_waking(samples, {1: 0.2}, 1.0, 100)
+    kept, dropped = without_waking(samples, cpu({1: 0.2}), 1.0, 100)
     assert kept == {(BUSY, WORK): 90}
     assert dropped == 3
 
@@ -63,7 +70,7 @@ def test_the_most_frequent_waits_go_first():
     """Of several waiting places the most frequent loses first."""
     other: Stack = (Frame("select", "selectors.py", 1),)
     samples = {(BUSY, WAIT): 10, (BUSY, other): 40, (BUSY, WORK): 20}
-    kept, dropped = without_waking(samples, {1: 0.25}, 1.0, 100)
+    kept, dropped = without_waking(samples, cpu({1: 0.25}), 1.0, 100)
     assert dropped == 34  # 70 - 25 - 10 - 1
     assert kept == {(BUSY, WAIT): 10, (BUSY, other): 6, (BUSY, WORK): 20}
 
@@ -80,19 +87,19 @@ def test_the_most_frequent_waits_go_first():
 )
 def test_the_rate_that_was_held(count: int, held: float):
     """Fewer samples than the CPU time accounts for, beyond chance, mean a lower rate."""
-    found = held_rate({(BUSY, WORK): count}, {1: 1.0}, 1.0, 100, idle=False)
+    found = held_rate({(BUSY, WORK): count}, cpu({1: 1.0}), 1.0, 100, idle=False)
     assert found == pytest.approx(held)
 
 
 def test_threads_are_taken_together():
     """What is held is told by the samples of all threads whose CPU time is known."""
     samples = {(BUSY, WORK): 20, (IDLE, WORK): 20, (OTHER, WORK): 500}
-    assert held_rate(samples, {1: 0.5, 2: 0.5}, 1.0, 100, idle=False) == pytest.approx(40)
+    assert held_rate(samples, cpu({1: 0.5, 2: 0.5}), 1.0, 100, idle=False) == pytest.approx(40)
 
 
 def test_too_little_cpu_says_nothing_of_the_rate():
     """A target that hardly worked cannot tell how often it was looked at."""
-    assert held_rate({(BUSY, WORK): 1}, {1: 0.19}, 1.0, 100, idle=False) == 100
+    assert held_rate({(BUSY, WORK): 1}, cpu({1: 0.19}), 1.0, 100, idle=False) == 100
     assert held_rate({}, {}, 1.0, 100, idle=False) == 100
 
 
@@ -101,3 +108,19 @@ def test_with_idle_threads_each_look_is_a_sample():
     samples = {(BUSY, WORK): 30, (BUSY, WAIT): 20, (IDLE, WAIT): 45}
     assert held_rate(samples, {}, 1.0, 100, idle=True) == 50
     assert held_rate({(BUSY, WAIT): 95}, {}, 1.0, 100, idle=True) == 100
+
+
+def test_more_than_a_thread_could_have_run_is_dropped_anywhere():
+    """Beyond CPU time and wait for a CPU together, three deviations allowed, any sample goes."""
+    spent = {1: ThreadTime(0.2, 0.05)}  # 25 possible, 3 * sqrt(25) = 15, and one
+    kept, dropped = without_waking({(BUSY, WORK): 90, (BUSY, WAIT): 10}, spent, 1.0, 100)
+    assert kept == {(BUSY, WORK): 41}
+    assert dropped == 59
+
+
+def test_a_thread_that_did_little_keeps_what_its_cpu_gives():
+    """Half a percent of a core and more is one sample of a hundred, not none."""
+    samples = {(IDLE, WORK): 5, (IDLE, WAIT): 7}
+    kept, dropped = without_waking(samples, cpu({2: 0.009}), 1.0, 100)
+    assert kept == {(IDLE, WORK): 1}
+    assert dropped == 11
