@@ -17,6 +17,7 @@ from perftui.advisor.advisor import Advisor
 from perftui.errors import PerftuiError
 from perftui.forecast.forecaster import Forecaster
 from perftui.model.findings import Forecast
+from perftui.model.series import in_order
 from perftui.model.snapshot import Snapshot, SourceState, SourceStatus
 from perftui.model.target import Target, TargetState
 from perftui.model.timeline import Timeline
@@ -27,12 +28,14 @@ from perftui.sources.process import HostSource, ProcessSource
 from perftui.sources.profiler import Profiler
 from perftui.sources.prometheus import PrometheusSource
 from perftui.sources.pyspy_run import Launch
+from perftui.target.describe import describe
 from perftui.target.find import listening_ports
 from perftui.target.python import looks_like_python
 
 TICK_S = 1.0
 FIRST_TICK_S = 0.1
 FORECAST_EVERY_S = 2.0
+DESCRIBE_EVERY_S = 5.0
 SPAN_S = 300.0
 """How far back the screen looks."""
 HISTORY_S = 86400.0
@@ -99,7 +102,12 @@ class Monitor:
                 )
             )
         self._objectives = settings.objectives()
+        self._unusable = [
+            SourceStatus("settings", SourceState.FAILED, self.clock(), text)
+            for text in settings.unusable()
+        ]
         self._forecasts: tuple[Forecast, ...] = ()
+        self._described_at = self.clock()
         self._forecast_at = -FORECAST_EVERY_S
         self._forecaster = Forecaster(self._objectives)
         self._forecast_failure: SourceStatus | None = None
@@ -180,7 +188,7 @@ class Monitor:
             target_since=self._state_since,
             children=self._family.children(),
             windows=self._timeline.windows(since),
-            series=self._timeline.series(since),
+            series=tuple(in_order(self._timeline.series(since))),
             objectives=self._objectives,
             forecasts=self._forecasts + self._advisor.forecasts,
             sources=self._statuses(),
@@ -189,17 +197,34 @@ class Monitor:
 
     def _statuses(self) -> tuple[SourceStatus, ...]:
         failure = self._forecast_failure
-        return (*(source.status for source in self._sources), *([failure] if failure else []))
+        return (
+            *(source.status for source in self._sources),
+            *self._unusable,
+            *([failure] if failure else []),
+        )
 
     def _tick(self) -> None:
         due = self.clock()
         while not self._stopping.wait(max(0.0, due - self.clock())):
             # What the first window shows is waited for.
             due = max(due + (TICK_S if self.latest.windows else FIRST_TICK_S), self.clock())
+            if self.clock() - self._described_at >= DESCRIBE_EVERY_S:
+                self._described_at = self.clock()
+                self._describe_again()
             if self.clock() - self._forecast_at >= FORECAST_EVERY_S:
                 self._forecast_at = self.clock()
                 self._forecast()
             self.latest = self.snapshot()
+
+    def _describe_again(self) -> None:
+        """A process can become another program (exec) and keep its id and its start."""
+        try:
+            now = describe(self._target.pid)
+        except PerftuiError:
+            return
+        if now.started_at == self._target.started_at and now.cmdline != self._target.cmdline:
+            self._target = now
+            self._profiler.ask_version_again()
 
     def _forecast(self) -> None:
         if self._state is TargetState.EXITED:

@@ -44,6 +44,8 @@ Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
 """A duration: a number of seconds, or text like `90s`, `1m`, `1h30m`."""
 
 
+MAX_FILE = 1_000_000
+"""Bytes of a settings file at most."""
 BUILT_IN_METRICS = frozenset(
     {"cpu", "cpu_used", "rss", "rss_used", "threads", "fds"}
     | {"host_cpu", "load1", "mem_available"}
@@ -169,6 +171,18 @@ class Settings(_Strict):
         named = {objective.metric for objective in own}
         return own + tuple(o for o in DEFAULT_OBJECTIVES if o.metric not in named)
 
+    def unusable(self) -> list[str]:
+        """What is set but cannot do anything, each in one sentence and one fix."""
+        names = {metric.name for metric in self.metric}
+        known = names | BUILT_IN_METRICS
+        unknown = dict.fromkeys(o.metric for o in self.objective if o.metric not in known)
+        found = [
+            f"There is no metric {name}. Name it with --query {name}=PROMQL." for name in unknown
+        ]
+        if names and self.prometheus.url is None:
+            found.append("Queries need a Prometheus. Name it with --prometheus URL.")
+        return found
+
 
 @dataclass(frozen=True)
 class Source:
@@ -191,9 +205,14 @@ def read_file(path: Path) -> Source | None:
     """One TOML file; None if there is none. UsageError if it cannot be read."""
     name = f"./{path}" if not path.is_absolute() else str(path)
     try:
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{name} is no file.", "Move it away.")
         with path.open("rb") as file:
-            return Source(name, tomllib.load(file))
-    except FileNotFoundError:
+            text = file.read(MAX_FILE + 1)
+        if len(text) > MAX_FILE:
+            raise UsageError(f"{name} is larger than {MAX_FILE} bytes.", "Is it the right file?")
+        return Source(name, tomllib.loads(text.decode()))
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise UsageError(

@@ -20,9 +20,9 @@ VERDICT_S = 3.0
 
 def live(arguments: argparse.Namespace) -> int:
     """``perftui``: watch the process that is named, or the one that is picked on the screen."""
-    require_terminal()
     settings = settings_of(arguments)
     target = chosen_target(arguments)
+    require_terminal()
     return show(arguments, settings, target)
 
 

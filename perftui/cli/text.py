@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 from perftui.model.findings import Forecast, ForecastState, LlmState
@@ -38,7 +39,8 @@ def line(snapshot: Snapshot) -> str:
         if name in values
     )
     state = snapshot.target_state.value if hot else f"{snapshot.target_state.value}, no samples"
-    process = f"{state}  {figures}".rstrip()
+    at = time.strftime("%H:%M:%S", time.localtime(snapshot.taken_at))
+    process = f"{at}  {state}  {figures}".rstrip()
     return "  |  ".join(part for part in (process, hot, strongest(snapshot).text) if part)
 
 

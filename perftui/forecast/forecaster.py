@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -15,6 +16,7 @@ NEEDED_POINTS = 30
 """Fewer points than this make no trend worth showing."""
 UNCHECKED_CAP = 0.79
 """The highest chance shown before the record on this target proves the forecaster right."""
+SMOOTH = 0.1
 STALE_S = 30.0
 STALE_STEPS = 3
 """A series without a newer point than `STALE_S` or so many of its steps is not forecast."""
@@ -26,10 +28,27 @@ class Track:
 
     log: BreachLog
     record: Record = field(default_factory=Record)
+    last: Forecast | None = None
 
     def is_stale(self, age_s: float) -> bool:
         """Whether a series whose newest point is so old has stopped."""
         return age_s > max(STALE_S, STALE_STEPS * (self.log.step_s or 0.0))
+
+    def smooth(self, made: Forecast) -> Forecast:
+        """`made` with its chance drawn to those before it, within about `SMOOTH` of a horizon.
+
+        The trend of a short, noisy past jumps, and a warning that comes and goes is none.
+        """
+        last, self.last = self.last, made
+        if last is None or last.probability is None or made.probability is None:
+            return made
+        if made.state is not ForecastState.OK or last.state is not ForecastState.OK:
+            return made
+        elapsed = made.made_at - last.made_at
+        share = 1 - math.exp(-elapsed / (SMOOTH * made.objective.horizon_s))
+        chance = last.probability + share * (made.probability - last.probability)
+        self.last = replace(made, probability=chance)
+        return self.last
 
 
 class Forecaster:
@@ -55,7 +74,7 @@ class Forecaster:
                 for series in history(objective.metric)
             ]
             series, track = _nearest(followed, objective, now)
-            made.append(forecast(series, objective, now, track))
+            made.append(track.smooth(forecast(series, objective, now, track)))
             track.record.note(made[-1])
         return tuple(made)
 
@@ -128,5 +147,5 @@ def forecast(series: Series | None, objective: Objective, now: float, track: Tra
         state=ForecastState.OK,
         probability=UNCHECKED_CAP if capped else chance,
         base_rate=usual,
-        summary="capped until its record here is longer" if capped else "",
+        summary=f"{UNCHECKED_CAP:.0%} is the most before its record proves it" if capped else "",
     )

@@ -87,4 +87,10 @@ class Record:
         count = len(self.outcomes)
         said = sum(outcome.probability for outcome in self.outcomes) / count
         came = sum(outcome.breached for outcome in self.outcomes)
-        return f"{count} earlier forecasts said {said:.0%} on average; {came} came true"
+        if count == 1:
+            return f"the one forecast that was due said {said:.0%}; a breach {_came(came)}"
+        return f"{count} forecasts that were due said {said:.0%} on average; {came} breaches came"
+
+
+def _came(count: int) -> str:
+    return "came" if count else "did not come"

@@ -8,6 +8,8 @@ from perftui.model.series import SeriesKey
 from perftui.model.text import plain
 
 _BINARY = ("B", "KB", "MB", "GB", "TB", "PB")
+HUGE = 1e15
+"""From here on a number is written with its exponent."""
 _DECIMAL = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -17,19 +19,24 @@ def format_value(value: float | None, unit: str) -> str:
         return "–"
     unit = plain(unit, 12)
     if unit == "B":
-        size, index = float(value), 0
-        while abs(size) >= 1000 and index < len(_BINARY) - 1:
-            size, index = size / 1024, index + 1
-        return f"{_digits(size) if index else f'{size:.0f}'} {_BINARY[index]}"
-    if unit == "s" and 0 < abs(value) < 1:
-        return f"{_digits(value * 1000)} ms"
-    for factor, letter in _DECIMAL:
-        if abs(value) >= factor * 10 and unit != "%":
-            return f"{_digits(value / factor)}{letter} {unit}".strip()
+        return _bytes(value)
+    if not abs(value) < HUGE:  # nor is it infinite, or no number at all
+        return f"{value:.3g} {unit}".strip()
     if unit == "%":
         return f"{value:.1f} %" if abs(value) < 99.95 else f"{value:.0f} %"
-    whole = float(value).is_integer()
-    return f"{f'{value:.0f}' if whole else _digits(value)} {unit}".strip()
+    if unit == "s" and 0 < abs(value) < 1:
+        value, unit = value * 1000, "ms"
+    for factor, letter in _DECIMAL:
+        if abs(value) >= factor * 10:
+            return f"{_digits(value / factor)}{letter} {unit}".strip()
+    return f"{f'{value:.0f}' if value == int(value) else _digits(value)} {unit}".strip()
+
+
+def _bytes(value: float) -> str:
+    size, index = float(value), 0
+    while abs(size) >= 1000 and index < len(_BINARY) - 1:
+        size, index = size / 1024, index + 1
+    return f"{_digits(size) if index else f'{size:.0f}'} {_BINARY[index]}"
 
 
 def _digits(value: float) -> str:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from perftui.model.stacks import FunctionKey, Grouping, Window
+
+MOST_ROWS = 20_000
+"""With more rows than this, half of them go, those with least time: code that makes functions all
+the time cannot fill the memory."""
 
 
 @dataclass
@@ -32,6 +37,13 @@ class RunningSeconds:
                 self.own[key] += samples / window.rate_hz
             for key, samples in tally.total.items():
                 self.total[key] += samples / window.rate_hz
+        if len(self.total) > MOST_ROWS:
+            self._forget_least()
+
+    def _forget_least(self) -> None:
+        kept = heapq.nlargest(MOST_ROWS // 2, self.total, key=self.total.__getitem__)
+        self.total = defaultdict(float, {key: self.total[key] for key in kept})
+        self.own = defaultdict(float, {key: self.own[key] for key in kept if key in self.own})
 
     def copy(self) -> RunningSeconds:
         """The same, going its own way from now on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -54,6 +54,23 @@ class Series:
     def last(self) -> Point:
         """The newest point."""
         return self.points[-1]
+
+
+_BUILT_IN = (
+    *("cpu", "rss", "threads", "fds", "cpu_used", "rss_used"),
+    *("host_cpu", "load1", "mem_available"),
+)
+
+
+def in_order(found: Iterable[Series]) -> list[Series]:
+    """Series as they are listed: what the user asked for, then the process, then the host."""
+
+    def rank(series: Series) -> tuple[int, str, tuple[tuple[str, str], ...]]:
+        name = series.key.name
+        place = _BUILT_IN.index(name) if name in _BUILT_IN else -1
+        return place, name, series.key.labels
+
+    return sorted(found, key=rank)
 
 
 def usual_step(points: Sequence[Point]) -> float:

@@ -157,6 +157,10 @@ class Profiler(Source):
         self._version_tries = VERSION_TRIES
         self._reader = SpeedscopeReader(target.pid)
 
+    def ask_version_again(self) -> None:
+        """The target is another program now."""
+        self.python, self._version_tries = None, VERSION_TRIES
+
     def failed(self, error: PerftuiError) -> None:
         """Show `error`, and keep it."""
         self.error = error

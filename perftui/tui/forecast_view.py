@@ -48,6 +48,7 @@ def _urgency(forecast: Forecast) -> tuple[int, float]:
 
 
 def _local(forecast: Forecast, now: float) -> Iterator[Line]:
+    horizon_s = forecast.objective.horizon_s
     yield Line(describe(forecast), "title")
     if forecast.state is ForecastState.LEARNING:
         yield Line(said(forecast, now), "quiet")
@@ -56,10 +57,11 @@ def _local(forecast: Forecast, now: float) -> Iterator[Line]:
         urgent = likely or forecast.state is ForecastState.IN_BREACH
         yield Line(f"{'▲ ' if urgent else ''}{said(forecast, now)}", "alarm" if urgent else "")
         if forecast.state is ForecastState.OK and forecast.base_rate is None:
-            yield Line("what is usual shows after two horizons", "quiet")
+            yield Line(f"how usual that is shows after {format_span(2 * horizon_s)}", "quiet")
         if forecast.summary:
             yield Line(plain(forecast.summary), "quiet")
-    yield Line(forecast.record or "no record yet: no forecast was due", "quiet")
+    unchecked = f"no record yet: the first is checked after {format_span(horizon_s)}"
+    yield Line(forecast.record or unchecked, "quiet")
     age = now - forecast.made_at
     if now > forecast.expires_at:
         yield Line(f"expired: made {format_age(age)} ago", "alarm")

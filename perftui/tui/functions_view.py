@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from perftui.model.profile import FunctionRow, Profile, profile
 from perftui.model.running import RunningSeconds
 from perftui.model.snapshot import Snapshot
 from perftui.model.stacks import FunctionKey, Grouping, Window
+from perftui.tui.filter import Filter, TooSlow
 
 SPAN_S = 10.0
 """What the shares look back on."""
@@ -52,7 +53,7 @@ class FunctionsView:
     pattern: str = ""
     pattern_error: str = ""
     reset_at: float = 0.0
-    _expression: re.Pattern[str] | None = None
+    _filter: Filter | None = None
     _running: dict[bool, RunningSeconds] = field(default_factory=dict)
     _frozen: tuple[Snapshot, dict[bool, RunningSeconds]] | None = None
 
@@ -99,11 +100,11 @@ class FunctionsView:
         """Show what fits the regular expression in function or file; a bad one changes nothing
         but `pattern_error`, which says what is wrong with it."""
         try:
-            expression = re.compile(pattern, re.IGNORECASE) if pattern else None
+            self._filter = Filter(pattern) if pattern else None
         except re.error as error:
             self.pattern_error = str(error)
             return
-        self.pattern, self.pattern_error, self._expression = pattern, "", expression
+        self.pattern, self.pattern_error = pattern, ""
 
     def count(self, snapshot: Snapshot) -> None:
         """Add the new windows to the seconds; to be called with every snapshot."""
@@ -137,18 +138,26 @@ class FunctionsView:
                 trend_top=top,
                 torn=torn,
             )
-            for stats in seen.functions
-            if self._fits(stats.key)
+            for stats in self._fitting(seen.functions)
         ]
         # A stable sort: the profile's own order decides between equals.
         rows.sort(key=SORTS[self.sort], reverse=self.descending)
         return seen, rows
 
-    def _fits(self, key: FunctionKey) -> bool:
-        expression = self._expression
-        if expression is None:
-            return True
-        return bool(expression.search(key.function) or expression.search(key.file))
+    def _fitting(self, functions: Sequence[FunctionRow]) -> Sequence[FunctionRow]:
+        """Those that the filter shows; one that takes too long is given up."""
+        if self._filter is None:
+            return functions
+        self._filter.start()
+        try:
+            return [
+                stats
+                for stats in functions
+                if self._filter.fits(stats.key.function, stats.key.file)
+            ]
+        except TooSlow as error:
+            self._filter, self.pattern, self.pattern_error = None, "", str(error)
+            return functions
 
 
 def _trends(

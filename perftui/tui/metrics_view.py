@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from perftui.model.objective import Objective
@@ -22,10 +23,7 @@ SLOPE_LEAST_S = 15.0
 CHART_ROWS = 2
 """Height of the chart of a metric that has an objective; the others have one line."""
 THRESHOLD = "╌"
-_ORDER = (
-    *("cpu", "rss", "threads", "fds", "cpu_used", "rss_used"),
-    *("host_cpu", "load1", "mem_available"),
-)
+SERIES_PER_NAME = 10
 
 
 @dataclass(frozen=True)
@@ -54,30 +52,31 @@ def span_of(snapshot: Snapshot) -> float:
 
 
 def metric_lines(snapshot: Snapshot, chart_width: int) -> list[MetricLine]:
-    """A line for each series: what the user asked for, then the process, then the host."""
+    """A line for each series, in their order."""
     # Of several objectives the first one is drawn; the forecast pane has them all.
     objectives = {objective.metric: objective for objective in reversed(snapshot.objectives)}
     span = span_of(snapshot)
-    ordered = sorted(
-        snapshot.series,
-        key=lambda s: (_rank(s.key.name), s.key.name, s.key.labels),
-    )
     return [
         _line(series, objectives.get(series.key.name), snapshot, span, chart_width)
-        for series in ordered
+        for series in _fewer(snapshot.series)
     ]
 
 
-def _rank(name: str) -> int:
-    # Queries of the user come before what is always there.
-    return _ORDER.index(name) if name in _ORDER else -1
+def _fewer(found: Sequence[Series]) -> Iterator[Series]:
+    """At most `SERIES_PER_NAME` of each metric: those with the newest points, then the highest."""
+    by_name: dict[str, list[Series]] = {}
+    for series in found:
+        by_name.setdefault(series.key.name, []).append(series)
+    for same in by_name.values():
+        shown = heapq.nlargest(SERIES_PER_NAME, same, key=lambda s: (s.last.at, s.last.value))
+        yield from (series for series in same if series in shown)
 
 
 def _line(
     series: Series, objective: Objective | None, snapshot: Snapshot, span: float, width: int
 ) -> MetricLine:
     key = series.key
-    top = scale_top(series, objective)
+    bottom, top = scale(series, objective)
     now = snapshot.data_at
     age = snapshot.taken_at - series.last.at
     is_stale = age > max(STALE_S, STALE_STEPS * usual_step(series.points))
@@ -95,13 +94,14 @@ def _line(
             span_s=span,
             width=width,
             height=CHART_ROWS if objective is not None else 1,
+            bottom=bottom,
             top=top,
             threshold=objective.threshold if objective is not None else None,
         ),
         value=value,
         slope=f"{format_age(age)} old" if is_stale else _slope(recent, key.unit),
         objective=wanted,
-        scale=f"0–{format_value(top, key.unit)}",
+        scale=f"{format_value(bottom, key.unit) if bottom else 0}–{format_value(top, key.unit)}",
         violated=objective is not None and objective.violated(series.last.value),
         stale=is_stale,
     )
@@ -120,21 +120,28 @@ def _slope(points: Sequence[Point], unit: str) -> str:
     return rate if shows and not still else "steady"
 
 
-def scale_top(series: Series, objective: Objective | None) -> float:
-    """The top of a chart's scale: the metric's own limit, else the next of 1, 2, 5 x 10^n above
-    all points and the threshold."""
-    highest = max(point.value for point in series.points)
+def scale(series: Series, objective: Objective | None) -> tuple[float, float]:
+    """Bottom and top of a chart: from 0, or from below the least value where that is negative, to
+    the metric's own limit, else to the next round number above all points and the threshold."""
+    values = [point.value for point in series.points]
     if objective is not None:
-        highest = max(highest, objective.threshold)
+        values.append(objective.threshold)
+    least, most = min(values), max(values)
     limit = series.key.limit
-    if limit is not None and highest <= limit:
-        return limit
-    if highest <= 0 or not math.isfinite(highest):
-        return 1.0
-    if series.key.unit == "B":
-        return float(2 ** math.ceil(math.log2(highest)))
-    power = 10.0 ** math.floor(math.log10(highest))
-    return next(step * power for step in (1.0, 2.0, 5.0, 10.0) if highest <= step * power)
+    unit = series.key.unit
+    top = limit if limit is not None and most <= limit else _round_up(max(0.0, most), unit)
+    bottom = -_round_up(-least, unit) if least < 0 else 0.0
+    return bottom, top if top > bottom else bottom + 1.0
+
+
+def _round_up(value: float, unit: str) -> float:
+    """The next of 1, 2, 5 x 10^n, of bytes the next power of two; 0 for 0."""
+    if value <= 0:
+        return 0.0
+    if unit == "B":
+        return float(2 ** math.ceil(math.log2(value)))
+    power = 10.0 ** math.floor(math.log10(value))
+    return next((step * power for step in (1.0, 2.0, 5.0) if value <= step * power), 10 * power)
 
 
 def chart(
@@ -146,8 +153,9 @@ def chart(
     height: int,
     top: float,
     threshold: float | None,
+    bottom: float = 0.0,
 ) -> tuple[str, ...]:
-    """Rows of a bar chart from 0 to `top`, top row first; a cell shows its highest point.
+    """Rows of a bar chart from `bottom` to `top`, top row first; a cell shows its highest point.
 
     A cell without a point is a gap: blank. The threshold is a dashed line where no bar covers it.
     """
@@ -160,11 +168,14 @@ def chart(
             known = cells[index]
             cells[index] = point.value if known is None else max(known, point.value)
     _bridge(cells, points, span_s / width)
-    line = None if threshold is None else _row_of(threshold, top, height)
+    shares = [None if value is None else (value - bottom) / (top - bottom) for value in cells]
+    line = None
+    if threshold is not None:
+        line = min(height - 1, int((1 - _clip((threshold - bottom) / (top - bottom))) * height))
     rows: list[str] = []
     for row in range(height):
         floor = height - 1 - row
-        drawn = [_cell(value, top, height, floor) for value in cells]
+        drawn = [_cell(share, height, floor) for share in shares]
         if row == line and height > 1:
             drawn = [THRESHOLD if cell == " " else cell for cell in drawn]
         rows.append("".join(drawn))
@@ -187,17 +198,15 @@ def _bridge(cells: list[float | None], points: Sequence[Point], cell_s: float) -
                 cells[index] = last
 
 
-def _row_of(value: float, top: float, height: int) -> int:
-    """The row in which `value` lies, 0 at the top."""
-    share = min(max(value / top, 0.0), 1.0)
-    return min(height - 1, int((1 - share) * height))
+def _clip(share: float) -> float:
+    return min(max(share, 0.0), 1.0)
 
 
-def _cell(value: float | None, top: float, height: int, floor: int) -> str:
-    """The part of a bar that lies `floor` rows above the bottom."""
-    if value is None:
+def _cell(share: float | None, height: int, floor: int) -> str:
+    """The part of a bar, `share` of the chart high, that lies `floor` rows above the bottom."""
+    if share is None:
         return " "
-    eighths = round(min(max(value / top, 0.0), 1.0) * height * 8) - floor * 8
+    eighths = round(_clip(share) * height * 8) - floor * 8
     if floor == 0:
         eighths = max(1, eighths)  # a value near zero is not a gap
     return BARS[min(8, max(0, eighths))]

@@ -16,7 +16,7 @@ from perftui.model.findings import (
 from perftui.model.objective import Objective
 from perftui.tui.forecast_view import Line, forecast_lines
 
-NO_RECORD = Line("no record yet: no forecast was due", "quiet")
+NO_RECORD = Line("no record yet: the first is checked after 1 min", "quiet")
 OFF = Line("LLM off", "quiet")
 
 
@@ -51,7 +51,7 @@ def test_likely():
     found = lines(forecast(probability=0.5, summary="capped", record="9 of 11 came true"))
     assert found[1:5] == [
         Line("▲ 50 % within 1 min", "alarm"),
-        Line("what is usual shows after two horizons", "quiet"),
+        Line("how usual that is shows after 2 min", "quiet"),
         Line("capped", "quiet"),
         Line("9 of 11 came true", "quiet"),
     ]

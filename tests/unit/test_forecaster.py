@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import math
 import warnings
+from dataclasses import replace
 
 import pytest
 from builders import NOW, P99, record_of, series
@@ -105,7 +107,7 @@ def test_the_chance_is_capped_until_the_record_proves_it():
     """Before its record is there, no forecast is near certain, and it says why."""
     capped = made(RAMP)
     assert (capped.state, capped.probability) == (ForecastState.OK, UNCHECKED_CAP)
-    assert capped.summary == "capped until its record here is longer"
+    assert capped.summary == "79% is the most before its record proves it"
     proven = made(RAMP, PROVEN)
     assert proven.probability > 0.9
     assert proven.summary == ""
@@ -193,7 +195,7 @@ def test_each_series_has_its_record():
         found = [calm, low] if now < 200 else [low]
         (said,) = forecaster.forecast(now, lambda _, found=found: found)
     # Those on `low` were made at 200, 260 and 320; each was known 70 s later.
-    assert said.record == "3 earlier forecasts said 0% on average; 0 came true"
+    assert said.record == "3 forecasts that were due said 0% on average; 0 breaches came"
 
 
 VALUES = st.lists(st.floats(-1e6, 1e6), max_size=20)
@@ -250,7 +252,7 @@ def test_the_record_grows_over_a_watch():
         known = series("p99", values[: n + 1], end=n)
         (said,) = forecaster.forecast(n, lambda _, known=known: [known])
     # Made at 70 and then once a horizon; each is known 70 s later.
-    assert said.record == "5 earlier forecasts said 0% on average; 0 came true"
+    assert said.record == "5 forecasts that were due said 0% on average; 0 breaches came"
 
 
 @given(
@@ -274,3 +276,26 @@ def test_any_series_can_be_forecast(
     assert found.state in (ForecastState.OK, ForecastState.IN_BREACH)
     for chance in (found.probability, found.base_rate):
         assert chance is None or 0 < chance < 1
+
+
+def test_the_chance_does_not_jump():
+    """A chance moves towards a new one by the part of a tenth of a horizon that has passed."""
+    track = Track(BreachLog(P99))
+    low, high = made(FLAT), made(RAMP)
+    assert track.smooth(low) == low
+    moved = track.smooth(replace(high, made_at=NOW + 2))
+    share = 1 - math.exp(-2 / (0.1 * P99.horizon_s))
+    assert low.probability is not None
+    assert high.probability is not None
+    expected = low.probability + share * (high.probability - low.probability)
+    assert moved.probability == pytest.approx(expected)
+    later = track.smooth(replace(high, made_at=NOW + 10_000))
+    assert later.probability == pytest.approx(high.probability)
+
+
+def test_a_state_that_changes_is_not_smoothed():
+    """After a breach or a gap the chance starts anew."""
+    track = Track(BreachLog(P99))
+    track.smooth(made(FLAT))
+    track.smooth(replace(made(FLAT), state=ForecastState.IN_BREACH, probability=None))
+    assert track.smooth(made(RAMP)) == made(RAMP)

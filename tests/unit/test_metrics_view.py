@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perftui.model.objective import Objective
-from perftui.model.series import Point, Series
+from perftui.model.series import Point, Series, in_order
 from perftui.model.target import TargetState
 from perftui.tui.metrics_view import (
     CHART_ROWS,
@@ -14,7 +14,7 @@ from perftui.tui.metrics_view import (
     MetricLine,
     chart,
     metric_lines,
-    scale_top,
+    scale,
     span_of,
 )
 
@@ -145,7 +145,6 @@ def test_a_chart_has_its_size(seen: list[tuple[float, float]], width: int, heigh
         ([143], {"limit": 100.0}, None, 200),
         ([3], {"limit": 100.0}, Objective("m", 300), 500),
         ([0], {}, None, 1),
-        ([-5], {}, None, 1),
         ([300 * 2**20], {"unit": "B"}, None, 512 * 2**20),
         ([512 * 2**20], {"unit": "B"}, None, 512 * 2**20),
     ],
@@ -154,13 +153,22 @@ def test_scale_top(
     values: list[float], more: dict[str, object], objective: Objective | None, top: float
 ):
     """A scale ends at the metric's limit, else at the next round number above all that it shows."""
-    assert scale_top(series("m", values, **more), objective) == pytest.approx(top)
+    assert scale(series("m", values, **more), objective)[1] == pytest.approx(top)
+
+
+def test_a_scale_reaches_below_zero():
+    """Negative values have a bottom of their own, and are drawn from there."""
+    found = series("m", [-3, 4], unit="ms")
+    assert scale(found, None) == (-5, 5)
+    assert one_line(found).scale == "-5 ms–5 ms"
+    assert draw(found.points, bottom=-5.0, top=5.0)[0].strip() == "▂▇"
 
 
 @given(st.floats(1e-300, 1e300), st.sampled_from(["", "B"]))
 def test_a_scale_holds_its_points(value: float, unit: str):
     """No point lies above its scale, and at least two fifths of the scale are used."""
-    top = scale_top(series("m", [value], unit=unit), None)
+    bottom, top = scale(series("m", [value], unit=unit), None)
+    assert bottom == 0
     assert value <= top * (1 + 1e-12)
     assert top <= value * 2.5 * (1 + 1e-12)
 
@@ -168,10 +176,17 @@ def test_a_scale_holds_its_points(value: float, unit: str):
 def test_the_users_metrics_come_first():
     """What the user asked for stands above the process, the process above the host."""
     names = ["load1", "rss", "cpu", "zebra", "p99", "host_cpu", "cpu_used"]
-    lines = metric_lines(snapshot(series=[series(name, [1]) for name in names]), 20)
+    lines = metric_lines(snapshot(series=in_order(series(name, [1]) for name in names)), 20)
     assert [line.name for line in lines] == [
         *("p99", "zebra", "cpu", "rss", "cpu_used", "host_cpu", "load1")
     ]
+
+
+def test_a_metric_has_ten_series_at_most():
+    """Of a query with many series those with the newest and highest points are shown."""
+    many = [series("q", [n], labels=(("n", str(n)),)) for n in range(30)]
+    lines = metric_lines(snapshot(series=many), 20)
+    assert [line.name for line in lines] == [f"q{{n={n}}}" for n in range(20, 30)]
 
 
 def test_a_line_of_a_metric():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -195,7 +196,7 @@ def test_broken_toml_names_the_file(user: Path, data: bytes):
 
 def test_a_file_that_cannot_be_read(tmp_path: Path):
     """What is there but cannot be read is an error, not silence."""
-    with pytest.raises(UsageError, match=r"cannot be read: Is a directory"):
+    with pytest.raises(UsageError, match=r"is no file"):
         read({}, tmp_path)
 
 
@@ -251,3 +252,40 @@ def test_a_relative_file_is_named_as_it_is_written(tmp_path: Path, monkeypatch: 
     Path("perftui.toml").write_text("[profile]\nrate = 0\n")
     with pytest.raises(UsageError, match=r"^\./perftui\.toml: profile\.rate"):
         read({}, Path("perftui.toml"))
+
+
+def test_a_file_that_is_no_file(tmp_path):
+    """A pipe in place of the settings is refused, not waited for."""
+    pipe = tmp_path / "perftui.toml"
+    os.mkfifo(pipe)
+    with pytest.raises(UsageError, match="is no file"):
+        load({}, {}, [pipe])
+
+
+def test_a_file_that_is_too_large(tmp_path):
+    """A file that cannot be settings is not read to its end."""
+    large = tmp_path / "perftui.toml"
+    large.write_text("#" * 1_000_001)
+    with pytest.raises(UsageError, match="larger than"):
+        load({}, {}, [large])
+
+
+def test_what_cannot_do_anything_is_said():
+    """An objective without its metric and a query without a Prometheus each say so."""
+    flags = {
+        "objective": [{"metric": "nosuch", "above": 1}, {"metric": "cpu", "above": 1}],
+        "metric": [{"name": "rps", "query": "up"}],
+    }
+    assert load(flags, {}, []).unusable() == [
+        "There is no metric nosuch. Name it with --query nosuch=PROMQL.",
+        "Queries need a Prometheus. Name it with --prometheus URL.",
+    ]
+    with_server = {**flags, "prometheus": {"url": "http://x"}}
+    assert len(load(with_server, {}, []).unusable()) == 1
+    assert load({}, {}, []).unusable() == []
+
+
+def test_a_metric_may_not_be_called_like_a_built_in_one():
+    """A query called cpu would be mixed with the process's own."""
+    with pytest.raises(UsageError, match="always there"):
+        load({"metric": [{"name": "cpu", "query": "up"}]}, {}, [])

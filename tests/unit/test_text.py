@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from builders import MAIN, NOW, P99, forecast, run_of_windows, series, snapshot, status
 from builders import target as process
@@ -30,10 +32,13 @@ def full(**more: object) -> Snapshot:
     )
 
 
+AT = time.strftime("%H:%M:%S", time.localtime(NOW))
+
+
 def test_a_line():
     """A tick is state, process, what is hot, and the strongest warning."""
     assert line(full()) == (
-        "running  cpu 143 %  rss 412 MB  |  40 % work  10 % idle  0 % main"
+        f"{AT}  running  cpu 143 %  rss 412 MB  |  40 % work  10 % idle  0 % main"
         "  |  84 % within 1 min: p99 above 0.50"
     )
 
@@ -47,10 +52,12 @@ def test_a_line_names_three_functions():
 
 def test_a_line_without_anything():
     """Where nothing was sampled, a line says so, and has no empty parts."""
-    assert line(snapshot()) == "running, no samples  |  no warning: the forecasts still learn"
+    assert line(snapshot()) == (
+        f"{AT}  running, no samples  |  no warning: the forecasts still learn"
+    )
     exited = snapshot(target_state=TargetState.EXITED, target_since=NOW)
     assert line(exited) == (
-        "exited, no samples  |  the target EXITED 0 s ago; what is shown is its last"
+        f"{AT}  exited, no samples  |  the target EXITED 0 s ago; what is shown is its last"
     )
 
 

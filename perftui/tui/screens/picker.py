@@ -61,7 +61,7 @@ class CandidatesTable(LineTable[Candidate]):
 
 def fitting(candidates: Sequence[Candidate], words: str) -> list[Candidate]:
     """The processes in whose id, user, environment or command every word occurs."""
-    wanted = words.lower().split()
+    wanted = words.lower().lstrip("/").split()  # who is used to / for a filter
     found: list[Candidate] = []
     for one in candidates:
         text = f"{one.pid} {one.user} {one.environment} {one.command}".lower()
@@ -100,7 +100,9 @@ class PickerScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Look at the host now and then."""
-        self._say("Which Python process?")
+        self._say(
+            "Which Python process?   type to filter   ↑ ↓ choose   Enter attaches   Esc quits"
+        )
         self.query_one(CandidatesTable).can_focus = False
         self.query_one(CandidatesTable).empty_text = "looking for Python processes"
         self.set_focus(self.query_one("#words"))

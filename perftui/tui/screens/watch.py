@@ -28,6 +28,7 @@ from perftui.tui.widgets.line_table import LineTable
 from perftui.tui.widgets.metrics import MetricsPanel
 
 REFRESH_S = (0.5, 1.0, 2.0, 5.0, 10.0)
+USUAL_REFRESH_S = 1.0
 FIRST_LOOKS_S = 0.1
 """How often it looks for the first window, so that it is shown as soon as it is there."""
 PANELS = ("functions", "metrics", "forecast")
@@ -53,7 +54,7 @@ class WatchScreen(Screen[None]):
         super().__init__()
         self.monitor = monitor
         self.view = FunctionsView(by_thread=monitor.settings.profile.threads)
-        self._refresh_s = 1.0
+        self._refresh_s = USUAL_REFRESH_S
         self._timer: Timer | None = None
         self._titles: dict[str, str] = {}
 
@@ -103,7 +104,10 @@ class WatchScreen(Screen[None]):
             self.query_one(ForecastPane).show(snapshot)
 
     def _draw_bars(self, snapshot: Snapshot) -> None:
-        self.query_one(Header).show(*header(snapshot, self.view.paused_at))
+        left, right = header(snapshot, self.view.paused_at)
+        if self._refresh_s != USUAL_REFRESH_S:
+            left += f"  every {self._refresh_s:g} s"
+        self.query_one(Header).show(left, right)
         line = self.query_one(WarningLine)
         warning = strongest(snapshot)
         line.level, line.text = warning.level, warning.text
