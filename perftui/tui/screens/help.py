@@ -34,12 +34,15 @@ _NAMES = {
 }
 _FIGURES = """\
 own %     samples with the function on top of the stack, in percent of the expected ticks:
-          one always-busy thread is 100 %
+          one always-busy thread is 100 %; busy is running, or ready and waiting for a CPU
 total %   samples with it anywhere in the stack; ~ where torn stacks make it uncertain
 own s     the same in seconds since perftui attached, or since R
 trend     own % of the last minute, oldest left, on one scale for all rows
-cover     sampled time over wall time       err   samples that failed
-cut       samples left out: threads that woke only because py-spy stopped them\
+cover     sampled time over wall time       err   looks of py-spy that failed
+cut       samples left out: threads that woke only because py-spy stopped them
+cpu       percent of one core               cpu_used  percent of the cores it may run on
+rss       memory of it and its children     rss_used  percent of rss + the host's free memory
+SLO       the objective; ▲ where the last value is beyond it\
 """
 
 
@@ -62,7 +65,7 @@ class HelpScreen(ModalScreen[None]):
             lines.extend(f"  {keys:<18} {text}" for keys, text in key_rows(bindings))
             lines.append("")
         with VerticalScroll(id="help"):
-            yield Static(Content("\n".join([*lines, "FIGURES", _FIGURES])))
+            yield Static(Content("\n".join(["FIGURES", _FIGURES, "", *lines])))
 
 
 def key_rows(bindings: Iterable[Binding]) -> list[tuple[str, str]]:

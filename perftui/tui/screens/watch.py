@@ -40,7 +40,7 @@ class WatchScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         # With priority, so that what is typed right behind it goes to the filter already.
         Binding("slash", "filter", "filter", key_display="/", priority=True),
-        Binding("p,space", "pause", "pause", key_display="p"),
+        Binding("p,space", "pause", "pause", key_display="p", tooltip="hold the profile"),
         Binding("tab", "panel(1)", "panel", key_display="Tab"),
         Binding("shift+tab", "panel(-1)", "previous panel", show=False),
         Binding("plus", "refresh_rate(-1)", "faster", show=False),
@@ -118,7 +118,7 @@ class WatchScreen(Screen[None]):
         unit = "Lines" if view.by_line else "Functions"
         filtered = f"  /{view.pattern}/" if view.pattern else ""
         if view.pattern_error:
-            filtered = f"  no expression: {view.pattern_error}"
+            filtered = f"  no filter: {view.pattern_error}"
         order = f"{view.sort.replace('_', ' ')} {'▾' if view.descending else '▴'}"
         titles = {
             "functions": f"{unit}  {order}  last {SPAN_S:.0f} s{filtered}",
@@ -206,7 +206,6 @@ class WatchScreen(Screen[None]):
         place = REFRESH_S.index(self._refresh_s) + step
         self._refresh_s = REFRESH_S[max(0, min(place, len(REFRESH_S) - 1))]
         self._pace()
-        self.notify(f"refresh every {self._refresh_s:g} s", timeout=2)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """While a filter is typed, `/` is a letter of it."""
