@@ -7,7 +7,7 @@ import time
 from functools import lru_cache
 
 PATIENCE_S = 0.05
-"""What looking through all names may take; `(a|aa)+$` on a name of forty letters would take years."""
+"""What looking through all names may take: `(a|aa)+$` on one of forty letters would take years."""
 
 
 class TooSlow(Exception):

@@ -325,17 +325,17 @@ async def test_a_filter_typed_at_once(watch: Any, names_of: Any) -> None:
 
 @pytest.mark.parametrize("pattern", ["(", "[b", "*"])
 async def test_a_bad_filter_says_so(pattern: str, watch: Any) -> None:
-    """A pattern that is no expression is named as such, and the rows stay."""
+    """A pattern that is no filter is named as such, and the rows stay."""
     app, _ = watch()
     async with app.run_test(size=WIDE) as pilot:
         table = app.screen.query_one(FunctionsTable)
         await pilot.press("slash")
         app.screen.query_one("#filter", Input).value = pattern
         await pilot.pause()
-        assert "no expression" in str(table.border_title)
+        assert "no filter" in str(table.border_title)
         assert len(table.items) == 4
         await pilot.press("escape")
-        assert "no expression" not in str(table.border_title)
+        assert "no filter" not in str(table.border_title)
 
 
 async def test_a_pattern_like_markup_is_text(watch: Any) -> None:
