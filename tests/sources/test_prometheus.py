@@ -313,11 +313,11 @@ def by_query(**answers: bytes) -> Misbehaving:
 
 def test_one_bad_query_does_not_keep_the_others_from_being_polled(watch: Watch):
     """A refused query is named with Prometheus's reason, and the good ones have their points."""
-    bad = http(400, '{"status":"error","errorType":"bad_data","error":"1:4: parse\\u001b error"}')
+    bad = http(400, '{"status":"error","errorType":"bad_data","error":"1:4: parse\\u0007 error"}')
     with by_query(bad=bad, worse=bad, good=GOOD) as server:
         watched = watch(server.url, first="bad", second="worse", third="good")
         status = watched.until(SourceState.FAILED)
-        assert status.message.startswith("query first failed: 1:4: parse error. (So did second.)")
+        assert status.message.startswith("query first failed: 1:4: parse� error. (So did second.)")
         assert [series.last.value for series in watched.series("third")] == [1.0]
 
 
