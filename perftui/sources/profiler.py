@@ -88,7 +88,12 @@ class Plan:
         return ["--rate", str(self.rate_hz), *(flag for flag, on in flags.items() if on)]
 
 
-def plan(settings: ProfileSettings, threads: Sequence[int], python_children: bool) -> Plan:
+def with_children(settings: ProfileSettings, python_children: bool) -> bool:
+    """Whether children are sampled too: as the user said, else where one of them is Python."""
+    return python_children if settings.subprocesses is None else settings.subprocesses
+
+
+def plan(settings: ProfileSettings, threads: Sequence[int], subprocesses: bool) -> Plan:
     """What the user asked for, and where they did not say, what is safe for the target.
 
     `threads` are the numbers of threads of the processes that are sampled: each is stopped by
@@ -112,7 +117,7 @@ def plan(settings: ProfileSettings, threads: Sequence[int], python_children: boo
         idle=settings.idle,
         native=native,
         function=settings.function,
-        subprocesses=python_children if settings.subprocesses is None else settings.subprocesses,
+        subprocesses=subprocesses,
         remark=remark,
     )
 
@@ -203,10 +208,9 @@ class Profiler(Source):
     def _attach(self, program: str) -> _Running:
         """Start a run, and wait until it looks; raises what py-spy says if it cannot."""
         python_children = len(self._family.sampled(subprocesses=True)) > 1
-        wanted = self._settings.subprocesses
-        subprocesses = python_children if wanted is None else wanted
+        subprocesses = with_children(self._settings, python_children)
         sampled = self._family.sampled(subprocesses=subprocesses)
-        chosen = plan(self._settings, thread_counts(sampled), python_children)
+        chosen = plan(self._settings, thread_counts(sampled), subprocesses)
         run = PySpyRun(
             [
                 *(program, "record", "--format", "speedscope", "--full-filenames", "--threads"),
@@ -217,7 +221,8 @@ class Profiler(Source):
         deadline = self.clock() + ATTACH_S
         while not (run.attached or run.ended or self.stopping.is_set()):
             if self.clock() > deadline:
-                self._release(run.finish(0))
+                run.interrupt()
+                self._release(run.finish(END_S))
                 raise SourceError(
                     f"py-spy did not attach within {ATTACH_S:.0f} s.", "It is tried again."
                 )

@@ -4,11 +4,12 @@ import pytest
 
 from perftui.model.stacks import Mode
 from perftui.settings import ProfileSettings
-from perftui.sources.profiler import MANY_THREADS, Plan, plan
+from perftui.sources.profiler import MANY_THREADS, Plan, plan, with_children
 
 
-def planned(*threads: int, python_children: bool = False, **settings: object) -> Plan:
-    return plan(ProfileSettings(**settings), threads or (3,), python_children)
+def planned(*threads: int, **settings: object) -> Plan:
+    chosen = ProfileSettings(**settings)
+    return plan(chosen, threads or (3,), with_children(chosen, python_children=False))
 
 
 def test_few_threads_are_stopped():
@@ -51,7 +52,7 @@ def test_native_frames_stay_where_the_target_is_stopped():
 )
 def test_subprocesses(asked: bool | None, python_children: bool, on: bool):
     """-s comes on by itself where a child runs Python, unless the user has said otherwise."""
-    assert planned(subprocesses=asked, python_children=python_children).subprocesses is on
+    assert with_children(ProfileSettings(subprocesses=asked), python_children) is on
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,7 @@ def test_arguments_are_pyspys_own(setting: str, flag: str):
 
 def test_settings_about_rows_do_not_reach_pyspy():
     """A row per thread is a matter of the view: py-spy gives threads in any case."""
-    found = plan(ProfileSettings(threads=True), [3], python_children=False)
+    found = plan(ProfileSettings(threads=True), [3], subprocesses=False)
     assert found.arguments() == ["--rate", "100"]
 
 
@@ -125,5 +126,5 @@ def test_each_process_is_stopped_by_itself():
 
 def test_a_target_whose_threads_cannot_be_counted():
     """Where nobody can say how many threads there are, it is sampled as one with few."""
-    found = plan(ProfileSettings(), [], python_children=False)
+    found = plan(ProfileSettings(), [], subprocesses=False)
     assert (found.nonblocking, found.rate_hz) == (False, 100)
