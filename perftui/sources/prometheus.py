@@ -109,12 +109,14 @@ class PrometheusSource(Poll):
             if self.stopping.is_set():
                 return
             try:
-                returned, left_out = self._run_query(client, metric)
+                returned, shown, left_out = self._run_query(client, metric)
             except QueryFailed as error:
                 failures[short(metric.name)] = error
                 continue
             if not returned:
                 empty.append(short(metric.name))
+            elif not shown:
+                notes.append(f"query {short(metric.name)} has no number at present (NaN or Inf).")
             elif left_out:
                 notes.append(
                     f"query {short(metric.name)} has {left_out} more series than the"
@@ -122,8 +124,9 @@ class PrometheusSource(Poll):
                 )
         self._conclude(failures, empty, notes)
 
-    def _run_query(self, client: _Client, metric: MetricSettings) -> tuple[int, int]:
-        """Add the points of one query. How many series it returned, and how many were left out."""
+    def _run_query(self, client: _Client, metric: MetricSettings) -> tuple[int, int, int]:
+        """Add the points of one query. How many series it returned, how many of them have a point
+        now, and how many have one that was left out."""
         query = substitute(metric.query, self._variables)
         answer = client.query(query)
         kept = answer.samples[:SERIES_PER_QUERY]
@@ -134,7 +137,7 @@ class PrometheusSource(Poll):
             )
             for sample in kept
         )
-        return answer.returned, len(answer.samples) - len(kept)
+        return answer.returned, len(kept), len(answer.samples) - len(kept)
 
     def _conclude(
         self, failures: Mapping[str, QueryFailed], empty: Sequence[str], notes: Sequence[str]

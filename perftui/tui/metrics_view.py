@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from perftui.model.objective import Objective
 from perftui.model.present import format_age, format_rate, format_value, series_name
 from perftui.model.series import Point, Series, slope_per_s, usual_step
-from perftui.model.snapshot import Snapshot
+from perftui.model.snapshot import Snapshot, SourceState
+from perftui.model.text import plain
 from perftui.tui.sparks import BARS
 
 SPANS_S = (60.0, 120.0, 300.0)
@@ -60,6 +61,19 @@ def metric_lines(snapshot: Snapshot, chart_width: int) -> list[MetricLine]:
         _line(series, objectives.get(series.key.name), snapshot, span, chart_width)
         for series in _fewer(snapshot.series)
     ]
+
+
+def source_lines(snapshot: Snapshot) -> list[tuple[str, bool]]:
+    """What the sources of metrics have to say, and whether it is a failure; those come first."""
+    found: list[tuple[str, bool]] = []
+    for status in snapshot.sources:
+        if status.name == "py-spy" or not status.message:
+            continue
+        failed = status.state is SourceState.FAILED
+        age = format_age(snapshot.taken_at - status.since)
+        how = f" {status.state.value} for {age}" if status.state is not SourceState.OK else ""
+        found.append((f"{plain(status.name)}{how}: {plain(status.message)}", failed))
+    return sorted(found, key=lambda line: not line[1])
 
 
 def _fewer(found: Sequence[Series]) -> Iterator[Series]:

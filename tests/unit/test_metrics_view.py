@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from perftui.model.objective import Objective
 from perftui.model.series import Point, Series, in_order
+from perftui.model.snapshot import SourceState, SourceStatus
 from perftui.model.target import TargetState
 from perftui.tui.metrics_view import (
     CHART_ROWS,
@@ -15,6 +16,7 @@ from perftui.tui.metrics_view import (
     chart,
     metric_lines,
     scale,
+    source_lines,
     span_of,
 )
 
@@ -253,3 +255,21 @@ def test_span_of(count: int, span: float):
     """Charts reach back over all that is known, at most five minutes."""
     found = [series("m", range(count))] if count else []
     assert span_of(snapshot(series=found)) == span
+
+
+def test_what_sources_say():
+    """A failure comes first, with since when; what is well and silent is not named."""
+    found = source_lines(
+        snapshot(
+            sources=[
+                SourceStatus("py-spy", SourceState.FAILED, NOW - 5, "no"),
+                SourceStatus("process", SourceState.OK, NOW - 9, ""),
+                SourceStatus("host", SourceState.OK, NOW - 9, "not permitted: fds"),
+                SourceStatus("prometheus", SourceState.FAILED, NOW - 8, "refused\x1b[2J."),
+            ]
+        )
+    )
+    assert found == [
+        ("prometheus failed for 8 s: refused�.", True),
+        ("host: not permitted: fds", False),
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,7 +14,7 @@ from textual.strip import Strip
 
 from perftui.model.snapshot import Snapshot
 from perftui.tui.cells import Column, fit, widths
-from perftui.tui.metrics_view import MetricLine, metric_lines
+from perftui.tui.metrics_view import MetricLine, metric_lines, source_lines
 
 COLUMNS = (
     Column("name", "", 13),
@@ -72,7 +73,11 @@ class MetricsPanel(ScrollView, can_focus=True):
             return []
         columns = widths(COLUMNS, self.scrollable_content_region.width)
         chart_width = next(width for column, width in columns if column.key == "chart")
-        rows: list[_Row] = []
+        rows = [
+            _Row(line, "metrics--violated" if failed else "metrics--stale")
+            for text, failed in source_lines(self._snapshot)
+            for line in textwrap.wrap(text, self.scrollable_content_region.width)
+        ]
         for metric in metric_lines(self._snapshot, chart_width):
             style = "line"
             if metric.stale:
