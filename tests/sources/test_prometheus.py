@@ -358,6 +358,14 @@ def test_not_a_number_is_a_gap(watch: Watch):
         watched.until(SourceState.OK)
 
 
+def test_a_query_without_a_number_says_so(watch: Watch):
+    """A query whose only value is NaN, as a quantile of no requests is, is named."""
+    with answering(vector(({}, "NaN"))) as server:
+        watched = watch(server.url, p99="up")
+        watched.until(SourceState.OK, "query p99 has no number at present (NaN or Inf).")
+        assert watched.series("p99") == []
+
+
 def test_of_many_series_the_ten_highest_are_kept(watch: Watch):
     """A query with many series gives ten, with their labels, and the state says how many more."""
     many = [({"__name__": "m", "n": str(n)}, str(n)) for n in range(25)]
