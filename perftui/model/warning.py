@@ -82,7 +82,9 @@ def _warnings(snapshot: Snapshot) -> Iterator[Warning]:
             # Without a profile the main thing is missing; the rest goes on without a metric.
             level = Level.WARNING if status.name == "py-spy" else Level.NOTICE
             yield Warning(level, f"{status.name} failed for {age}: {plain(status.message)}")
-    yield Warning(Level.CALM, _calm(snapshot))
+    known = any(f.state in (ForecastState.OK, ForecastState.NO_SKILL) for f in snapshot.forecasts)
+    # Where nothing is known yet, all is not well either.
+    yield Warning(Level.CALM if known else Level.NOTICE, _calm(snapshot))
 
 
 def _likely(snapshot: Snapshot) -> Iterator[Warning]:

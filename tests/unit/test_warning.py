@@ -72,7 +72,7 @@ def test_calm():
     )
     waiting = status("py-spy", SourceState.WAITING)
     assert strongest(snapshot(sources=[waiting])) == Said(
-        Level.CALM, "no warning: the forecasts still learn"
+        Level.NOTICE, "no warning: the forecasts still learn"
     )
 
 
