@@ -136,6 +136,19 @@ def is_wait(frame: Frame) -> bool:
     return names is not None and frame.function.rpartition(".")[2] in names
 
 
+def least_seconds(samples: Samples, seconds: float, rate_hz: float) -> float:
+    """How long it must have looked: `seconds`, or more where that is beyond chance.
+
+    A thread gives at most one sample a look. Where perftui was held up itself, stopped say, it
+    hears of py-spy's first look too late, and a thread seems to be busy for more than all the time.
+    """
+    seen: Counter[Thread] = Counter()
+    for (thread, _), count in samples.items():
+        seen[thread] += count
+    most = max(seen.values(), default=0)
+    return most / rate_hz if _beyond(most, rate_hz * seconds, 3) else seconds
+
+
 def held_rate(
     samples: Samples, spent: Mapping[int, ThreadTime], seconds: float, rate_hz: float, *, idle: bool
 ) -> float:

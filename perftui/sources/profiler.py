@@ -24,6 +24,7 @@ from perftui.settings import ProfileSettings
 from perftui.sources.accounting import (
     ThreadTime,
     held_rate,
+    least_seconds,
     spent_between,
     thread_times,
     without_waking,
@@ -262,14 +263,15 @@ class Profiler(Source):
         self, running: _Running, end: float, finished: Finished, spent: dict[int, ThreadTime]
     ) -> None:
         """Put what a run saw, corrected by what its threads spent, into the timeline."""
-        chosen, seconds = running.plan, end - running.start
+        chosen = running.plan
         stacks, cut = self._reader.read(finished.data), None
+        seconds = least_seconds(stacks, end - running.start, chosen.rate_hz)
         if spent and chosen.mode is Mode.BLOCKING:
             stacks, cut = without_waking(stacks, spent, seconds, chosen.rate_hz)
         held = held_rate(stacks, spent, seconds, chosen.rate_hz, idle=chosen.idle)
         self._timeline.add_window(
             Window(
-                start=running.start,
+                start=end - seconds,
                 end=end,
                 rate_hz=held,
                 mode=chosen.mode,

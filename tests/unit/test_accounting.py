@@ -4,7 +4,13 @@ import pytest
 from builders import stack
 
 from perftui.model.stacks import Frame, Stack, Thread
-from perftui.sources.accounting import ThreadTime, held_rate, is_wait, without_waking
+from perftui.sources.accounting import (
+    ThreadTime,
+    held_rate,
+    is_wait,
+    least_seconds,
+    without_waking,
+)
 
 BUSY, IDLE, OTHER = Thread(4775, 1, "a"), Thread(4775, 2, "b"), Thread(4775, 3, "c")
 
@@ -124,3 +130,11 @@ def test_a_thread_that_did_little_keeps_what_its_cpu_gives():
     kept, dropped = without_waking(samples, cpu({2: 0.009}), 1.0, 100)
     assert kept == {(IDLE, WORK): 1}
     assert dropped == 11
+
+
+def test_a_thread_gives_at_most_one_sample_a_look():
+    """More samples of one thread than its window has looks mean that it was longer."""
+    assert least_seconds({(BUSY, WORK): 100, (OTHER, WORK): 300}, 1.0, 100) == 3.0
+    assert least_seconds({(BUSY, WORK): 131}, 1.0, 100) == 1.0  # 100 + 3 * sqrt(100) + 1
+    assert least_seconds({(BUSY, WORK): 100, (BUSY, WAIT): 32}, 1.0, 100) == 1.32
+    assert least_seconds({}, 1.0, 100) == 1.0
