@@ -95,11 +95,6 @@ class PySpyRun:
         self.ended = False
 
     @property
-    def pid(self) -> int:
-        """Process id of py-spy."""
-        return self._process.pid
-
-    @property
     def attached(self) -> bool:
         """Whether it has said that it samples."""
         return _ATTACHED in self._output
