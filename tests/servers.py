@@ -107,6 +107,14 @@ def samplers(pid: int) -> list[psutil.Process]:
     return found
 
 
+def runs(pid: int) -> bool:
+    """Whether there is such a process; it may end while it is asked."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def wait_for_windows(pid: int) -> None:
     """Wait until a third py-spy looks at the process: then a window of it is complete."""
     seen: set[int] = set()

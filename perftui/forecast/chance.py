@@ -9,7 +9,7 @@ Künsch 1989). The share of futures that violate the objective for its whole `fo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,8 @@ LEAST_POINTS = 30
 """So many points are looked at, however far apart they are."""
 MOST_CELLS = 240
 """The past is looked at in at most this many cells."""
+HALVES_CELLS = 12
+"""From this many cells on, half of them show a trend."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def breach_chance(points: Sequence[Point], objective: Objective) -> float:
     now, threshold = values[-1] / scale, objective.threshold / scale
     past, past_step = _regular(times, values / scale - now, objective.horizon_s)
     step = objective.horizon_s / STEPS
-    trend = _fit(past)
+    trend = _lasting(past)
     generator = np.random.default_rng(0)
     slopes = trend.slope + trend.slope_error * generator.standard_normal(PATHS)
     # A trend is believed for about as long as it has been seen.
@@ -89,6 +91,16 @@ def _regular(times: Floats, values: Floats, span_s: float) -> tuple[Floats, floa
     known = np.flatnonzero(counts)
     means = np.bincount(which, weights=values, minlength=cells)[known] / counts[known]
     return np.interp(np.arange(cells), known, means), step
+
+
+def _lasting(past: Floats) -> _Trend:
+    """The trend of the past as far as its newer half shows it too: a step is no trend."""
+    whole, newer = _fit(past), _fit(past[len(past) // 2 :])
+    if len(past) < HALVES_CELLS:
+        return whole
+    if whole.slope * newer.slope <= 0:
+        return replace(newer, slope=0.0)
+    return min(whole, newer, key=lambda trend: abs(trend.slope))
 
 
 def _fit(past: Floats) -> _Trend:

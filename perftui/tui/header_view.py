@@ -60,7 +60,7 @@ def _figures(seen: Profile, remark: str) -> str:
         plain(remark),
         f"cover {_floor_percent(seen.coverage)}",
         f"err {100 * seen.error_share:.1f}%" if seen.error_share is not None else "err –",
-        f"waits for cpu {seen.cpu_wait_pct:.0f}%"
+        f"cpu wait {seen.cpu_wait_pct:.0f}%"
         if seen.cpu_wait_pct is not None and seen.cpu_wait_pct >= CPU_WAIT_PCT
         else "",
         f"cut {seen.cut_pct:.0f}%" if seen.cut_pct is not None and seen.cut_pct >= 0.5 else "",

@@ -18,7 +18,7 @@ SPANS_S = (60.0, 120.0, 300.0)
 STALE_S = 15.0
 STALE_STEPS = 3
 """A value older than this, or than so many of its usual steps, says its age."""
-SLOPE_S = 60.0
+SLOPE_S = 30.0
 SLOPE_LEAST_S = 15.0
 """The slope is that of the last `SLOPE_S` seconds, and not said below this many."""
 CHART_ROWS = 2

@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from servers import runs
 
 from perftui.errors import UsageError
 from perftui.lab.demo import Lab, LabError, child_environment
@@ -50,12 +51,6 @@ def until(condition: Callable[[], object], seconds: float) -> bool:
 
 
 def gone(pids: list[int]) -> bool:
-    def runs(pid: int) -> bool:
-        try:
-            return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return False
-
     return not any(runs(pid) for pid in pids)
 
 

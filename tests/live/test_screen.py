@@ -24,6 +24,7 @@ from servers import (
     free_port,
     kill_tree,
     require,
+    runs,
     samplers,
     wait_for,
 )
@@ -464,17 +465,18 @@ class Demo:
 
     def lab(self) -> list[psutil.Process]:
         """The service, its load and its fault."""
-        return [
-            process
-            for process in self.processes()
-            if any(word.startswith("perftui.lab") for word in process.cmdline())
-        ]
+        found = []
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                if any(word.startswith("perftui.lab") for word in process.cmdline()):
+                    found.append(process)
+        return found
 
 
 def assert_gone(processes: list[psutil.Process], since: float) -> None:
     """None of them runs `GONE_S` seconds after `since`."""
     wait_for(
-        lambda: not [p for p in processes if p.is_running() and p.status() != "zombie"],
+        lambda: not any(runs(process.pid) for process in processes),
         max(0.05, GONE_S - (time.monotonic() - since)),
         f"{processes} to be gone",
     )
