@@ -118,6 +118,8 @@ class ProfileSettings(_Strict):
 
     rate: int | None = Field(default=None, ge=1, le=1000)
     max_overhead: float = Field(default=1.0, gt=0, le=100)
+    max_sampler_cpu: float = Field(default=15.0, gt=0, le=1000)
+    duty: float | None = Field(default=None, gt=0, le=100)
     subprocesses: bool | None = None
     gil: bool = False
     idle: bool = False

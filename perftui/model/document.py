@@ -58,7 +58,7 @@ def _profile(seen: Profile) -> dict[str, Any]:
         "samples": seen.samples if sampled else None,
         "errors": seen.errors if sampled else None,
         "coverage": seen.coverage,
-        "stopped_pct": None,
+        "stopped_pct": seen.stopped_pct,
         "cut_pct": seen.cut_pct,
         "sampler_cpu_pct": seen.sampler_cpu_pct,
         "gil_pct": seen.gil_pct,

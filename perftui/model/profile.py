@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from perftui.model.stacks import FunctionKey, Grouping, Mode, Tally, Thread, Window
+from perftui.model.stacks import FunctionKey, Grouping, Mode, Tally, Thread, Window, known_sum
 
 Z95 = 1.96
 """Normal quantile of a two-sided 95 % interval."""
@@ -51,9 +51,12 @@ class ThreadRow:
 class Profile:
     """What a span of windows says, all figures over that span; what is not known is None.
 
-    `mode` is that of the newest window. `error_share` is failed looks over all looks, 0 to 1;
-    `coverage` is sampled time over wall time, 0 to 1; `sampler_cpu_pct` percent of one core;
-    `cut_pct` the percentage of all samples that were left out since they cannot be true;
+    `rate_hz` is the mean over the span, `mode` that of most of the time, `mixed` says that there
+    was another too. `stopped_pct` is how much of the time the profiler stopped the target;
+    `error_share` is failed looks over all looks, 0 to 1; `coverage` is sampled time over wall time,
+    0 to 1; `sampler_cpu_pct` percent of one core; `cut_pct` the percentage of all samples whose
+    callers were cut off since they cannot be true; `woken_pct` that of samples left out since only
+    the profiler had woken the thread;
     `cpu_wait_pct` how long all threads together waited for a CPU, in percent of the time.
     `active_pct` and `gil_pct` add up all threads; the one is not known where GIL holders alone or
     idle threads too were sampled, the other is known only where GIL holders alone were.
@@ -62,13 +65,16 @@ class Profile:
     seconds: float
     rate_hz: float | None
     mode: Mode | None
+    mixed: bool
     expected_ticks: float
     samples: int
     errors: int
     error_share: float | None
     coverage: float | None
     sampler_cpu_pct: float | None
+    stopped_pct: float | None
     cut_pct: float | None
+    woken_pct: float | None
     cpu_wait_pct: float | None
     active_pct: float | None
     gil_pct: float | None
@@ -153,25 +159,26 @@ def profile(
     end = settled_until(windows, now)
     ticks = sum(window.expected_ticks for window in windows)
     sampled = sum(window.seconds for window in windows)
+    wall = max(sampled, end - start)
     errors = sum(window.errors for window in windows)
     looks = sum(window.expected_ticks * window.processes for window in windows)
     samples = sum(window.samples for window in windows)
-    cpu = [window.sampler_cpu_s for window in windows]
-    known_cpu = [seconds for seconds in cpu if seconds is not None]
-    known_waits = [w.cpu_wait_s for w in windows if w.cpu_wait_s is not None]
-    known_cut = [window.cut for window in windows if window.cut is not None]
     busy: Counter[Thread] = Counter()
     for window in windows:
         for (thread, _), count in window.stacks.items():
             busy[thread] += count
-    mode = windows[-1].mode if windows else None
+    modes: Counter[Mode] = Counter()
+    for window in windows:
+        modes[window.mode] += round(1000 * window.seconds)
+    cut, woken = known_sum(w.cut for w in windows), known_sum(w.woken for w in windows)
     only_gil = any(window.mode is Mode.GIL for window in windows)
     with_idle = any(window.idle for window in windows)
     busy_pct = 100 * samples / ticks if ticks else None
     return Profile(
         seconds=sampled,
-        rate_hz=windows[-1].rate_hz if windows else None,
-        mode=mode,
+        rate_hz=ticks / sampled if sampled else None,
+        mode=modes.most_common(1)[0][0] if modes else None,
+        mixed=len(modes) > 1,
         expected_ticks=ticks,
         samples=samples,
         errors=errors,
@@ -179,13 +186,11 @@ def profile(
         coverage=covered_seconds(windows, start, end) / (end - start)
         if windows and end > start
         else None,
-        sampler_cpu_pct=100 * sum(known_cpu) / sampled
-        if sampled and len(known_cpu) == len(cpu)
-        else None,
-        cpu_wait_pct=100 * sum(known_waits) / sampled
-        if sampled and len(known_waits) == len(windows)
-        else None,
-        cut_pct=100 * sum(known_cut) / max(1, samples + sum(known_cut)) if known_cut else None,
+        sampler_cpu_pct=_percent(known_sum(w.sampler_cpu_s for w in windows), wall),
+        stopped_pct=_percent(known_sum(w.stopped_s for w in windows), wall),
+        cpu_wait_pct=_percent(known_sum(w.cpu_wait_s for w in windows), sampled),
+        cut_pct=_percent(cut, samples),
+        woken_pct=_percent(woken, samples + (woken or 0)),
         active_pct=None if only_gil or with_idle else busy_pct,
         gil_pct=busy_pct if only_gil else None,
         functions=tuple(rows(tally(windows, grouping or Grouping()), ticks)) if ticks else (),
@@ -199,3 +204,7 @@ def profile(
             if ticks
         ),
     )
+
+
+def _percent(part: float | None, whole: float) -> float | None:
+    return None if part is None or not whole else 100 * part / whole

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+N = TypeVar("N", int, float)
 
 
 class Mode(StrEnum):
@@ -23,6 +25,17 @@ class Frame(NamedTuple):
     function: str
     file: str
     line: int | None
+
+
+CUT = Frame("(callers unknown)", "", None)
+"""Stands above what is left of a stack whose callers cannot be true (:mod:`sources.torn`)."""
+
+
+class Place(NamedTuple):
+    """A function, whatever line of it."""
+
+    function: str
+    file: str
 
 
 class Thread(NamedTuple):
@@ -95,8 +108,11 @@ class Window:
     unknown. `sampled_s` is the time spent looking where that is less than `end - start`: merged
     windows have gaps between them. `torn` says that the target ran on while it was looked at, so
     that stacks can mix two moments; `idle` says that threads at rest are among the stacks. `cut`
-    counts samples that were left out since they cannot be true, None where that was not checked.
-    `cpu_wait_s` is how long threads could have run but waited for a CPU, over all of them.
+    counts samples whose callers were cut off since they cannot be true, `unconfirmed` are calls in
+    them that no blocking look has seen yet; None and empty where that was not checked. `woken`
+    counts samples that were left out: threads that ran only since the profiler had stopped them.
+    `stopped_s` is how long the profiler stopped the target, `cpu_wait_s` how long threads could
+    have run but waited for a CPU, over all of them; None where that is not known.
     """
 
     start: float
@@ -111,6 +127,9 @@ class Window:
     processes: int = 1
     torn: bool = False
     cut: int | None = None
+    unconfirmed: frozenset[tuple[Place, Place]] = frozenset()
+    woken: int | None = None
+    stopped_s: float | None = None
     cpu_wait_s: float | None = None
     _tallies: dict[Grouping, Tally] = field(default_factory=dict, repr=False)
 
@@ -140,9 +159,9 @@ class Window:
 def _tally(stacks: Mapping[tuple[Thread, Stack], int], grouping: Grouping) -> Tally:
     tally = Tally()
     for (thread, stack), count in stacks.items():
-        if not stack:
+        keys = [grouping.key(frame, thread) for frame in stack if frame is not CUT]
+        if not keys:
             continue
-        keys = [grouping.key(frame, thread) for frame in stack]
         top = keys[-1]
         tally.own[top] += count
         for key in set(keys):
@@ -156,8 +175,8 @@ def _tally(stacks: Mapping[tuple[Thread, Stack], int], grouping: Grouping) -> Ta
 def merge(windows: Iterable[Window], keep_stacks: int) -> Window:
     """One window in place of several, in time order; at least one is needed.
 
-    Of its stacks the `keep_stacks` most frequent stay whole; the others keep only the function on
-    top, so own shares stay true while memory is bounded.
+    Of its stacks the `keep_stacks` most frequent stay whole; of the others only the function on
+    top is kept, its callers unknown: own shares stay true while memory is bounded.
     """
     parts = list(windows)
     stacks: Counter[tuple[Thread, Stack]] = Counter()
@@ -167,12 +186,9 @@ def merge(windows: Iterable[Window], keep_stacks: int) -> Window:
         by_count = stacks.most_common()
         stacks = Counter(dict(by_count[:keep_stacks]))
         for (thread, stack), count in by_count[keep_stacks:]:
-            stacks[thread, stack[-1:]] += count
+            stacks[thread, (CUT, stack[-1]) if len(stack) > 1 else stack] += count
     seconds = sum(part.seconds for part in parts)
     ticks = sum(part.expected_ticks for part in parts)
-    cpu = [part.sampler_cpu_s for part in parts]
-    cut = [part.cut for part in parts]
-    waits = [part.cpu_wait_s for part in parts]
     return Window(
         start=parts[0].start,
         end=parts[-1].end,
@@ -180,11 +196,24 @@ def merge(windows: Iterable[Window], keep_stacks: int) -> Window:
         mode=parts[-1].mode,
         stacks=stacks,
         errors=sum(part.errors for part in parts),
-        sampler_cpu_s=None if None in cpu else sum(c for c in cpu if c is not None),
+        sampler_cpu_s=known_sum(part.sampler_cpu_s for part in parts),
         sampled_s=seconds,
         idle=any(part.idle for part in parts),
         torn=any(part.torn for part in parts),
         processes=max(part.processes for part in parts),
-        cpu_wait_s=None if None in waits else sum(w for w in waits if w is not None),
-        cut=None if None in cut else sum(c for c in cut if c is not None),
+        cut=known_sum(part.cut for part in parts),
+        unconfirmed=frozenset().union(*(part.unconfirmed for part in parts)),
+        woken=known_sum(part.woken for part in parts),
+        stopped_s=known_sum(part.stopped_s for part in parts),
+        cpu_wait_s=known_sum(part.cpu_wait_s for part in parts),
     )
+
+
+def known_sum(values: Iterable[N | None]) -> N | None:
+    """Their sum; None if there are none, or one of them is not known."""
+    total: N | None = None
+    for value in values:
+        if value is None:
+            return None
+        total = value if total is None else total + value
+    return total

@@ -53,6 +53,13 @@ class _History(Generic[T]):
             while items and self._at(items[0]) < now - tier.keep_s:
                 self._hand_down(items.popleft(), level + 1)
 
+    def replace(self, old: T, new: T) -> None:
+        items = self._levels[0]
+        for place in range(len(items) - 1, -1, -1):
+            if items[place] is old:
+                items[place] = new
+                return
+
     def _hand_down(self, item: T, level: int) -> None:
         if level == len(self._tiers):
             return
@@ -96,9 +103,12 @@ class Timeline:
         self._series: dict[SeriesKey, _History[Point]] = {}
         self._last: dict[SeriesKey, Point] = {}
 
-    def add_window(self, window: Window) -> None:
-        """Add a window; windows come in order of their end."""
+    def add_window(self, window: Window, replaced: Iterable[tuple[Window, Window]] = ()) -> None:
+        """Add a window; windows come in order of their end. Of `replaced`, each earlier window
+        that is still kept whole gives its place to the other."""
         with self._lock:
+            for old, new in replaced:
+                self._windows.replace(old, new)
             self._windows.add(window)
 
     def add_points(self, points: Iterable[tuple[SeriesKey, Point]]) -> None:

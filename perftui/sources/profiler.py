@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -31,62 +30,26 @@ from perftui.sources.accounting import (
 )
 from perftui.sources.base import Clock, Source
 from perftui.sources.family import Family, thread_counts
+from perftui.sources.governor import Cost, Governor, Plan
 from perftui.sources.pyspy_run import Finished, Launch, PySpyRun, find_pyspy, python_version
 from perftui.sources.speedscope import SpeedscopeReader, error_count, failure
+from perftui.sources.stops import StopWatch
+from perftui.sources.torn import EdgeBook
 
-WINDOW_S = 1.0
-FIRST_WINDOW_S = 0.3
-"""The first window is short, so that the screen has something to show soon."""
 LIMIT_S = 3
 """py-spy ends by itself after this, should perftui not be there to end it. Whole seconds."""
 ATTACH_S = 10.0
 """py-spy reads the symbols of large interpreters slowly on a busy host; after this it is stuck."""
 END_S = 3.0
 """How long it may take to write its file before it is ended by force."""
+ENDING_S = 0.01
+"""How often it is looked whether it has."""
+LATE_LOOKS = 5
+"""It hears that it is to end at its next look, which may be so many times later than usual."""
 PATIENT_S = 0.1
 """How long a wait lasts before it is looked whether perftui ends."""
 VERSION_TRIES = 3
-MANY_THREADS = 10
-"""Above this, blocking samples stop the target for too long: each stops all of its threads."""
-RATE_HZ = 100
-LEAST_RATE_HZ = 5
-THREADS_A_SECOND = 1000
-"""py-spy's work grows with threads times rate: with many threads it looks less often, unless a rate
-is asked for."""
 STOPPED_POLL_S = 0.5
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How the next window looks at the target. `remark` says what was decided, and why."""
-
-    rate_hz: int
-    nonblocking: bool
-    gil: bool
-    idle: bool
-    native: bool
-    function: bool
-    subprocesses: bool
-    remark: str = ""
-
-    @property
-    def mode(self) -> Mode:
-        """The mode that the document names."""
-        if self.gil:
-            return Mode.GIL
-        return Mode.NONBLOCKING if self.nonblocking else Mode.BLOCKING
-
-    def arguments(self) -> list[str]:
-        """py-spy's own options for it."""
-        flags = {
-            "--nonblocking": self.nonblocking,
-            "--gil": self.gil,
-            "--idle": self.idle,
-            "--native": self.native,
-            "--function": self.function,
-            "--subprocesses": self.subprocesses,
-        }
-        return ["--rate", str(self.rate_hz), *(flag for flag, on in flags.items() if on)]
 
 
 def with_children(settings: ProfileSettings, python_children: bool) -> bool:
@@ -94,46 +57,27 @@ def with_children(settings: ProfileSettings, python_children: bool) -> bool:
     return python_children if settings.subprocesses is None else settings.subprocesses
 
 
-def plan(settings: ProfileSettings, threads: Sequence[int], subprocesses: bool) -> Plan:
-    """What the user asked for, and where they did not say, what is safe for the target.
-
-    `threads` are the numbers of threads of the processes that are sampled: each is stopped by
-    itself, and py-spy reads all of them.
-    """
-    nonblocking, rate = settings.nonblocking, settings.rate
-    native, remark = settings.native, ""
-    if nonblocking is None:
-        most = max(threads, default=1)
-        nonblocking = most > MANY_THREADS
-        if nonblocking:
-            remark = f"non-blocking: {most} threads"
-            if native:
-                native, remark = False, remark + ", so no native frames"
-    if rate is None:
-        rate = max(LEAST_RATE_HZ, min(RATE_HZ, THREADS_A_SECOND // max(1, sum(threads))))
-    return Plan(
-        rate_hz=rate,
-        nonblocking=nonblocking,
-        gil=settings.gil,
-        idle=settings.idle,
-        native=native,
-        function=settings.function,
-        subprocesses=subprocesses,
-        remark=remark,
-    )
-
-
 @dataclass(frozen=True)
 class _Running:
     """A run that looks at the target since `start` (Unix seconds), when its threads had taken
-    these `times`, by thread id; empty where that does not matter. It looks at so many
-    `processes`."""
+    these `times`, by thread id; empty where that does not matter. It looks at processes with so
+    many `threads` each, and `stops` counts how often it is found to stop them."""
 
     run: PySpyRun
     plan: Plan
     start: float
     times: dict[int, ThreadTime]
-    processes: int
+    threads: list[int]
+    stops: StopWatch
+
+
+@dataclass(frozen=True)
+class _Ending:
+    """A run that was told to end at `end` (Unix seconds); its threads `spent` so much."""
+
+    running: _Running
+    end: float
+    spent: dict[int, ThreadTime]
 
 
 class Profiler(Source):
@@ -162,6 +106,8 @@ class Profiler(Source):
         self._launch = launch
         self._version_tries = VERSION_TRIES
         self._reader = SpeedscopeReader(target.pid)
+        self._governor = Governor(settings)
+        self._edges = EdgeBook()
 
     def ask_version_again(self) -> None:
         """The target is another program now."""
@@ -194,24 +140,30 @@ class Profiler(Source):
         """Windows, each handed over to the next, until one ends by itself."""
         current = self._attach(program)
         try:
-            self._look(current, FIRST_WINDOW_S)
+            self._look(current)
             while not (self.stopping.is_set() or current.run.ended):
-                following = self._attach(program)
-                last, current = current, following
-                self._end(last)
+                ending = None
+                if current.plan.rest_s:
+                    self._collect(self._interrupted(current))
+                    self.stopping.wait(current.plan.rest_s)
+                    current = self._attach(program)
+                else:
+                    following = self._attach(program)
+                    ending, current = self._interrupted(current), following
+                self._look(current, ending)
                 if self.python is None and self._version_tries > 0:
                     self._version_tries -= 1
                     self.python = python_version(self._target.pid, self._launch)
-                self._look(current, WINDOW_S)
         finally:
-            self._end(current)
+            self._collect(self._interrupted(current))
 
     def _attach(self, program: str) -> _Running:
         """Start a run, and wait until it looks; raises what py-spy says if it cannot."""
         python_children = len(self._family.sampled(subprocesses=True)) > 1
         subprocesses = with_children(self._settings, python_children)
         sampled = self._family.sampled(subprocesses=subprocesses)
-        chosen = plan(self._settings, thread_counts(sampled), subprocesses)
+        threads = thread_counts(sampled)
+        chosen = self._governor.plan(threads, subprocesses=subprocesses)
         run = PySpyRun(
             [
                 *(program, "record", "--format", "speedscope", "--full-filenames", "--threads"),
@@ -230,46 +182,65 @@ class Profiler(Source):
             run.listen(PATIENT_S)
         if run.attached or self.stopping.is_set():
             start = self.clock()
-            return _Running(run, chosen, start, self._thread_times(chosen), len(sampled))
+            times = self._thread_times(chosen)
+            stopped = [] if chosen.nonblocking else [process.pid for process in sampled]
+            return _Running(run, chosen, start, times, threads, StopWatch(stopped))
         finished = run.finish(END_S)
         raise failure(finished.output, finished.returncode)
 
-    def _look(self, running: _Running, seconds: float) -> None:
-        """Let it sample until `seconds` after its start; less if it ends, or perftui does."""
-        end = running.start + seconds
+    def _look(self, running: _Running, ending: _Ending | None = None) -> None:
+        """Let it sample as long as it was planned; less if it ends, or perftui does. Meanwhile the
+        one before it ends."""
+        end = running.start + running.plan.seconds
         while not (self.stopping.is_set() or running.run.ended):
             left = end - self.clock()
             if left <= 0:
-                return
-            running.run.listen(min(left, PATIENT_S))
+                break
+            patience = running.stops.wait_s() or (PATIENT_S if ending is None else ENDING_S)
+            running.run.listen(min(left, patience))
+            running.stops.poll()
+            if ending is not None:
+                ending.running.run.listen(0)
+                if ending.running.run.ended:
+                    self._collect(ending)
+                    ending = None
+        if ending is not None:
+            self._collect(ending)
 
-    def _end(self, running: _Running) -> None:
-        """End a run and keep its window; raises what py-spy says if there is none."""
+    def _interrupted(self, running: _Running) -> _Ending:
+        """Tell a run to end."""
         running.run.listen(0)
+        running.stops.close()
         # It ended by itself at LIMIT_S if perftui was held up for longer, stopped by Ctrl+Z say.
         end = min(self.clock(), running.start + LIMIT_S)
         after = self._thread_times(running.plan)
         if not running.run.ended:
             running.run.interrupt()
-        finished = running.run.finish(END_S)
+        return _Ending(running, end, spent_between(running.times, after))
+
+    def _collect(self, ending: _Ending) -> None:
+        """Keep the window of a run that ends; raises what py-spy says if there is none."""
+        plan = ending.running.plan
+        finished = ending.running.run.finish(END_S + LATE_LOOKS / plan.rate_hz)
         self._release(finished)
         if not finished.data:
             if self.stopping.is_set():
                 return
             raise failure(finished.output, finished.returncode)
-        self._keep(running, end, finished, spent_between(running.times, after))
+        self._keep(ending, finished)
 
-    def _keep(
-        self, running: _Running, end: float, finished: Finished, spent: dict[int, ThreadTime]
-    ) -> None:
+    def _keep(self, ending: _Ending, finished: Finished) -> None:
         """Put what a run saw, corrected by what its threads spent, into the timeline."""
+        running, end, spent = ending.running, ending.end, ending.spent
         chosen = running.plan
-        stacks, cut = self._reader.read(finished.data), None
+        stacks = self._reader.read(finished.data)
+        woken: int | None = 0 if chosen.nonblocking else None
         seconds = least_seconds(stacks, end - running.start, chosen.rate_hz)
         if spent and chosen.mode is Mode.BLOCKING:
-            stacks, cut = without_waking(stacks, spent, seconds, chosen.rate_hz)
+            stacks, woken = without_waking(stacks, spent, seconds, chosen.rate_hz)
         held = held_rate(stacks, spent, seconds, chosen.rate_hz, idle=chosen.idle)
-        self._timeline.add_window(
+        stops = running.stops
+        shown, replaced = self._edges.add(
             Window(
                 start=end - seconds,
                 end=end,
@@ -277,13 +248,20 @@ class Profiler(Source):
                 mode=chosen.mode,
                 stacks=stacks,
                 errors=error_count(finished.output),
-                processes=running.processes,
+                processes=max(1, len(running.threads)),
                 sampler_cpu_s=finished.cpu_s,
                 idle=chosen.idle,
                 cpu_wait_s=sum(took.wait_s for took in spent.values()) if spent else None,
                 torn=chosen.nonblocking,
-                cut=cut,
+                woken=woken,
+                stopped_s=_stopped_s(chosen, stops, seconds),
             )
+        )
+        self._timeline.add_window(shown, replaced)
+        self._governor.learn(
+            chosen,
+            running.threads,
+            Cost(seconds, held, finished.cpu_s, stops.polls, stops.stopped),
         )
         self.error = None
         remark = f"holds {held:.0f} of {chosen.rate_hz} Hz" if held < chosen.rate_hz else ""
@@ -304,3 +282,10 @@ class Profiler(Source):
             with suppress(psutil.Error, OSError):
                 if process.status() in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP):
                     os.kill(process.pid, signal.SIGCONT)
+
+
+def _stopped_s(plan: Plan, stops: StopWatch, seconds: float) -> float | None:
+    """How long the target was stopped in a window; a non-blocking one never stops it."""
+    if plan.nonblocking:
+        return 0.0
+    return seconds * stops.stopped / stops.polls if stops.polls else None

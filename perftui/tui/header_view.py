@@ -12,6 +12,8 @@ from perftui.model.text import plain
 COVER_SPAN_S = 60.0
 CPU_WAIT_PCT = 10.0
 """From here on it is said that the target waits for a CPU: its shares count that as busy."""
+NOTABLE_PCT = 0.5
+_MODES = {Mode.BLOCKING: "blocking", Mode.NONBLOCKING: "non-blocking", Mode.GIL: "GIL only"}
 _SIGNS = {
     TargetState.RUNNING: "● LIVE",
     TargetState.STOPPED: "‖ STOPPED",
@@ -54,24 +56,25 @@ def sampler(snapshot: Snapshot) -> str:
 
 
 def _figures(seen: Profile, remark: str) -> str:
+    stopped, cut, woken = seen.stopped_pct, seen.cut_pct, seen.woken_pct
     parts = [
         f"{seen.rate_hz:.0f} Hz" if seen.rate_hz is not None else "",
-        *([_mode(seen.mode)] if not remark.startswith("non-blocking") else []),
-        plain(remark),
+        "mixed" if seen.mixed else _MODES[seen.mode] if seen.mode is not None else "",
+        f"stops it {stopped:.1f}%" if stopped is not None else "stops it ?",
         f"cover {_floor_percent(seen.coverage)}",
         f"err {100 * seen.error_share:.1f}%" if seen.error_share is not None else "err –",
+        f"cut {cut:.0f}%" if cut is not None and cut >= NOTABLE_PCT else "",
+        f"py-spy {seen.sampler_cpu_pct:.0f}% cpu" if seen.sampler_cpu_pct is not None else "",
         f"cpu wait {seen.cpu_wait_pct:.0f}%"
         if seen.cpu_wait_pct is not None and seen.cpu_wait_pct >= CPU_WAIT_PCT
         else "",
-        f"cut {seen.cut_pct:.0f}%" if seen.cut_pct is not None and seen.cut_pct >= 0.5 else "",
-        f"py-spy {seen.sampler_cpu_pct:.0f}% cpu" if seen.sampler_cpu_pct is not None else "",
+        # Of a few blocking windows it says nothing that matters.
+        f"woke {woken:.0f}%"
+        if woken is not None and woken >= NOTABLE_PCT and not seen.mixed
+        else "",
+        plain(remark),
     ]
     return "  ".join(part for part in parts if part)
-
-
-def _mode(mode: Mode | None) -> str:
-    names = {Mode.BLOCKING: "blocking", Mode.NONBLOCKING: "non-blocking", Mode.GIL: "GIL only"}
-    return names[mode] if mode is not None else ""
 
 
 def _floor_percent(share: float | None) -> str:

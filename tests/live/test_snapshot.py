@@ -269,19 +269,22 @@ burn()
 @pytest.mark.parametrize(
     ("waiting", "flags", "mode"),
     [
-        (2, (), "blocking"),
-        (11, (), "nonblocking"),
-        (11, ("--blocking",), "blocking"),
+        (40, (), "nonblocking"),
+        (40, ("--blocking",), "blocking"),
+        (2, ("--blocking",), "blocking"),
         (2, ("--nonblocking",), "nonblocking"),
     ],
 )
 def test_the_mode_spares_programs_of_many_threads(
     waiting: int, flags: tuple[str, ...], mode: str, python_target: Any, run: Any
 ) -> None:
-    """Three threads are sampled blocking and twelve non-blocking, unless the user says how."""
+    """A program of many threads is mostly not stopped, unless the user says how to look."""
     target = python_target(THREADS.format(waiting=waiting))
-    document = run("snapshot", target.pid, *flags, "--seconds", 1, "--json").document
+    document = run("snapshot", target.pid, *flags, "--seconds", 3, "--json").document
     assert document["profile"]["mode"] == mode
+    assert document["profile"]["stopped_pct"] is not None
+    if mode == "nonblocking" and flags:
+        assert document["profile"]["stopped_pct"] == 0
     assert leader(document) == "burn"
 
 

@@ -87,7 +87,7 @@ def picture() -> Callable[..., Snapshot]:
         at = more.get("taken_at", NOW)
         return snapshot(
             **{
-                "windows": run_of_windows(20, counts or shown, end=at),
+                "windows": run_of_windows(20, counts or shown, end=at, stopped_s=0.004),
                 "series": (
                     series("cpu", [40 + n for n in range(50)], unit="%", limit=200.0, end=at),
                     series("rss", [2e8] * 50, unit="B", end=at),

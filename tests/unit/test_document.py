@@ -78,7 +78,9 @@ HOSTILE = 'a"\\\n[/red]\x1b\u202e\udc80表'
 def full() -> Snapshot:
     """A snapshot in which everything is there."""
     return snapshot(
-        windows=run_of_windows(3, {"main work": 40, "main": 2}, sampler_cpu_s=0.1, cut=2),
+        windows=run_of_windows(
+            3, {"main work": 40, "main": 2}, sampler_cpu_s=0.1, cut=2, stopped_s=0.02
+        ),
         series=[series("p99", [0.1, 0.4], unit="s", origin=Origin.SCRAPE, labels=(("a", "b"),))],
         objectives=(P99,),
         forecasts=[
@@ -188,8 +190,8 @@ def test_the_documents_profile():
         "samples": 126,
         "errors": 0,
         "coverage": 1,
-        "stopped_pct": None,
-        "cut_pct": pytest.approx(100 * 6 / 132),
+        "stopped_pct": pytest.approx(2.0),
+        "cut_pct": pytest.approx(100 * 6 / 126),
         "sampler_cpu_pct": pytest.approx(10),
         "gil_pct": None,
         "active_pct": 42,

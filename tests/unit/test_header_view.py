@@ -63,24 +63,41 @@ def test_names_are_harmless_and_short():
 
 def test_the_sampler():
     """The sampler's half says rate, mode, coverage, errors and its own cost."""
-    assert header(sampled(errors=5), None)[1] == (
-        "100 Hz  blocking  cover 100%  err 5.0%  py-spy 7% cpu"
+    assert header(sampled(errors=5, stopped_s=0.006), None)[1] == (
+        "100 Hz  blocking  stops it 0.6%  cover 100%  err 5.0%  py-spy 7% cpu"
     )
 
 
 @pytest.mark.parametrize(
-    ("mode", "message", "said"),
+    ("mode", "said"),
     [
-        (Mode.BLOCKING, "", "blocking"),
-        (Mode.NONBLOCKING, "", "non-blocking"),
-        (Mode.NONBLOCKING, "non-blocking: 21 threads", "non-blocking: 21 threads"),
-        (Mode.GIL, "", "GIL only"),
-        (Mode.BLOCKING, "holds 50 of 100 Hz", "blocking  holds 50 of 100 Hz"),
+        (Mode.BLOCKING, "blocking"),
+        (Mode.NONBLOCKING, "non-blocking"),
+        (Mode.GIL, "GIL only"),
     ],
 )
-def test_mode(mode: Mode, message: str, said: str):
-    """How it looks is said, and why it is non-blocking where the user did not ask for that."""
-    assert sampler(sampled(message=message, mode=mode)).split("  cover")[0] == f"100 Hz  {said}"
+def test_mode(mode: Mode, said: str):
+    """How it looks is said."""
+    assert sampler(sampled(mode=mode)).split("  stops")[0] == f"100 Hz  {said}"
+
+
+def test_mixed_modes():
+    """Where some windows were blocking and some not, their mean rate is said."""
+    windows = [
+        *run_of_windows(4, {}, end=NOW - 1, mode=Mode.NONBLOCKING, stopped_s=0.0),
+        *run_of_windows(1, {}, rate_hz=50, stopped_s=0.02),
+    ]
+    assert sampler(snapshot(windows=windows)).startswith("90 Hz  mixed  stops it 0.4%  cover")
+
+
+def test_why_it_looks_so_stands_last():
+    """What the sampler says of its own choice follows its figures."""
+    assert sampler(sampled(message="140 threads")).endswith("% cpu  140 threads")
+
+
+def test_stops_that_nobody_counted():
+    """Where the stops cannot be seen, that is said."""
+    assert "stops it ?" in sampler(sampled())
 
 
 def test_coverage_is_rounded_down():
@@ -104,11 +121,18 @@ def test_no_look_no_error_share():
     assert "err –" in sampler(snapshot(windows=[window(NOW - 1, NOW - 1)]))
 
 
-@pytest.mark.parametrize(("cut", "said"), [(None, ""), (0, ""), (5, "cut 20%")])
+@pytest.mark.parametrize(("cut", "said"), [(None, ""), (0, ""), (5, "cut 25%")])
 def test_cut(cut: int | None, said: str):
-    """Samples that were left out are said, where there are any."""
+    """Stacks that were cut are said, where there are any."""
     found = sampler(sampled(cut=cut))
     assert (said in found) if said else ("cut" not in found)
+
+
+@pytest.mark.parametrize(("woken", "said"), [(None, ""), (0, ""), (5, "woke 20%")])
+def test_woken(woken: int | None, said: str):
+    """Samples of threads that the sampler woke are said, where there are any."""
+    found = sampler(sampled(woken=woken))
+    assert (said in found) if said else ("woke" not in found)
 
 
 def test_a_failed_sampler():
@@ -134,4 +158,4 @@ def test_the_sampler_of_an_exited_target():
             windows=windows,
         )
     )
-    assert found == "100 Hz  blocking  cover 100%  err 0.0%"
+    assert found == "100 Hz  blocking  stops it ?  cover 100%  err 0.0%"

@@ -176,11 +176,32 @@ def test_sampler_cpu_is_of_one_core():
     assert profile([*known, window(2, 3)], 0, 3).sampler_cpu_pct is None
 
 
-def test_rate_and_mode_are_the_newest():
-    """What is said of the sampler is how it looks now."""
-    seen = profile([window(0, 1), window(1, 2, rate_hz=25, mode=Mode.NONBLOCKING)], 0, 2)
-    assert (seen.rate_hz, seen.mode) == (25, Mode.NONBLOCKING)
-    assert seen.expected_ticks == 125
+def test_rate_and_mode_are_those_of_the_span():
+    """The rate is the mean over the span, the mode that of most of its time."""
+    seen = profile([window(0, 1), window(1, 3, rate_hz=25, mode=Mode.NONBLOCKING)], 0, 3)
+    assert (seen.rate_hz, seen.mode, seen.mixed) == (50, Mode.NONBLOCKING, True)
+    assert seen.expected_ticks == 150
+    assert not profile([window(0, 1)], 0, 1).mixed
+
+
+def test_what_the_profiler_did_to_the_target():
+    """Stopped, cut and woken are shares of the span; one that is not known leaves all unknown."""
+    windows = [
+        window(0, 1, {"main": 80}, stopped_s=0.02, cut=0, woken=20),
+        window(1, 2, {"main": 20}, stopped_s=0.0, cut=10, woken=0, torn=True),
+    ]
+    seen = profile(windows, 0, 2)
+    assert (seen.stopped_pct, seen.cut_pct) == (1.0, 10.0)
+    assert seen.woken_pct == pytest.approx(100 * 20 / 120)
+    assert profile([*windows, window(2, 3)], 0, 3).stopped_pct is None
+
+
+def test_costs_are_shares_of_all_time():
+    """Where it rested between windows, what it cost is spread over the rests too."""
+    seen = profile([window(0, 1, stopped_s=0.1, sampler_cpu_s=0.2)], 0, 1)
+    rested = profile([window(9, 10, stopped_s=0.1, sampler_cpu_s=0.2)], 0, 10)
+    assert (seen.stopped_pct, seen.sampler_cpu_pct) == (10.0, 20.0)
+    assert (rested.stopped_pct, rested.sampler_cpu_pct) == (1.0, 2.0)
 
 
 def test_nothing_sampled_is_not_zero_percent():

@@ -5,7 +5,7 @@ from builders import MAIN, stack, window
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perftui.model.stacks import Frame, FunctionKey, Grouping, Mode, Thread, Window, merge
+from perftui.model.stacks import CUT, Frame, FunctionKey, Grouping, Mode, Thread, Window, merge
 
 FILE = "/srv/app.py"
 PLAIN = Grouping()
@@ -132,15 +132,18 @@ def test_merge_of_empty_windows():
 
 
 def test_merge_cuts_rare_stacks_to_their_top():
-    """The most frequent stacks stay whole, the others keep the function on top."""
+    """The most frequent stacks stay whole; of the others the callers are unknown."""
     whole = merge([window(0, 1, {"a b": 9, "c d": 2, "e d": 1})], keep_stacks=1)
-    assert whole.stacks == {(MAIN, stack("a b")): 9, (MAIN, stack("d")): 3}
+    assert whole.stacks == {(MAIN, stack("a b")): 9, (MAIN, (CUT, *stack("d"))): 3}
 
 
-def test_merge_loses_no_sample_where_a_cut_stack_equals_a_whole_one():
-    """A rare stack that is its function alone is added to those that were cut to it."""
+def test_merge_cuts_nothing_from_a_function_alone():
+    """A rare stack of one function has no callers that could be unknown; merging again changes
+    nothing."""
     whole = merge([window(0, 1, {"a b": 9, "c d": 2, "d": 1})], keep_stacks=1)
-    assert whole.stacks == {(MAIN, stack("a b")): 9, (MAIN, stack("d")): 3}
+    kept = {(MAIN, stack("a b")): 9, (MAIN, (CUT, *stack("d"))): 2, (MAIN, stack("d")): 1}
+    assert whole.stacks == kept
+    assert merge([whole], keep_stacks=1).stacks == kept
 
 
 def test_merge_keeps_threads_apart():
@@ -151,8 +154,8 @@ def test_merge_keeps_threads_apart():
         (OTHER, stack("c d")): 3,
     }
     whole = merge([Window(0, 1, 100, Mode.BLOCKING, stacks)], keep_stacks=1)
-    assert whole.stacks[MAIN, stack("d")] == 2
-    assert whole.stacks[OTHER, stack("d")] == 3
+    assert whole.stacks[MAIN, (CUT, *stack("d"))] == 2
+    assert whole.stacks[OTHER, (CUT, *stack("d"))] == 3
 
 
 STACKS = st.dictionaries(
@@ -177,4 +180,10 @@ def test_merge_keeps_own_shares_and_bounds_stacks(
     grouping = Grouping(by_line=True, by_thread=True)
     own = sum((w.tally(grouping).own for w in windows), start=type(whole.tally(grouping).own)())
     assert whole.tally(grouping).own == own
-    assert sum(len(kept) > 1 for _, kept in whole.stacks) <= keep
+    assert sum(len(kept) > 1 and kept[0] != CUT for _, kept in whole.stacks) <= keep
+
+
+def test_unknown_callers_are_no_function():
+    """What stands for unknown callers is no row of the profile."""
+    tally = window(0, 1, {(CUT, *stack("work")): 3, (CUT,): 1}).tally(Grouping())
+    assert {key.function for key in tally.total} == {"work"}

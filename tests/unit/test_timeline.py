@@ -3,9 +3,10 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from builders import MAIN, window
+from builders import MAIN, stack, window
 
 from perftui.model.series import Origin, Point, SeriesKey
+from perftui.model.stacks import CUT
 from perftui.model.timeline import MAX_SERIES, Timeline
 
 KEY = SeriesKey("cpu", Origin.PROCESS, "%")
@@ -149,4 +150,16 @@ def test_a_day_of_many_stacks_is_bounded():
     merged = timeline.windows(0)[0]
     assert merged.samples == 9 * 60
     assert len(merged.stacks) == 101
-    assert merged.stacks[MAIN, next(iter(window(0, 1, {"leaf": 1}).stacks))[1]] == 440
+    assert merged.stacks[MAIN, (CUT, *stack("leaf"))] == 440
+
+
+def test_a_window_gives_its_place_to_another():
+    """A window that is shown otherwise later stands where it stood; one that has gone stays so."""
+    timeline = Timeline(whole_s=10)
+    first, second = window(0, 1, {"a": 1}), window(1, 2, {"b": 1})
+    timeline.add_window(first)
+    timeline.add_window(second, [(first, window(0, 1, {"c": 1}))])
+    assert [{s[0].function for _, s in w.stacks} for w in timeline.windows(0)] == [{"c"}, {"b"}]
+    timeline.add_window(window(60, 61))
+    timeline.add_window(window(61, 62), [(second, window(1, 2, {"d": 1}))])
+    assert not any(s == stack("d") for w in timeline.windows(0) for _, s in w.stacks)

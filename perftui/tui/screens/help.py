@@ -36,13 +36,16 @@ _FIGURES = """\
 own %     samples with the function on top of the stack, in percent of the
           expected ticks: one always-busy thread is 100 %
 busy      running, or ready and waiting for a CPU (cpu wait)
-total %   samples with it anywhere in the stack; ~ where it is uncertain,
-          since py-spy did not stop the process
+total %   samples with it anywhere in the stack; ~ where some stacks were
+          read without stopping the process
 own s     the same in seconds since perftui attached, or since R
 trend     own % of the last minute, oldest left; one scale for all rows
 cover     sampled time over wall time
 err       looks of py-spy that failed
-cut       samples left out: threads that woke only because py-spy stopped them
+stops it  how much of its time py-spy stopped the process
+mixed     most looks do not stop it, those of one window in several do
+cut       stacks that cannot be true and lost their callers
+woke      samples left out: threads that woke only since py-spy stopped them
 cpu       percent of one core; cpu_used of the cores it may run on
 rss       memory, with children; rss_used of rss + the host's free memory
 SLO       the objective; ▲ where the last value is beyond it\

@@ -1,0 +1,266 @@
+"""The governor: how the next window may look at the target, so that it costs it little.
+
+A blocking look stops the target while the stacks of all its threads are read; a non-blocking one
+never stops it, but can mix two moments in one stack. So the governor measures what a look costs,
+in time stopped and in CPU time of py-spy, and chooses rate, mode, GIL holders only and rests so
+that both stay inside their budgets. Where blocking looks at the full rate are too dear, most
+windows are non-blocking, and one in several is blocking: its stacks are true, and show which of
+the others cannot be (see :mod:`perftui.sources.torn`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from perftui.model.stacks import Mode
+from perftui.settings import ProfileSettings
+
+RATE_HZ = 100
+RATES_HZ = (5, 7, 10, 15, 20, 25, 35, 50, 75, 100)
+"""The rates that are chosen among, so that the one in use changes seldom. None is lower: py-spy
+hears that it is to end only at its next look."""
+WINDOW_S = 1.0
+FIRST_WINDOW_S = 0.3
+"""The first window is short, so that the screen has something to show soon."""
+LEAST_WINDOW_S = 0.2
+REST_PERIOD_S = 10.0
+"""With a small duty, windows come about this often, but are no shorter than `LEAST_WINDOW_S`."""
+
+BURST = 5.0
+"""How many times the budget a single blocking window may take; it is shorter where it must be."""
+LEAST_BURST_HZ = 10
+MOST_STOP_S = 0.05
+"""A target that one look stops for longer is not stopped at all, unless the user says so."""
+SHARE_USED = 0.8
+"""The part of the stop budget that is planned with: what is measured scatters."""
+MOST_WINDOWS = 60
+"""A blocking window every so many at least, or none at all: one in more would tell too little."""
+LEAST_GIL_RATE_HZ = 5
+"""When all threads cannot be looked at so often, only the holder of the GIL is."""
+CAUTION = 0.8
+"""A rate goes up again only when what it costs is below this part of the budget."""
+
+_RUN_CPU_S = 0.02
+_LOOK_CPU_S, _THREAD_CPU_S, _GIL_THREAD_CPU_S = 0.3e-3, 0.1e-3, 0.005e-3
+_LOOK_STOP_S, _THREAD_STOP_S = 0.2e-3, 0.2e-3
+"""What a look costs before anything was measured, by itself and a thread, in seconds: about what
+py-spy 0.4.3 takes on one machine, stops twice that. `benchmarks/looks.py` measures it."""
+_LEARN = 0.3
+_FORGET = 0.9
+_PRIOR_STOPS = 1.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the next window looks at the target.
+
+    It lasts `seconds`, and `rest_s` seconds without a look follow it. `remark` says what was
+    decided against the user's wish or what they would expect, and why.
+    """
+
+    rate_hz: int
+    nonblocking: bool
+    gil: bool
+    idle: bool
+    native: bool
+    function: bool
+    subprocesses: bool
+    seconds: float = WINDOW_S
+    rest_s: float = 0.0
+    remark: str = ""
+
+    @property
+    def mode(self) -> Mode:
+        """The mode that the document names."""
+        if self.gil:
+            return Mode.GIL
+        return Mode.NONBLOCKING if self.nonblocking else Mode.BLOCKING
+
+    def arguments(self) -> list[str]:
+        """py-spy's own options for it."""
+        flags = {
+            "--nonblocking": self.nonblocking,
+            "--gil": self.gil,
+            "--idle": self.idle,
+            "--native": self.native,
+            "--function": self.function,
+            "--subprocesses": self.subprocesses,
+        }
+        return ["--rate", str(self.rate_hz), *(flag for flag, on in flags.items() if on)]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one window took.
+
+    py-spy used `cpu_s` seconds of CPU time for `seconds` of looks at `held_hz` a second. The target
+    was polled `polls` times while it was blocking, and found stopped `stopped` times.
+    """
+
+    seconds: float
+    held_hz: float
+    cpu_s: float
+    polls: int = 0
+    stopped: int = 0
+
+
+class Governor:
+    """Plans one window after the other, from what the last ones cost.
+
+    Costs are thought of as a factor times what they usually are for so many threads, so that a
+    target that starts a hundred threads is treated as one at once. The factor of the stops is the
+    mean of a Gamma posterior for a Poisson count of stopped polls, older windows forgotten.
+    """
+
+    def __init__(self, settings: ProfileSettings) -> None:
+        self._settings = settings
+        self._wanted_hz = settings.rate or RATE_HZ
+        self._cpu_factor = {False: 1.0, True: 1.0}
+        self._stops = self._expected_stops = 0.0
+        self._rate_hz = self._wanted_hz
+        self._gil = settings.gil
+        self._full = False
+        self._windows = 0
+        self._since_blocking = 0
+
+    def plan(self, threads: Sequence[int], *, subprocesses: bool) -> Plan:
+        """The next window; `threads` are the numbers of threads of the processes it looks at.
+
+        py-spy reads all of them, but stops each process by itself, so the largest one decides.
+        """
+        settings = self._settings
+        count, largest = max(1, sum(threads)), max(threads, default=1)
+        self._choose_gil(count)
+        rate = self._cpu_rate(count)
+        plan = Plan(
+            rate_hz=rate,
+            nonblocking=True,
+            gil=self._gil,
+            idle=settings.idle,
+            native=settings.native,
+            function=settings.function,
+            subprocesses=subprocesses,
+            seconds=FIRST_WINDOW_S if self._windows == 0 else WINDOW_S,
+        )
+        look_s = self._stop_s(largest)
+        if settings.nonblocking is False or settings.native:
+            plan = self._blocking(plan, look_s)
+        elif settings.nonblocking is None:
+            plan = self._mixed(plan, look_s)
+        plan = self._rested(plan, count, look_s)
+        self._windows += 1
+        self._since_blocking = self._since_blocking + 1 if plan.nonblocking else 0
+        return replace(plan, remark=self._remark(plan, rate, count))
+
+    def learn(self, plan: Plan, threads: Sequence[int], cost: Cost) -> None:
+        """Take in what a window cost that was planned for these threads."""
+        count, largest = max(1, sum(threads)), max(threads, default=1)
+        looks = max(1.0, cost.held_hz * cost.seconds)
+        usual = _RUN_CPU_S + looks * _cpu_s(count, gil=plan.gil)
+        factor = self._cpu_factor[plan.gil]
+        self._cpu_factor[plan.gil] += _LEARN * (cost.cpu_s / usual - factor)
+        if cost.polls:
+            share = min(1.0, cost.held_hz * (_LOOK_STOP_S + _THREAD_STOP_S * largest))
+            self._stops = _FORGET * self._stops + cost.stopped
+            self._expected_stops = _FORGET * self._expected_stops + cost.polls * share
+
+    def _stop_s(self, threads: int) -> float:
+        """How long a blocking look stops a process of so many threads, in seconds."""
+        factor = (self._stops + _PRIOR_STOPS) / (self._expected_stops + _PRIOR_STOPS)
+        return factor * (_LOOK_STOP_S + _THREAD_STOP_S * threads)
+
+    def _cpu_pct(self, rate_hz: float, threads: int, *, gil: bool) -> float:
+        """py-spy's CPU time at this rate, in percent of a core."""
+        usual = _RUN_CPU_S / WINDOW_S + rate_hz * _cpu_s(threads, gil=gil)
+        return 100 * self._cpu_factor[gil] * usual
+
+    def _choose_gil(self, threads: int) -> None:
+        """Only the holder of the GIL, where py-spy can read all threads too seldom."""
+        if self._settings.gil or self._settings.idle or self._settings.rate:
+            return
+        least = min(LEAST_GIL_RATE_HZ, self._wanted_hz)
+        budget = self._settings.max_sampler_cpu * (CAUTION if self._gil else 1.0)
+        self._gil = self._cpu_pct(least, threads, gil=False) > budget
+
+    def _cpu_rate(self, threads: int) -> int:
+        """The highest rate that py-spy's CPU budget allows."""
+        if self._settings.rate:
+            return self._wanted_hz
+        budget = self._settings.max_sampler_cpu
+
+        def fitting(part: float) -> int:
+            return max(
+                (r for r in RATES_HZ if self._cpu_pct(r, threads, gil=self._gil) <= part * budget),
+                default=RATES_HZ[0],
+            )
+
+        allowed = fitting(1.0)
+        self._rate_hz = (
+            min(allowed, max(self._rate_hz, fitting(CAUTION)))
+            if self._windows
+            else fitting(CAUTION)
+        )
+        return self._rate_hz
+
+    def _blocking(self, plan: Plan, look_s: float) -> Plan:
+        """Every window blocking, as often as the stop budget allows."""
+        if self._settings.rate:
+            return replace(plan, nonblocking=False)
+        budget = self._settings.max_overhead / 100
+        fitting = [r for r in RATES_HZ if r <= plan.rate_hz and r * look_s <= budget]
+        return replace(plan, nonblocking=False, rate_hz=max(fitting, default=RATES_HZ[0]))
+
+    def _mixed(self, plan: Plan, look_s: float) -> Plan:
+        """Every window blocking where that is cheap; else one in several, at a rate that is."""
+        if self._windows == 0:
+            return plan  # gently: nothing is known yet
+        budget = self._settings.max_overhead / 100
+        self._full = plan.rate_hz * look_s <= budget * (1.0 if self._full else SHARE_USED)
+        if self._full:
+            return replace(plan, nonblocking=False)
+        rate = plan.rate_hz
+        if not self._settings.rate:
+            fitting = [r for r in RATES_HZ if r <= rate and r * look_s <= BURST * budget]
+            rate = max(LEAST_BURST_HZ, *fitting, 0)
+        most_s = FIRST_WINDOW_S if self._windows == 1 else WINDOW_S
+        seconds = min(most_s, max(LEAST_WINDOW_S, BURST * budget / (rate * look_s)))
+        every = max(2, math.ceil(seconds * rate * look_s / (SHARE_USED * budget * WINDOW_S)))
+        due = self._windows == 1 or self._since_blocking >= every - 1
+        if not due or every > MOST_WINDOWS or look_s > MOST_STOP_S:
+            return plan
+        return replace(plan, nonblocking=False, rate_hz=rate, seconds=seconds)
+
+    def _rested(self, plan: Plan, threads: int, look_s: float) -> Plan:
+        """With a rest behind it, where the user wants one or nothing else keeps the budget."""
+        duty = 1.0
+        if self._settings.duty is not None:
+            duty = self._settings.duty / 100
+        else:
+            cpu = self._cpu_pct(plan.rate_hz, threads, gil=plan.gil)
+            duty = min(duty, self._settings.max_sampler_cpu / cpu)
+            always = self._settings.nonblocking is False or self._settings.native
+            if always and not plan.nonblocking:
+                stopped = min(100.0, 100 * plan.rate_hz * look_s)
+                duty = min(duty, self._settings.max_overhead / stopped)
+        if duty >= 1:
+            return plan
+        seconds = min(plan.seconds, max(LEAST_WINDOW_S, duty * REST_PERIOD_S))
+        return replace(plan, seconds=seconds, rest_s=seconds / duty - seconds)
+
+    def _remark(self, plan: Plan, rate_hz: int, threads: int) -> str:
+        """What was decided, and why, in a few words."""
+        said = []
+        if plan.gil and not self._settings.gil:
+            said.append(f"GIL holders only: {threads} threads")
+        elif rate_hz < self._wanted_hz:
+            said.append(f"{threads} threads")
+        if plan.rest_s:
+            said.append(f"looks {100 * plan.seconds / (plan.seconds + plan.rest_s):.3g}% of time")
+        return ", ".join(said)
+
+
+def _cpu_s(threads: int, *, gil: bool) -> float:
+    """What a look usually takes of a CPU, in seconds."""
+    return _LOOK_CPU_S + threads * (_GIL_THREAD_CPU_S if gil else _THREAD_CPU_S)

@@ -1,0 +1,262 @@
+"""Torn stacks: what py-spy sees of a target that runs on while it is looked at.
+
+A non-blocking look reads one frame after the other, and the target may have gone elsewhere in
+between: one part of the stack is of one moment, the rest of another, and the call between them
+never happened. The function on top is right; what is above it may not be.
+
+Blocking looks tear nothing. So a call (an edge from caller to callee) that blocking looks have seen
+is confirmed. One that only torn windows show would have been seen by blocking looks too, were it
+real: once three sightings were due, seeing none has a probability of 5 % (Poisson), and the stack
+is cut there. Tears fall on many edges, each of them rare, so edges between functions that are both
+known are also judged together: where at most a tenth of the sightings that were due can have come,
+such an edge is cut until a blocking look shows it.
+
+What stood above the cut is dropped. Where blocking looks have seen a function called by one other
+only, often enough that a second caller is no more than one in twenty, that caller takes its place;
+else the callers are unknown.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, deque
+from dataclasses import dataclass, replace
+
+from perftui.model.stacks import CUT, Frame, Mode, Place, Stack, Thread, Window
+
+Edge = tuple[int, int]
+"""Caller and callee by the numbers that the book gives them; what calls the root is number 0."""
+
+DUE = 3.0
+"""-ln(5 %): once so many sightings were due, having seen none says that an edge is not real."""
+REAL_SHARE = 0.1
+"""Edges between known functions are cut together when at most so many of them can be real."""
+RECHECK_S = 120.0
+"""How long windows are cut anew as more gets known."""
+ONE_CALLER = 59
+"""0.95 to this power is below 5 %: after so many sightings of a function, each with the same
+caller, other callers are at most one in twenty."""
+_FORGET = 0.98
+"""What a window counts for once the next has come: the program may do something else now."""
+_LEAST_SIGHTINGS = 0.02
+_MOST = 50_000
+
+
+@dataclass(slots=True)
+class _Doubt:
+    """How often torn stacks showed an edge that is not confirmed, how many sightings of it by
+    blocking looks were due since, and whether both of its functions are known from them."""
+
+    sightings: float = 0.0
+    due: float = 0.0
+    both_known: bool = False
+
+
+@dataclass(slots=True)
+class _Caller:
+    """The caller of a function, how often it was seen, and whether there are others."""
+
+    number: int
+    frame: Frame | None
+    sightings: int = 0
+    others: bool = False
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A torn window as it was seen and as it is shown, with the doubtful edges in it."""
+
+    seen: Window
+    shown: Window
+    doubtful: frozenset[Edge]
+
+
+class EdgeBook:
+    """Which calls are confirmed; gives windows without what cannot be true.
+
+    Not thread-safe: the profiler alone uses it.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[Place, int] = {}
+        self._places: list[Place] = [Place("", "")]
+        self._edges_of: dict[Stack, tuple[Edge, ...]] = {}
+        self._confirmed: set[Edge] = set()
+        self._known: set[int] = {0}
+        self._doubts: dict[Edge, _Doubt] = {}
+        self._torn_samples = 0.0
+        self._due = self._came = 0.0
+        self._population: tuple[bool, bool] | None = None
+        self._recent: deque[_Kept] = deque()
+        self._cut: set[Edge] = set()
+        self._callers: dict[int, _Caller] = {}
+        self._above: dict[int, Stack] = {}
+        self._mended: dict[Stack, Stack] = {}
+
+    def add(self, window: Window) -> tuple[Window, list[tuple[Window, Window]]]:
+        """Take in a window: how it is shown, and the earlier ones that are now shown otherwise,
+        each with what takes its place."""
+        while self._recent and self._recent[0].seen.end < window.end - RECHECK_S:
+            self._recent.popleft()
+        if max(len(self._numbers), len(self._doubts), len(self._edges_of)) > _MOST:
+            self.__init__()  # type: ignore[misc] # everything is forgotten, nothing is wrong
+        if window.torn:
+            return self._add_torn(window), []
+        changed = self._add_blocking(window) | self._judge()
+        above = {number: self._callers_above(number) for number in self._above}
+        others_above, self._above = above != self._above, above
+        return replace(window, cut=0), self._rebuilt(changed, cut_too=others_above)
+
+    def _add_torn(self, window: Window) -> Window:
+        self._population = _population(window)
+        self._torn_samples = self._torn_samples * _FORGET + window.samples
+        for edge in [e for e, d in self._doubts.items() if d.sightings < _LEAST_SIGHTINGS]:
+            del self._doubts[edge]
+            self._cut.discard(edge)
+        for doubt in self._doubts.values():
+            doubt.sightings *= _FORGET
+        together = self._cut_together
+        found: set[Edge] = set()
+        for (_, stack), count in window.stacks.items():
+            for edge in self._edges(stack):
+                if edge in self._confirmed:
+                    continue
+                found.add(edge)
+                if edge not in self._doubts:
+                    self._doubts[edge] = _Doubt(both_known=self._both_known(edge))
+                    if together and self._doubts[edge].both_known:
+                        self._cut.add(edge)
+                self._doubts[edge].sightings += count
+        kept = _Kept(window, self._shown(window), frozenset(found))
+        self._recent.append(kept)
+        return kept.shown
+
+    def _add_blocking(self, window: Window) -> set[Edge]:
+        """The edges that this window confirms."""
+        samples = window.samples
+        self._due *= _FORGET
+        self._came *= _FORGET
+        if self._torn_samples and _population(window) == self._population:
+            for doubt in self._doubts.values():
+                due = samples * doubt.sightings / self._torn_samples
+                doubt.due += due
+                if doubt.both_known:
+                    self._due += due
+        confirmed: set[Edge] = set()
+        for (_, stack), count in window.stacks.items():
+            confirmed.update(self._edges(stack))
+            self._note_callers(stack, count)
+            self._came += count * sum(
+                self._doubts[edge].both_known
+                for edge in set(self._edges(stack))
+                if edge in self._doubts
+            )
+        new = confirmed - self._confirmed
+        self._confirmed |= new
+        for edge in new:
+            self._known.update(edge)
+            self._doubts.pop(edge, None)
+        if new:
+            for edge, doubt in self._doubts.items():
+                doubt.both_known = doubt.both_known or self._both_known(edge)
+        return new
+
+    def _note_callers(self, stack: Stack, count: int) -> None:
+        for (caller, callee), frame in zip(self._edges(stack), (None, *stack), strict=False):
+            known = self._callers.setdefault(callee, _Caller(caller, frame))
+            known.sightings += count
+            known.others = known.others or known.number != caller
+
+    def _callers_above(self, number: int) -> Stack:
+        """The frames above a function as far as each has one caller, from the root on."""
+        found: list[Frame] = []
+        while number and len(found) < _MOST:
+            caller = self._callers.get(number)
+            if caller is None or caller.others or caller.sightings < ONE_CALLER:
+                found.append(CUT)
+                break
+            number = caller.number
+            if caller.frame is not None:
+                found.append(caller.frame)
+        return tuple(reversed(found))
+
+    def _both_known(self, edge: Edge) -> bool:
+        return edge[0] in self._known and edge[1] in self._known
+
+    @property
+    def _cut_together(self) -> bool:
+        """Whether so few of the sightings that were due came, that new edges between known
+        functions are cut at once: the upper end of what came, over what was due."""
+        return self._came + DUE + 2 * math.sqrt(self._came) <= REAL_SHARE * self._due
+
+    def _judge(self) -> set[Edge]:
+        """Decide anew which edges are cut; those for which that has changed."""
+        together = self._cut_together
+        cut = {
+            edge
+            for edge, doubt in self._doubts.items()
+            if doubt.due >= DUE or (together and doubt.both_known)
+        }
+        changed, self._cut = cut ^ self._cut, cut
+        return changed
+
+    def _rebuilt(self, changed: set[Edge], *, cut_too: bool) -> list[tuple[Window, Window]]:
+        """The recent windows with one of these edges, and those with a cut if `cut_too`, as they
+        were and as they are now."""
+        replaced = []
+        for kept in self._recent:
+            is_new = kept.shown.cut is None or (cut_too and kept.shown.cut)
+            if not is_new and kept.doubtful.isdisjoint(changed):
+                continue
+            before, kept.shown = kept.shown, self._shown(kept.seen)
+            replaced.append((before, kept.shown))
+        return replaced
+
+    def _shown(self, window: Window) -> Window:
+        """The window with its stacks cut where an edge is not real."""
+        if not self._confirmed:
+            return window  # there was no blocking look: nothing can be said
+        stacks: Counter[tuple[Thread, Stack]] = Counter()
+        doubtful: set[Edge] = set()
+        samples = 0
+        for (thread, stack), count in window.stacks.items():
+            edges = self._edges(stack)
+            first = next((i for i in range(len(edges) - 1, -1, -1) if edges[i] in self._cut), None)
+            if first is None:
+                stacks[thread, stack] += count
+            else:
+                stacks[thread, self._from(stack, first)] += count
+                samples += count
+            left = edges if first is None else edges[first + 1 :]
+            doubtful.update(edge for edge in left if edge not in self._confirmed)
+        calls = frozenset((self._places[a], self._places[b]) for a, b in doubtful)
+        return replace(window, stacks=stacks, cut=samples, unconfirmed=calls)
+
+    def _from(self, stack: Stack, first: int) -> Stack:
+        """The stack from a frame on, below the callers that it must have; one object for each."""
+        number = self._edges(stack)[first][1]
+        if number not in self._above:
+            self._above[number] = self._callers_above(number)
+        mended = (*self._above[number], *stack[first:])
+        if len(self._mended) > _MOST:
+            self._mended.clear()
+        return self._mended.setdefault(mended, mended)
+
+    def _edges(self, stack: Stack) -> tuple[Edge, ...]:
+        """The calls of a stack, the root's own first."""
+        known = self._edges_of.get(stack)
+        if known is None:
+            callees = [self._number(Place(frame.function, frame.file)) for frame in stack]
+            known = self._edges_of[stack] = tuple(zip([0, *callees], callees, strict=False))
+        return known
+
+    def _number(self, place: Place) -> int:
+        number = self._numbers.setdefault(place, len(self._places))
+        if number == len(self._places):
+            self._places.append(place)
+        return number
+
+
+def _population(window: Window) -> tuple[bool, bool]:
+    """What kind of stacks were looked for: windows of another kind say nothing about absence."""
+    return window.mode is Mode.GIL, window.idle
