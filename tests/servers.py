@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 START_S = 30.0
 """How long a program may take to start on a busy machine."""
+GONE_S = 3.0
+"""What perftui started has ended so soon after it."""
 
 
 def require(name: str) -> str:
@@ -113,6 +115,15 @@ def runs(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def assert_gone(processes: list[psutil.Process], since: float) -> None:
+    """None of them runs `GONE_S` seconds after `since`."""
+    wait_for(
+        lambda: not any(runs(process.pid) for process in processes),
+        max(0.05, GONE_S - (time.monotonic() - since)),
+        f"{processes} to be gone",
+    )
 
 
 def wait_for_windows(pid: int) -> None:

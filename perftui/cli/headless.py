@@ -6,13 +6,14 @@ import argparse
 import json
 import time
 
-from perftui.cli.choose import ended_by_signals, required_target
-from perftui.cli.options import settings_of
-from perftui.errors import NoSuchTarget, SourceError
+from perftui.cli.baseline import baseline_of
+from perftui.cli.choose import on_target, settings_for
+from perftui.errors import NoSuchTarget, SourceError, TargetError, UsageError
 from perftui.model.document import document
-from perftui.model.target import TargetState
+from perftui.model.target import Target, TargetState
 from perftui.monitor import ANSWER_S, TICK_S, Monitor
 from perftui.monitor import SPAN_S as WHOLE_S
+from perftui.settings import Settings
 
 POLL_S = 0.05
 SPAN_S = 10.0
@@ -23,12 +24,16 @@ START_S = 15.0
 
 def snapshot(arguments: argparse.Namespace) -> int:
     """``perftui snapshot``: look for some seconds, print one document."""
-    with ended_by_signals():
+    settings = settings_for(arguments)
+
+    def look(target: Target | None) -> int:
         # Looking takes as long as it is told to, and waits for the LLM: all of it is kept whole.
-        monitor = _monitor(arguments, span_s=arguments.seconds + 2 * START_S + ANSWER_S)
+        span_s = arguments.seconds + 2 * START_S + ANSWER_S
+        monitor = _monitor(arguments, settings, target, span_s)
         try:
             monitor.start()
-            begun = _wait_for_profile(monitor)
+            started_here = arguments.command is not None
+            begun = _begin(monitor, started_here=started_here, patience_s=START_S)
             _sleep(monitor, begun + arguments.seconds)
             if arguments.llm and not arguments.no_llm:
                 monitor.wait_for_advisor()
@@ -41,15 +46,19 @@ def snapshot(arguments: argparse.Namespace) -> int:
             from perftui.cli.text import report
 
             print(report(seen))
-    return 0
+        return 0
+
+    return on_target(arguments, look, START_S)
 
 
 def watch(arguments: argparse.Namespace) -> int:
     """``perftui watch``: print a line per second until the target ends or is let go."""
     from perftui.cli.text import line
 
-    with ended_by_signals():
-        monitor = _monitor(arguments, span_s=SPAN_S)
+    settings = settings_for(arguments)
+
+    def look(target: Target | None) -> int:
+        monitor = _monitor(arguments, settings, target, SPAN_S)
 
         def tell() -> None:
             seen = monitor.snapshot(since=max(begun, monitor.clock() - SPAN_S))
@@ -57,7 +66,7 @@ def watch(arguments: argparse.Namespace) -> int:
 
         try:
             monitor.start()
-            due = begun = _wait_for_profile(monitor)
+            due = begun = _begin(monitor, started_here=arguments.command is not None)
             while True:
                 due = max(due + TICK_S, monitor.clock())
                 _sleep(monitor, due)
@@ -67,19 +76,45 @@ def watch(arguments: argparse.Namespace) -> int:
         finally:
             monitor.stop()
         tell()  # with the last window, which is there only now
-    return 0
+        return 0
+
+    return on_target(arguments, look, START_S)
 
 
-def _monitor(arguments: argparse.Namespace, span_s: float) -> Monitor:
-    target = required_target(arguments)
+def _monitor(
+    arguments: argparse.Namespace, settings: Settings, target: Target | None, span_s: float
+) -> Monitor:
+    if target is None:
+        raise UsageError("No process is named.", "Give its id: perftui COMMAND PID.")
     # Consent in the settings is for the screen, where the user sees what is asked.
     return Monitor(
         target,
-        settings_of(arguments),
+        settings,
         llm_allowed=arguments.llm,
         llm_forbidden=arguments.no_llm,
         span_s=max(span_s, WHOLE_S),
+        baseline=baseline_of(arguments),
     )
+
+
+def _begin(monitor: Monitor, *, started_here: bool, patience_s: float = 0.0) -> float:
+    """When to look from (Unix seconds): where the profile begins; raises why there is none.
+
+    A program that was `started_here` may become Python later, in `patience_s` at least. One that
+    has ended is no error, and without patience neither is one that is something else so far.
+    """
+    deadline = monitor.clock() + patience_s
+    while True:
+        try:
+            return _wait_for_profile(monitor)
+        except TargetError:
+            if not started_here:
+                raise
+            if not patience_s or monitor.target_state() is TargetState.EXITED:
+                return monitor.clock()
+            if monitor.clock() > deadline:
+                raise
+            time.sleep(POLL_S)
 
 
 def _wait_for_profile(monitor: Monitor) -> float:

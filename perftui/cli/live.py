@@ -1,4 +1,4 @@
-"""The live screen: ``perftui PID``, or a picker first."""
+"""The live screen: ``perftui PID``, a picker first, or a program that is started for it."""
 
 from __future__ import annotations
 
@@ -7,23 +7,29 @@ import sys
 import time
 from contextlib import ExitStack
 
-from perftui.cli.choose import chosen_target
-from perftui.cli.options import settings_of
+from perftui.cli.baseline import baseline_of
+from perftui.cli.choose import on_target, settings_for
 from perftui.errors import NotPython, UsageError
 from perftui.model.target import Target
 from perftui.monitor import Monitor
 from perftui.settings import Settings
 
 VERDICT_S = 3.0
-"""How long the screen waits for py-spy's word on a process that does not look like Python."""
+"""How long the screen waits for py-spy's word on a process that does not look like Python, and for
+a program that it has started to become one."""
 
 
 def live(arguments: argparse.Namespace) -> int:
-    """``perftui``: watch the process that is named, or the one that is picked on the screen."""
-    settings = settings_of(arguments)
-    target = chosen_target(arguments)
-    require_terminal()
-    return show(arguments, settings, target)
+    """``perftui``: watch the process that is named, started, or picked on the screen."""
+    settings = settings_for(arguments)
+    if arguments.command is not None:
+        require_terminal()  # before the program is started in vain
+
+    def watch(target: Target | None) -> int:
+        require_terminal()
+        return show(arguments, settings, target)
+
+    return on_target(arguments, watch, VERDICT_S)
 
 
 def require_terminal() -> None:
@@ -36,6 +42,7 @@ def require_terminal() -> None:
 
 def show(arguments: argparse.Namespace, settings: Settings, target: Target | None) -> int:
     """Run the screen on `target`, or on what its picker gives, until the user quits."""
+    baseline = baseline_of(arguments)
 
     with ExitStack() as opened:
 
@@ -45,6 +52,7 @@ def show(arguments: argparse.Namespace, settings: Settings, target: Target | Non
                 settings,
                 llm_allowed=settings.llm.consent,
                 llm_forbidden=arguments.no_llm,
+                baseline=baseline,
             )
             opened.callback(monitor.stop)
             monitor.start()
@@ -56,7 +64,8 @@ def show(arguments: argparse.Namespace, settings: Settings, target: Target | Non
         from perftui.target.find import Finder
         from perftui.tui.app import PerftuiApp
 
-        if monitor is not None and not monitor.target_looks_like_python():
+        started_here = arguments.command is not None  # it may yet become Python
+        if monitor is not None and not (started_here or monitor.target_looks_like_python()):
             _refuse_unless_sampled(monitor)
         app = PerftuiApp(
             monitor,

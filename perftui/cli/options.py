@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from pathlib import Path
 from typing import Any
 
 from perftui.model.objective import parse_objective
@@ -27,13 +28,33 @@ def _pid(text: str) -> int:
     return int(text)
 
 
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is no TCP port")
+    return int(text)
+
+
+_PROCESS = """\
+One that runs, or, behind --, a program to start. That one has no terminal
+and no stdin, and what it prints goes to a file. When it ends, its exit code
+becomes perftui's. If it still runs when perftui ends, it ends too, with all
+that it has started: by SIGTERM, and after 2 s by SIGKILL."""
+
+
 def add_target(parser: argparse.ArgumentParser) -> None:
-    """The ways to name the process."""
-    group = parser.add_argument_group("the process")
+    """The ways to name the process; the parser itself takes a program to start, behind `--`."""
+    group = parser.add_argument_group("the process", _PROCESS)
     group.add_argument("pid", nargs="?", type=_pid, metavar="PID", help="its process id")
     group.add_argument("--pid", type=_pid, metavar="PID", dest="pid_option", help="the same")
     group.add_argument(
         "--name", metavar="PATTERN", help="a regular expression that its command line fits"
+    )
+    group.add_argument("--port", type=_port, metavar="N", help="a TCP port that it listens on")
+    group.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="with -- COMMAND: the file for its stdout and stderr (a private temporary one)",
     )
 
 
@@ -69,13 +90,22 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         "--nonblocking",
         action="store_true",
         default=None,
-        help="never stop the process (by itself, with more than 10 threads)",
+        help="never stop the process (else: in most windows, where stopping it is dear)",
     )
     sampling.add_argument(
         "--blocking",
         action="store_false",
         dest="nonblocking",
-        help="stop it for each sample, however many threads it has",
+        help="stop it for each sample, as often as --max-overhead allows",
+    )
+    for name, metavar, text in (
+        ("max-overhead", "PCT", "the most of its time that the process may be stopped (1)"),
+        ("max-sampler-cpu", "PCT", "the most that py-spy may take of a core (15)"),
+        ("duty", "PCT", "how much of the time to look at all (all, where that is affordable)"),
+    ):
+        sampling.add_argument(f"--{name}", type=float, metavar=metavar, help=text)
+    sampling.add_argument(
+        "--baseline", metavar="FILE", help="a saved snapshot --json document to compare with"
     )
     metrics = parser.add_argument_group("metrics and objectives")
     metrics.add_argument("--prometheus", metavar="URL", help="a Prometheus server to ask")
@@ -129,6 +159,9 @@ _PROFILE_FLAGS = (
     "threads",
     "function",
     "nonblocking",
+    "max_overhead",
+    "max_sampler_cpu",
+    "duty",
 )
 
 

@@ -13,6 +13,7 @@ from perftui.errors import UsageError
 _COMMANDS = """\
 commands:
   perftui [PID]               watch a process; without PID pick one
+  perftui -- COMMAND…         start a program, and watch it from its first second
   perftui demo                watch a small web service with a growing fault: no server, no key
   perftui snapshot PID        look for some seconds and print what was seen (--json)
   perftui watch PID           print a line per second (--jsonl)
@@ -27,10 +28,24 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """The arguments of the command that `argv` names, with `run` set to what runs it."""
-    if argv and argv[0] in _PARSERS:
-        return _PARSERS[argv[0]]().parse_args(argv[1:])
-    return _live().parse_args(argv)
+    """The arguments of the command that `argv` names, with `run` set to what runs it.
+
+    `command` is set to what stands behind the first `--`, None without one.
+    """
+    own, command = list(argv), None
+    if "--" in own:
+        # Not left to argparse, which would take a PID and the options from behind it too.
+        at = own.index("--")
+        own, command = own[:at], own[at + 1 :]
+    is_named = bool(own) and own[0] in _PARSERS
+    parser = _PARSERS[own[0]]() if is_named else _live()
+    arguments = parser.parse_args(own[is_named:])
+    if command is not None and "pid" not in arguments:
+        parser.error("it starts a service of its own, and no other program")
+    if command == []:
+        parser.error("no program stands behind --")
+    arguments.command = command
+    return arguments
 
 
 def _live() -> argparse.ArgumentParser:
@@ -93,5 +108,5 @@ _PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
 
 
 def _new(prog: str, description: str) -> argparse.ArgumentParser:
-    usage = f"{prog} [options]{'' if prog.endswith('demo') else ' [PID]'}"
+    usage = f"{prog} [options]{'' if prog.endswith('demo') else ' [PID | -- COMMAND…]'}"
     return _Parser(prog=prog, usage=usage, description=description, allow_abbrev=False)

@@ -1,1 +1,1 @@
-"""Which process: found by id, name or choice, and described."""
+"""Which process: found by id, name, port or choice, or started; and described."""

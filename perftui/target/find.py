@@ -129,6 +129,15 @@ def by_name(pattern: str, candidates: Iterable[Candidate]) -> int:
             f"No Python process has a command line that fits {pattern!r}.",
             "Run perftui alone to see all of them.",
         )
+    return topmost(fitting, everyone, f"fit {pattern!r}")
+
+
+def topmost(fitting: Sequence[Candidate], everyone: Mapping[int, Candidate], what: str) -> int:
+    """The process id of the one of `fitting` that all others descend from.
+
+    `everyone` are the processes by their ids, as far as descent is known. Without such a one it is
+    a UsageError that lists them; `what` is what they all do.
+    """
     pids = {candidate.pid for candidate in fitting}
     roots = [one for one in fitting if not pids.intersection(_ancestors(one, everyone))]
     if len(roots) == 1:
@@ -138,7 +147,7 @@ def by_name(pattern: str, candidates: Iterable[Candidate]) -> int:
         for one in roots[:20]
     )
     raise UsageError(
-        f"{len(roots)} Python processes fit {pattern!r}:\n{listed}\n",
+        f"{len(roots)} Python processes {what}:\n{listed}\n",
         "Name one of them by its id: perftui PID.",
     )
 

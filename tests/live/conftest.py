@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import pytest
 from servers import kill_tree
+from terminal import Open, Terminal
 
 RUN_S = 120.0
 """What a headless command may take at most on a busy machine; each is told how long to look."""
@@ -70,7 +71,8 @@ def clean_environment(home: Path) -> dict[str, str]:
         for key, value in os.environ.items()
         if not key.startswith(("ANTHROPIC_", "PERFTUI_", "PROMETHEUS_", "TEXTUAL", "TMUX"))
     }
-    return {**kept, "HOME": str(home), "XDG_CONFIG_HOME": str(home), "PYTHONIOENCODING": "utf-8"}
+    own = {name: str(home) for name in ("HOME", "XDG_CONFIG_HOME", "TMPDIR")}
+    return {**kept, **own, "PYTHONIOENCODING": "utf-8"}
 
 
 @pytest.fixture(scope="session")
@@ -154,3 +156,18 @@ def end_of(process: subprocess.Popen[str]) -> Ended:
 def finish() -> Callable[[subprocess.Popen[str]], Ended]:
     """Waits for the end of a run."""
     return end_of
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, environment: dict[str, str]) -> Iterator[Open]:
+    """A factory of terminals: `terminal(columns=120, rows=36)`."""
+    opened: list[Terminal] = []
+
+    def start(columns: int = 120, rows: int = 36) -> Terminal:
+        opened.append(Terminal(tmp_path, columns, rows, environment))
+        opened[-1].start()
+        return opened[-1]
+
+    yield start
+    for one in opened:
+        one.end()

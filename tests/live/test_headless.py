@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from llm_samples import answer_text
 from llm_standin import KEY, StandIn, message
-from servers import BURN, assert_runs_on, free_port, samplers, wait_for
+from servers import BURN, GONE_S, assert_runs_on, free_port, samplers, wait_for
 
 pytestmark = pytest.mark.live
 
@@ -116,10 +116,6 @@ def test_watch_ends_quietly_when_nobody_reads(
     assert process.wait(SLOW_S) in (0, 128 + signal.SIGPIPE)
     assert process.stderr.read() == ""
     assert samplers(target.pid) == []
-
-
-GONE_S = 3.0
-"""What perftui started has ended so soon after it."""
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
-import shutil
 import signal
 import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,154 +15,20 @@ import psutil
 import pytest
 from servers import (
     BURN,
+    GONE_S,
+    assert_gone,
     assert_runs_on,
     free_port,
     kill_tree,
     require,
-    runs,
     samplers,
     wait_for,
 )
+from terminal import SLOW_S, Open, Terminal
 
 from perftui.lab.faults import FAULTS
 
 pytestmark = pytest.mark.live
-
-SLOW_S = 40.0
-"""What a test waits at most for what takes a moment on an idle machine."""
-GONE_S = 3.0
-"""What perftui started has ended so soon after it."""
-
-
-class Terminal:
-    """A shell in a tmux server of its own."""
-
-    def __init__(self, directory: Path, columns: int, rows: int, env: dict[str, str]) -> None:
-        self._tmux = require("tmux")
-        # Not below tmp_path: the path of a socket may have 107 bytes at most.
-        self._home = Path(tempfile.mkdtemp(prefix="tmux-"))
-        self._env = {**env, "ENV": "", "LC_ALL": "C.UTF-8"}
-        self._start = ["-x", str(columns), "-y", str(rows), "-c", str(directory), "sh"]
-        self._server: psutil.Process | None = None
-
-    def start(self) -> None:
-        """Start the server and its shell."""
-        self._call("-f", "/dev/null", "new-session", "-d", *self._start)
-        self._server = psutil.Process(int(self._call("display-message", "-p", "#{pid}")))
-        self._call("set-option", "-g", "status", "off")
-        self.shell = psutil.Process(int(self._call("display-message", "-p", "#{pane_pid}")))
-        self.wait(re.compile("[#$]"))
-        self.type("PS1='shell''> '", "Enter")
-
-    def _call(self, *arguments: str) -> str:
-        command = [self._tmux, "-S", str(self._home / "socket"), *arguments]
-        done = subprocess.run(
-            command,
-            env=self._env,
-            check=False,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=SLOW_S,
-        )
-        assert done.returncode == 0, (arguments, done.stderr)
-        return done.stdout
-
-    def text(self) -> str:
-        """What stands on the terminal."""
-        return self._call("capture-pane", "-p")
-
-    def lines(self) -> list[str]:
-        """Its lines."""
-        return self.text().splitlines()
-
-    def ask(self, form: str) -> str:
-        """What tmux knows of the pane."""
-        return self._call("display-message", "-p", form).strip()
-
-    def keys(self, *keys: str) -> None:
-        """Press keys by tmux's names, all in one go."""
-        self._call("send-keys", *keys)
-
-    def type(self, text: str, *keys: str) -> None:
-        """Type text as it is, and keys right behind it, all in one go."""
-        command = ["send-keys", "-l", text]
-        if keys:
-            command += [";", "send-keys", *keys]
-        self._call(*command)
-
-    def resize(self, columns: int, rows: int) -> None:
-        """Give the window another size."""
-        self._call("resize-window", "-x", str(columns), "-y", str(rows))
-
-    def wait(
-        self, *wanted: str | re.Pattern[str], without: str = "", timeout: float = SLOW_S
-    ) -> str:
-        """Wait until all of it stands on the terminal, and `without` does not."""
-        last = ""
-
-        def there() -> bool:
-            nonlocal last
-            last = self.text()
-            return all(
-                one in last if isinstance(one, str) else one.search(last) for one in wanted
-            ) and not (without and without in last)
-
-        try:
-            wait_for(there, timeout, f"{wanted} without {without!r}", every=0.05)
-        except AssertionError as error:
-            raise AssertionError(f"{error}\n{last}") from None
-        return last
-
-    def run(self, *arguments: object) -> None:
-        """Type the command line of perftui."""
-        self.type(shlex.join([sys.executable, "-m", "perftui", *map(str, arguments)]), "Enter")
-
-    def back(self) -> None:
-        """Wait until the shell has its terminal again, and what it shows is what it had."""
-        wait_for(lambda: not self.shell.children(), SLOW_S, "perftui to end")
-        self.wait(re.compile(r"^shell>\s*\Z", re.MULTILINE), without="● LIVE")
-
-    def perftui(self) -> psutil.Process:
-        """The process of perftui."""
-        found = wait_for(
-            lambda: [child for child in self.shell.children() if "perftui" in child.cmdline()],
-            SLOW_S,
-            "perftui to be a process",
-        )
-        return found[0]
-
-    def kill(self) -> None:
-        """Take the terminal away, and everything in it."""
-        self._call("kill-server")
-
-    def end(self) -> None:
-        """Kill what is left after a test, by pid."""
-        left: list[psutil.Process] = []
-        if self._server is not None:
-            with suppress(psutil.Error):
-                left = [*self._server.children(recursive=True), self._server]
-        for process in left:
-            with suppress(psutil.Error):
-                process.kill()
-        shutil.rmtree(self._home, ignore_errors=True)
-
-
-Open = Callable[..., Terminal]
-
-
-@pytest.fixture
-def terminal(tmp_path: Path, environment: dict[str, str]) -> Iterator[Open]:
-    """A factory of terminals: `terminal(columns=120, rows=36)`."""
-    opened: list[Terminal] = []
-
-    def start(columns: int = 120, rows: int = 36) -> Terminal:
-        opened.append(Terminal(tmp_path, columns, rows, environment))
-        opened[-1].start()
-        return opened[-1]
-
-    yield start
-    for one in opened:
-        one.end()
 
 
 def own_seconds(screen: str, name: str) -> float | None:
@@ -471,15 +332,6 @@ class Demo:
                 if any(word.startswith("perftui.lab") for word in process.cmdline()):
                     found.append(process)
         return found
-
-
-def assert_gone(processes: list[psutil.Process], since: float) -> None:
-    """None of them runs `GONE_S` seconds after `since`."""
-    wait_for(
-        lambda: not any(runs(process.pid) for process in processes),
-        max(0.05, GONE_S - (time.monotonic() - since)),
-        f"{processes} to be gone",
-    )
 
 
 @pytest.mark.parametrize("fault", FAULTS)

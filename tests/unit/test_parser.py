@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from perftui.cli.choose import on_target, settings_for
 from perftui.cli.options import settings_of
 from perftui.cli.parser import parse
 from perftui.errors import UsageError
@@ -123,3 +124,70 @@ def test_without_a_command_it_is_the_screen():
     """A number alone is the process to watch."""
     assert parse(["4775"]).pid == 4775
     assert parse([]).pid is None
+
+
+def test_a_program_stands_behind_dashes():
+    """What stands behind the first -- is a program's command line, whatever it looks like."""
+    found = parse(["watch", "--jsonl", "--", "python", "-m", "x", "--pid", "7", "--", "y"])
+    assert found.command == ["python", "-m", "x", "--pid", "7", "--", "y"]
+    assert (found.jsonl, found.pid, found.pid_option) == (True, None, None)
+    assert parse(["--", "snapshot"]).command == ["snapshot"]
+    assert parse(["4775"]).command is None
+
+
+@pytest.mark.parametrize(
+    ("argv", "reason"),
+    [
+        (["--"], "no program stands behind --"),
+        (["watch", "--"], "no program stands behind --"),
+        (["demo", "--", "x"], "a service of its own"),
+    ],
+)
+def test_no_program_to_start(argv: list[str], reason: str):
+    """Nothing behind --, and a program for a command that takes none, are usage errors."""
+    with pytest.raises(UsageError, match=reason):
+        parse(argv)
+
+
+def test_a_program_is_watched_with_its_children():
+    """Children of what perftui starts are sampled from the first on, unless the user says no."""
+    assert settings_for(parse(["--", "x"])).profile.subprocesses is True
+    assert settings_for(parse(["--no-subprocesses", "--", "x"])).profile.subprocesses is False
+    assert settings_for(parse(["4775"])).profile.subprocesses is None
+    Path("perftui.toml").write_text("[profile]\nsubprocesses = false\n")
+    assert settings_for(parse(["--", "x"])).profile.subprocesses is False
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "http", "80.0", "٣", ""])
+def test_a_port_is_a_number(port: str):
+    """What can be no TCP port is a usage error."""
+    with pytest.raises(UsageError, match="is no TCP port"):
+        parse([f"--port={port}"])
+
+
+def test_ports():
+    """The first and the last port there is."""
+    assert [parse(["--port", port]).port for port in ("1", "65535")] == [1, 65535]
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["1", "--pid", "2"],
+        ["1", "--port", "80"],
+        ["--name", "x", "--port", "80"],
+        ["1", "--", "x"],
+        ["--port", "80", "--", "x"],
+    ],
+)
+def test_one_way_to_name_the_process(argv: list[str]):
+    """Two ways to name the process are a usage error, and nothing is looked for or started."""
+    with pytest.raises(UsageError, match="More than one process is named"):
+        on_target(parse(argv), lambda _: pytest.fail("it was watched"), 0)
+
+
+def test_output_is_for_a_program():
+    """A file for the output of a program that runs already is a usage error."""
+    with pytest.raises(UsageError, match="--output is for"):
+        on_target(parse(["--output", "x", "1"]), lambda _: pytest.fail("it was watched"), 0)
+    assert not Path("x").exists()

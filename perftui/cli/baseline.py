@@ -1,0 +1,32 @@
+"""A saved document to compare with: ``--baseline FILE``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from perftui.errors import UsageError
+from perftui.model.baseline import Baseline, read_baseline
+
+MOST_BYTES = 100_000_000
+_FIX = "Save one with perftui snapshot PID --json > FILE."
+
+
+def baseline_of(arguments: argparse.Namespace) -> Baseline | None:
+    """What the arguments say to compare with; UsageError if it cannot be read."""
+    if arguments.baseline is None:
+        return None
+    file = Path(arguments.baseline)
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise ValueError(f"it has more than {MOST_BYTES // 1_000_000} MB")
+        return read_baseline(json.loads(data))
+    except OSError as error:
+        raise UsageError(f"The baseline {file} cannot be read: {error.strerror}.", _FIX) from None
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
+        raise UsageError(f"The baseline {file} is no JSON.", _FIX) from None
+    except ValueError as error:
+        raise UsageError(f"The baseline {file} cannot be used: {error}.", _FIX) from None
