@@ -13,15 +13,19 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
+from pydantic import ValidationError
+
 from perftui.advisor.advisor import Advisor
 from perftui.errors import PerftuiError
 from perftui.forecast.forecaster import Forecaster
+from perftui.model.baseline import Baseline
 from perftui.model.findings import Forecast
 from perftui.model.series import in_order
-from perftui.model.snapshot import Snapshot, SourceState, SourceStatus
+from perftui.model.snapshot import Mark, Snapshot, SourceState, SourceStatus
+from perftui.model.source import SourceText
 from perftui.model.target import Target, TargetState
 from perftui.model.timeline import Timeline
-from perftui.settings import Settings
+from perftui.settings import ProfileSettings, Settings
 from perftui.sources.base import Clock, Source
 from perftui.sources.family import Family
 from perftui.sources.process import HostSource, ProcessSource
@@ -31,11 +35,15 @@ from perftui.sources.pyspy_run import Launch
 from perftui.target.describe import describe
 from perftui.target.find import listening_ports
 from perftui.target.python import looks_like_python
+from perftui.target.source import read_source
+from perftui.target.successor import successor
 
 TICK_S = 1.0
 FIRST_TICK_S = 0.1
 FORECAST_EVERY_S = 2.0
 DESCRIBE_EVERY_S = 5.0
+PORTS_EVERY_S = 30.0
+"""How often it is noted on which ports the target listens: its successor will, too."""
 SPAN_S = 300.0
 """How far back the screen looks."""
 HISTORY_S = 86400.0
@@ -60,6 +68,7 @@ class Monitor:
 
     `latest` is the snapshot of the last tick; a new one comes every `TICK_S` seconds.
 
+    `baseline` is what the user compares with.
     `llm_allowed` says that the user wants an LLM to be called, `llm_forbidden` overrules it.
     `span_s` is how far back a snapshot reaches, and how long windows and points are kept whole.
     """
@@ -74,33 +83,20 @@ class Monitor:
         env: Mapping[str, str] = os.environ,
         clock: Clock | None = None,
         span_s: float = SPAN_S,
+        baseline: Baseline | None = None,
         launch: Launch = subprocess.Popen,
     ) -> None:
         self.clock = clock or steady_clock()
         self.settings = settings
-        self._target = target
         self._span_s = span_s
+        self._baseline = baseline
         self._timeline = Timeline(whole_s=span_s)
-        self._family = Family(target)
-        self._profiler = Profiler(
-            target, settings.profile, self._timeline, self.clock, self._family, launch
-        )
-        self._sources: list[Source] = [
-            self._profiler,
-            ProcessSource(self._family, self._timeline, self.clock),
-            HostSource(self._timeline, self.clock),
-        ]
-        if settings.prometheus.url is not None:
-            self._sources.append(
-                PrometheusSource(
-                    settings.prometheus,
-                    settings.metric,
-                    target,
-                    self._timeline,
-                    self.clock,
-                    ports=lambda: listening_ports(target.pid),
-                )
-            )
+        self._launch = launch
+        self._host = HostSource(self._timeline, self.clock)
+        self._marks: tuple[Mark, ...] = ()
+        self._ports: frozenset[int] = frozenset()
+        self._ports_at = -PORTS_EVERY_S
+        self._look_at(target)
         self._objectives = settings.objectives()
         self._unusable = [
             SourceStatus("settings", SourceState.FAILED, self.clock(), text)
@@ -134,6 +130,58 @@ class Monitor:
     def profiler_ended(self) -> bool:
         """Whether no window can come any more."""
         return self._profiler.ended
+
+    def _look_at(self, target: Target) -> None:
+        """Make the sources of a target; what was collected of another one stays."""
+        self._target = target
+        self._family = Family(target)
+        self._profiler = Profiler(
+            target,
+            self.settings.profile,
+            self._timeline,
+            self.clock,
+            self._family,
+            self._launch,
+        )
+        self._of_target: list[Source] = [
+            self._profiler,
+            ProcessSource(self._family, self._timeline, self.clock),
+        ]
+        if self.settings.prometheus.url is not None:
+            self._of_target.append(
+                PrometheusSource(
+                    self.settings.prometheus,
+                    self.settings.metric,
+                    target,
+                    self._timeline,
+                    self.clock,
+                    ports=lambda: listening_ports(target.pid),
+                )
+            )
+
+    @property
+    def _sources(self) -> list[Source]:
+        return [*self._of_target[:2], self._host, *self._of_target[2:]]
+
+    def follow(self) -> str:
+        """Watch what took the place of a target that has ended; says what came of it."""
+        if self._family.target_state() is not TargetState.EXITED:
+            return "The target still runs."
+        pid = successor(self._target, self._ports)
+        if pid is None:
+            return "No successor yet: nothing runs this command or listens on its port."
+        try:
+            target = describe(pid)
+        except PerftuiError:
+            return "Its successor has ended too."
+        for source in self._of_target:
+            source.stop()
+        self._look_at(target)
+        for source in self._of_target:
+            source.start()
+        self._marks = (*self._marks, Mark(self.clock(), f"restart: pid {pid}"))
+        self.latest = self.snapshot()
+        return f"Following pid {pid}."
 
     def start(self) -> None:
         """Start to watch. The profiler comes first: what it shows is waited for."""
@@ -172,6 +220,22 @@ class Monitor:
         """Ask the LLM now rather than when it is due; nothing happens where it is off."""
         self._advisor.ask_now()
 
+    def change_profile(self, **changes: object) -> str:
+        """Look otherwise from the next window on, by names of `[profile]` settings; why that cannot
+        be, in a sentence, or nothing."""
+        known = self.settings.profile.model_dump()
+        try:
+            profile = ProfileSettings.model_validate({**known, **changes})
+        except ValidationError as error:
+            return f"{error.errors()[0]['msg'].removeprefix('Value error, ')}."
+        self.settings = self.settings.model_copy(update={"profile": profile})
+        self._profiler.change(profile)
+        return ""
+
+    def source(self, file: str) -> SourceText:
+        """The text of a source file, as the target sees it."""
+        return read_source(file, self._target.pid, self._target.started_at)
+
     def snapshot(self, since: float | None = None) -> Snapshot:
         """Everything known now, with windows and points since `since` (Unix seconds)."""
         now = self.clock()
@@ -193,6 +257,9 @@ class Monitor:
             forecasts=self._forecasts + self._advisor.forecasts,
             sources=self._statuses(),
             llm=self._advisor.status,
+            baseline=self._baseline,
+            gil_windows=self._timeline.gil_windows(since),
+            marks=tuple(mark for mark in self._marks if mark.at >= since),
         )
 
     def _statuses(self) -> tuple[SourceStatus, ...]:
@@ -222,6 +289,9 @@ class Monitor:
             now = describe(self._target.pid)
         except PerftuiError:
             return
+        if self.clock() - self._ports_at >= PORTS_EVERY_S:
+            self._ports_at = self.clock()
+            self._ports = listening_ports(self._target.pid)
         if now.started_at == self._target.started_at and now.cmdline != self._target.cmdline:
             self._target = now
             self._profiler.ask_version_again()

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from perftui.model.findings import LOCAL, Evidence, EvidenceKind, Forecast, ForecastState
+from perftui.model.noise import margin_pct
 from perftui.model.objective import Objective, format_duration
-from perftui.model.profile import FunctionRow, margin_pct, profile
+from perftui.model.profile import FunctionRow, profile
 from perftui.model.series import Origin, Series, SeriesKey, slope_per_s
 from perftui.model.snapshot import Snapshot
 from perftui.model.stacks import FunctionKey

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from perftui.model.baseline import SCHEMA, Baseline
 from perftui.model.findings import Forecast, LlmStatus
 from perftui.model.objective import Objective
 from perftui.model.profile import FunctionRow, Profile, profile
 from perftui.model.series import Series
 from perftui.model.snapshot import Snapshot
-from perftui.model.stacks import Grouping
-
-SCHEMA = "perftui/1"
+from perftui.model.stacks import Grouping, Place
 
 
 def document(snapshot: Snapshot) -> dict[str, Any]:
     """The document, ready for :func:`json.dumps`. What is not known is None, never zero."""
     target = snapshot.target
-    seen = profile(snapshot.windows, snapshot.since, snapshot.data_at, Grouping(by_pid=True))
+    seen = profile(
+        snapshot.windows,
+        snapshot.since,
+        snapshot.data_at,
+        Grouping(by_pid=True),
+        snapshot.gil_windows,
+    )
     return {
         "schema": SCHEMA,
         "taken_at": snapshot.taken_at,
@@ -32,7 +37,7 @@ def document(snapshot: Snapshot) -> dict[str, Any]:
             "container": target.container,
             "children": list(snapshot.children),
         },
-        "profile": _profile(seen),
+        "profile": _profile(seen, snapshot.baseline),
         "metrics": [_metric(series, snapshot.objectives) for series in snapshot.series],
         "forecasts": [_forecast(forecast) for forecast in snapshot.forecasts],
         "sources": [
@@ -48,7 +53,7 @@ def document(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def _profile(seen: Profile) -> dict[str, Any]:
+def _profile(seen: Profile, baseline: Baseline | None) -> dict[str, Any]:
     sampled = seen.expected_ticks > 0
     return {
         "seconds": seen.seconds,
@@ -63,7 +68,7 @@ def _profile(seen: Profile) -> dict[str, Any]:
         "sampler_cpu_pct": seen.sampler_cpu_pct,
         "gil_pct": seen.gil_pct,
         "active_pct": seen.active_pct,
-        "functions": [_function(row) for row in seen.functions],
+        "functions": [_function(row, baseline) for row in seen.functions],
         "threads": [
             {
                 "pid": row.thread.pid,
@@ -77,7 +82,7 @@ def _profile(seen: Profile) -> dict[str, Any]:
     }
 
 
-def _function(row: FunctionRow) -> dict[str, Any]:
+def _function(row: FunctionRow, baseline: Baseline | None) -> dict[str, Any]:
     return {
         "pid": row.key.pid,
         "function": row.key.function,
@@ -88,7 +93,9 @@ def _function(row: FunctionRow) -> dict[str, Any]:
         "total_pct": row.total_pct,
         "own_samples": row.own_samples,
         "total_samples": row.total_samples,
-        "baseline_own_pct": None,
+        "baseline_own_pct": baseline.own_pct(Place(row.key.function, row.key.file))
+        if baseline is not None
+        else None,
     }
 
 

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from perftui.model.stacks import FunctionKey, Grouping, Mode, Tally, Thread, Window, known_sum
-
-Z95 = 1.96
-"""Normal quantile of a two-sided 95 % interval."""
-
+from perftui.model.noise import margin_pct
+from perftui.model.stacks import (
+    FunctionKey,
+    Grouping,
+    Mode,
+    Tally,
+    Thread,
+    Window,
+    known_sum,
+    of_newest_kind,
+)
 
 OVERDUE_S = 3.0
 """A window lasts about a second; when none has come for this long, time is being missed."""
+
+
+COLLECTORS = frozenset(
+    {"gc_collect_main", "gc_collect_generations", "gc_collect_young", "gc_collect_increment"}
+    | {"gc_collect_full", "gc_collect_region", "_PyGC_Collect", "collect_with_callback"}
+)
+"""Functions of CPython that collect garbage, as native frames name them."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +70,7 @@ class Profile:
     callers were cut off since they cannot be true; `woken_pct` that of samples left out since only
     the profiler had woken the thread;
     `cpu_wait_pct` how long all threads together waited for a CPU, in percent of the time.
+    `gc_pct` how long the garbage collector was at work, known only with native frames.
     `active_pct` and `gil_pct` add up all threads; the one is not known where GIL holders alone or
     idle threads too were sampled, the other is known only where GIL holders alone were.
     """
@@ -78,19 +91,31 @@ class Profile:
     cpu_wait_pct: float | None
     active_pct: float | None
     gil_pct: float | None
+    gc_pct: float | None
     functions: tuple[FunctionRow, ...]
     threads: tuple[ThreadRow, ...]
 
 
-def margin_pct(samples: int, expected_ticks: float) -> float:
-    """Half-width, in points, of the 95 % score interval of a share of `expected_ticks`.
+class GilShare:
+    """How much of the time the GIL was held, in percent, by windows that looked at its holder
+    alone; None where there are none."""
 
-    py-spy's ticks follow a Poisson process, so the samples of a function do too, and the score
-    interval of a Poisson count k is k + z²/2 ± z·sqrt(k + z²/4) (Rao's score test inverted).
-    """
-    if expected_ticks <= 0:
-        return math.inf
-    return 100 * Z95 * math.sqrt(samples + Z95**2 / 4) / expected_ticks
+    def __init__(self, windows: Sequence[Window]) -> None:
+        self._ticks = sum(window.expected_ticks for window in windows)
+        self._held: Counter[Thread] = Counter()
+        for window in windows:
+            for (thread, _), count in window.stacks.items():
+                self._held[thread] += count
+
+    @property
+    def all_pct(self) -> float | None:
+        """By any thread."""
+        return 100 * sum(self._held.values()) / self._ticks if self._ticks else None
+
+    def of(self, *threads: Thread) -> float | None:
+        """By these threads."""
+        held = sum(self._held[thread] for thread in threads)
+        return 100 * held / self._ticks if self._ticks else None
 
 
 def covered_seconds(windows: Sequence[Window], start: float, end: float) -> float:
@@ -123,23 +148,13 @@ def tally(windows: Iterable[Window], grouping: Grouping) -> Tally:
     return whole
 
 
-def hottest_lines(counts: Tally) -> dict[FunctionKey, int]:
-    """For each row the line with most own samples."""
-    best: dict[FunctionKey, tuple[int, int]] = {}
-    for (key, line), samples in counts.lines.items():
-        if samples > best.get(key, (0, 0))[0]:
-            best[key] = (samples, line)
-    return {key: line for key, (_, line) in best.items()}
-
-
 def rows(counts: Tally, expected_ticks: float) -> list[FunctionRow]:
     """A row per function, hottest first by own samples, then by total."""
-    hottest = hottest_lines(counts)
     scale = 100 / expected_ticks if expected_ticks else 0.0
     found = [
         FunctionRow(
             key=key,
-            line=key.line if key.line is not None else hottest.get(key),
+            line=key.line if key.line is not None else counts.hottest_line(key),
             own_pct=counts.own[key] * scale,
             own_margin=margin_pct(counts.own[key], expected_ticks),
             total_pct=total * scale,
@@ -153,10 +168,20 @@ def rows(counts: Tally, expected_ticks: float) -> list[FunctionRow]:
 
 
 def profile(
-    windows: Sequence[Window], start: float, now: float, grouping: Grouping | None = None
+    windows: Sequence[Window],
+    start: float,
+    now: float,
+    grouping: Grouping | None = None,
+    gil_windows: Sequence[Window] = (),
 ) -> Profile:
-    """What `windows` say of the span from `start` to `now` (Unix seconds)."""
+    """What `windows` say of the span from `start` to `now` (Unix seconds).
+
+    `gil_windows` are those that looked at the holder of the GIL beside them. Where it was looked
+    for other things meanwhile, shares are those of the newest kind of windows.
+    """
     end = settled_until(windows, now)
+    coverage = covered_seconds(windows, start, end) / (end - start) if end > start else None
+    windows = of_newest_kind(windows)
     ticks = sum(window.expected_ticks for window in windows)
     sampled = sum(window.seconds for window in windows)
     wall = max(sampled, end - start)
@@ -173,6 +198,7 @@ def profile(
     cut, woken = known_sum(w.cut for w in windows), known_sum(w.woken for w in windows)
     only_gil = any(window.mode is Mode.GIL for window in windows)
     with_idle = any(window.idle for window in windows)
+    gil = GilShare(gil_windows)
     busy_pct = 100 * samples / ticks if ticks else None
     return Profile(
         seconds=sampled,
@@ -183,27 +209,39 @@ def profile(
         samples=samples,
         errors=errors,
         error_share=min(1.0, errors / looks) if looks else None,
-        coverage=covered_seconds(windows, start, end) / (end - start)
-        if windows and end > start
-        else None,
+        coverage=coverage if windows else None,
         sampler_cpu_pct=_percent(known_sum(w.sampler_cpu_s for w in windows), wall),
         stopped_pct=_percent(known_sum(w.stopped_s for w in windows), wall),
         cpu_wait_pct=_percent(known_sum(w.cpu_wait_s for w in windows), sampled),
         cut_pct=_percent(cut, samples),
         woken_pct=_percent(woken, samples + (woken or 0)),
         active_pct=None if only_gil or with_idle else busy_pct,
-        gil_pct=busy_pct if only_gil else None,
+        gil_pct=busy_pct if only_gil else gil.all_pct,
+        gc_pct=_gc_pct(windows, ticks),
         functions=tuple(rows(tally(windows, grouping or Grouping()), ticks)) if ticks else (),
         threads=tuple(
             ThreadRow(
                 thread,
                 active_pct=None if only_gil or with_idle else 100 * count / ticks,
-                gil_pct=100 * count / ticks if only_gil else None,
+                gil_pct=100 * count / ticks if only_gil else gil.of(thread),
             )
             for thread, count in busy.most_common()
             if ticks
         ),
     )
+
+
+def _gc_pct(windows: Sequence[Window], ticks: float) -> float | None:
+    """The share of the looks that found the collector at work; one that runs is on one thread."""
+    if not ticks or not all(window.native for window in windows):
+        return None
+    samples = sum(
+        count
+        for window in windows
+        for (_, stack), count in window.stacks.items()
+        if any(f.function in COLLECTORS and not f.file.endswith(".py") for f in stack)
+    )
+    return 100 * samples / ticks
 
 
 def _percent(part: float | None, whole: float) -> float | None:

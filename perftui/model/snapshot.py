@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from perftui.model.baseline import Baseline
 from perftui.model.findings import Forecast, LlmStatus
 from perftui.model.objective import Objective
 from perftui.model.series import Series
@@ -31,12 +32,22 @@ class SourceStatus:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """Something that happened at one moment (Unix seconds), in a few words."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """Everything known at `taken_at` (Unix seconds).
 
     `windows` are those since `since`, oldest first, `series` the points of the same span.
     `target_since` is when `target_state` began; a target that has exited leaves its last windows
-    and points in every later snapshot.
+    and points in every later snapshot. `baseline` is what the user compares with;
+    `gil_windows` are short looks at the holder of the GIL, beside the others; `marks` are moments
+    on the time axis.
     """
 
     taken_at: float
@@ -51,6 +62,9 @@ class Snapshot:
     forecasts: tuple[Forecast, ...]
     sources: tuple[SourceStatus, ...]
     llm: LlmStatus
+    baseline: Baseline | None = None
+    gil_windows: tuple[Window, ...] = ()
+    marks: tuple[Mark, ...] = ()
 
     @property
     def data_at(self) -> float:

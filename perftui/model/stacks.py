@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
@@ -62,11 +62,23 @@ class FunctionKey(NamedTuple):
 
 @dataclass(frozen=True)
 class Grouping:
-    """What makes two frames the same row: also the line, the process, the thread?"""
+    """What makes two frames the same row: also the line, the process, the thread?
+
+    With `only_pid` or `only_thread` the samples of other processes and threads are left out.
+    """
 
     by_line: bool = False
     by_pid: bool = False
     by_thread: bool = False
+    only_pid: int | None = None
+    only_thread: tuple[int, int] | None = None
+    """(process id, thread id)"""
+
+    def has(self, thread: Thread) -> bool:
+        """Whether the samples of this thread are counted."""
+        return (self.only_pid is None or thread.pid == self.only_pid) and (
+            self.only_thread is None or thread[:2] == self.only_thread
+        )
 
     def key(self, frame: Frame, thread: Thread) -> FunctionKey:
         """The row that `frame`, seen in `thread`, belongs to."""
@@ -83,19 +95,25 @@ class Grouping:
 class Tally:
     """Samples per row: on top of the stack (`own`), and anywhere in it (`total`).
 
-    A function that recurses counts once per stack in `total`. `lines` counts own samples per
-    (row, line), so that a row can name its hottest line.
+    A function that recurses counts once per stack in `total`. `lines` counts the own samples of
+    each line of a row.
     """
 
     own: Counter[FunctionKey] = field(default_factory=Counter)
     total: Counter[FunctionKey] = field(default_factory=Counter)
-    lines: Counter[tuple[FunctionKey, int]] = field(default_factory=Counter)
+    lines: dict[FunctionKey, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
 
     def update(self, other: Tally) -> None:
         """Add the samples of `other`."""
         self.own.update(other.own)
         self.total.update(other.total)
-        self.lines.update(other.lines)
+        for key, lines in other.lines.items():
+            self.lines[key].update(lines)
+
+    def hottest_line(self, key: FunctionKey) -> int | None:
+        """The line of a row with most own samples, the first of equals."""
+        lines = self.lines.get(key)
+        return min(lines, key=lambda line: (-lines[line], line)) if lines else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +125,8 @@ class Window:
     failed; `sampler_cpu_s` is the CPU time that the profiler itself took, in seconds, None if
     unknown. `sampled_s` is the time spent looking where that is less than `end - start`: merged
     windows have gaps between them. `torn` says that the target ran on while it was looked at, so
-    that stacks can mix two moments; `idle` says that threads at rest are among the stacks. `cut`
+    that stacks can mix two moments; `idle` says that threads at rest are among the stacks, `native`
+    that functions of C libraries are. `cut`
     counts samples whose callers were cut off since they cannot be true, `unconfirmed` are calls in
     them that no blocking look has seen yet; None and empty where that was not checked. `woken`
     counts samples that were left out: threads that ran only since the profiler had stopped them.
@@ -124,6 +143,7 @@ class Window:
     sampler_cpu_s: float | None = None
     sampled_s: float | None = None
     idle: bool = False
+    native: bool = False
     processes: int = 1
     torn: bool = False
     cut: int | None = None
@@ -131,7 +151,13 @@ class Window:
     woken: int | None = None
     stopped_s: float | None = None
     cpu_wait_s: float | None = None
-    _tallies: dict[Grouping, Tally] = field(default_factory=dict, repr=False)
+    # Not copied by dataclasses.replace: other stacks have other tallies.
+    _tallies: dict[Grouping, Tally] = field(default_factory=dict, repr=False, init=False)
+
+    @property
+    def kind(self) -> tuple[bool, bool, bool]:
+        """What was looked for: windows of different kinds are no parts of one whole."""
+        return self.mode is Mode.GIL, self.idle, self.native
 
     @property
     def seconds(self) -> float:
@@ -159,6 +185,8 @@ class Window:
 def _tally(stacks: Mapping[tuple[Thread, Stack], int], grouping: Grouping) -> Tally:
     tally = Tally()
     for (thread, stack), count in stacks.items():
+        if not grouping.has(thread):
+            continue
         keys = [grouping.key(frame, thread) for frame in stack if frame is not CUT]
         if not keys:
             continue
@@ -168,8 +196,15 @@ def _tally(stacks: Mapping[tuple[Thread, Stack], int], grouping: Grouping) -> Ta
             tally.total[key] += count
         line = stack[-1].line
         if line is not None:
-            tally.lines[top, line] += count
+            tally.lines[top][line] += count
     return tally
+
+
+def of_newest_kind(windows: Sequence[Window]) -> Sequence[Window]:
+    """Those that looked for what the newest one did; of no windows none."""
+    if not windows or all(window.kind == windows[-1].kind for window in windows):
+        return windows
+    return [window for window in windows if window.kind == windows[-1].kind]
 
 
 def merge(windows: Iterable[Window], keep_stacks: int) -> Window:
@@ -199,6 +234,7 @@ def merge(windows: Iterable[Window], keep_stacks: int) -> Window:
         sampler_cpu_s=known_sum(part.sampler_cpu_s for part in parts),
         sampled_s=seconds,
         idle=any(part.idle for part in parts),
+        native=any(part.native for part in parts),
         torn=any(part.torn for part in parts),
         processes=max(part.processes for part in parts),
         cut=known_sum(part.cut for part in parts),

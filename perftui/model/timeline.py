@@ -29,6 +29,8 @@ MAX_SERIES = 1000
 labels that come and go cannot fill the memory."""
 
 
+GIL_WINDOWS = 60
+"""So many of the windows that look at the holder of the GIL are kept: ten minutes of them."""
 SILENT_S = 300.0
 """A series without a point for so long may go to make room."""
 
@@ -100,6 +102,7 @@ class Timeline:
             lambda windows: merge(windows, STACKS_PER_BUCKET),
             self._tiers,
         )
+        self._gil: deque[Window] = deque(maxlen=GIL_WINDOWS)
         self._series: dict[SeriesKey, _History[Point]] = {}
         self._last: dict[SeriesKey, Point] = {}
 
@@ -110,6 +113,16 @@ class Timeline:
             for old, new in replaced:
                 self._windows.replace(old, new)
             self._windows.add(window)
+
+    def add_gil_window(self, window: Window) -> None:
+        """Add a window that looked at the holder of the GIL beside the others."""
+        with self._lock:
+            self._gil.append(window)
+
+    def gil_windows(self, since: float) -> tuple[Window, ...]:
+        """Those that end at `since` (Unix seconds) or later, oldest first."""
+        with self._lock:
+            return tuple(window for window in self._gil if window.end >= since)
 
     def add_points(self, points: Iterable[tuple[SeriesKey, Point]]) -> None:
         """Add points; one that is not newer than its series' last is dropped as seen."""

@@ -10,7 +10,6 @@ the others cannot be (see :mod:`perftui.sources.torn`).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -35,8 +34,6 @@ MOST_STOP_S = 0.05
 """A target that one look stops for longer is not stopped at all, unless the user says so."""
 SHARE_USED = 0.8
 """The part of the stop budget that is planned with: what is measured scatters."""
-MOST_WINDOWS = 60
-"""A blocking window every so many at least, or none at all: one in more would tell too little."""
 LEAST_GIL_RATE_HZ = 5
 """When all threads cannot be looked at so often, only the holder of the GIL is."""
 CAUTION = 0.8
@@ -56,7 +53,8 @@ _PRIOR_STOPS = 1.0
 class Plan:
     """How the next window looks at the target.
 
-    It lasts `seconds`, and `rest_s` seconds without a look follow it. `remark` says what was
+    It lasts `seconds`, and `rest_s` seconds without a look follow it; it will stop the target for
+    about `stop_s` seconds. `remark` says what was
     decided against the user's wish or what they would expect, and why.
     """
 
@@ -69,6 +67,7 @@ class Plan:
     subprocesses: bool
     seconds: float = WINDOW_S
     rest_s: float = 0.0
+    stop_s: float = 0.0
     remark: str = ""
 
     @property
@@ -111,19 +110,25 @@ class Governor:
 
     Costs are thought of as a factor times what they usually are for so many threads, so that a
     target that starts a hundred threads is treated as one at once. The factor of the stops is the
-    mean of a Gamma posterior for a Poisson count of stopped polls, older windows forgotten.
+    mean of a Gamma posterior for a Poisson count of stopped polls, older windows forgotten. What
+    was measured is also kept in an account: every second adds to how long the target may be
+    stopped, a blocking window takes from it, and has to wait until it is there.
     """
 
     def __init__(self, settings: ProfileSettings) -> None:
-        self._settings = settings
-        self._wanted_hz = settings.rate or RATE_HZ
         self._cpu_factor = {False: 1.0, True: 1.0}
         self._stops = self._expected_stops = 0.0
-        self._rate_hz = self._wanted_hz
-        self._gil = settings.gil
         self._full = False
         self._windows = 0
-        self._since_blocking = 0
+        self._credit_s = BURST * settings.max_overhead / 100 * FIRST_WINDOW_S
+        """For how long the target may be stopped by now."""
+        self.change(settings)
+
+    def change(self, settings: ProfileSettings) -> None:
+        """Other wishes of the user; what looks cost is still known."""
+        self._settings = settings
+        self._wanted_hz = self._rate_hz = settings.rate or RATE_HZ
+        self._gil = settings.gil
 
     def plan(self, threads: Sequence[int], *, subprocesses: bool) -> Plan:
         """The next window; `threads` are the numbers of threads of the processes it looks at.
@@ -151,7 +156,9 @@ class Governor:
             plan = self._mixed(plan, look_s)
         plan = self._rested(plan, count, look_s)
         self._windows += 1
-        self._since_blocking = self._since_blocking + 1 if plan.nonblocking else 0
+        if not plan.nonblocking:
+            plan = replace(plan, stop_s=plan.seconds * min(1.0, plan.rate_hz * look_s))
+        self._credit_s -= plan.stop_s
         return replace(plan, remark=self._remark(plan, rate, count))
 
     def learn(self, plan: Plan, threads: Sequence[int], cost: Cost) -> None:
@@ -161,10 +168,16 @@ class Governor:
         usual = _RUN_CPU_S + looks * _cpu_s(count, gil=plan.gil)
         factor = self._cpu_factor[plan.gil]
         self._cpu_factor[plan.gil] += _LEARN * (cost.cpu_s / usual - factor)
+        budget = self._settings.max_overhead / 100
+        stopped_s = plan.stop_s
         if cost.polls:
+            stopped_s = cost.seconds * cost.stopped / cost.polls
             share = min(1.0, cost.held_hz * (_LOOK_STOP_S + _THREAD_STOP_S * largest))
             self._stops = _FORGET * self._stops + cost.stopped
             self._expected_stops = _FORGET * self._expected_stops + cost.polls * share
+        self._credit_s += SHARE_USED * budget * (cost.seconds + plan.rest_s)
+        self._credit_s += plan.stop_s - stopped_s
+        self._credit_s = min(self._credit_s, 2 * BURST * budget * WINDOW_S)
 
     def _stop_s(self, threads: int) -> float:
         """How long a blocking look stops a process of so many threads, in seconds."""
@@ -226,9 +239,7 @@ class Governor:
             rate = max(LEAST_BURST_HZ, *fitting, 0)
         most_s = FIRST_WINDOW_S if self._windows == 1 else WINDOW_S
         seconds = min(most_s, max(LEAST_WINDOW_S, BURST * budget / (rate * look_s)))
-        every = max(2, math.ceil(seconds * rate * look_s / (SHARE_USED * budget * WINDOW_S)))
-        due = self._windows == 1 or self._since_blocking >= every - 1
-        if not due or every > MOST_WINDOWS or look_s > MOST_STOP_S:
+        if seconds * rate * look_s > self._credit_s or look_s > MOST_STOP_S:
             return plan
         return replace(plan, nonblocking=False, rate_hz=rate, seconds=seconds)
 
@@ -256,6 +267,7 @@ class Governor:
             said.append(f"GIL holders only: {threads} threads")
         elif rate_hz < self._wanted_hz:
             said.append(f"{threads} threads")
+        said += ["idle threads too"] * plan.idle + ["native frames too"] * plan.native
         if plan.rest_s:
             said.append(f"looks {100 * plan.seconds / (plan.seconds + plan.rest_s):.3g}% of time")
         return ", ".join(said)

@@ -30,6 +30,7 @@ from perftui.sources.accounting import (
 )
 from perftui.sources.base import Clock, Source
 from perftui.sources.family import Family, thread_counts
+from perftui.sources.gil import GilLooks
 from perftui.sources.governor import Cost, Governor, Plan
 from perftui.sources.pyspy_run import Finished, Launch, PySpyRun, find_pyspy, python_version
 from perftui.sources.speedscope import SpeedscopeReader, error_count, failure
@@ -87,6 +88,8 @@ class Profiler(Source):
     present, None while it does not: a headless command ends with its exit code.
     """
 
+    RETRY_S = 2.0  # a program that has just been started may become Python
+
     def __init__(
         self,
         target: Target,
@@ -108,10 +111,16 @@ class Profiler(Source):
         self._reader = SpeedscopeReader(target.pid)
         self._governor = Governor(settings)
         self._edges = EdgeBook()
+        self._gil: GilLooks | None = None
 
     def ask_version_again(self) -> None:
         """The target is another program now."""
         self.python, self._version_tries = None, VERSION_TRIES
+
+    def change(self, settings: ProfileSettings) -> None:
+        """Look otherwise from the next window on; nothing that was collected is lost."""
+        self._settings = settings
+        self._governor.change(settings)
 
     def failed(self, error: PerftuiError) -> None:
         """Show `error`, and keep it."""
@@ -139,6 +148,9 @@ class Profiler(Source):
     def _chain(self, program: str) -> None:
         """Windows, each handed over to the next, until one ends by itself."""
         current = self._attach(program)
+        reader = SpeedscopeReader(self._target.pid)
+        gil = GilLooks(program, self._target.pid, reader, self.clock, self._launch)
+        self._gil = gil
         try:
             self._look(current)
             while not (self.stopping.is_set() or current.run.ended):
@@ -155,6 +167,7 @@ class Profiler(Source):
                     self._version_tries -= 1
                     self.python = python_version(self._target.pid, self._launch)
         finally:
+            gil.stop()
             self._collect(self._interrupted(current))
 
     def _attach(self, program: str) -> _Running:
@@ -199,6 +212,7 @@ class Profiler(Source):
             patience = running.stops.wait_s() or (PATIENT_S if ending is None else ENDING_S)
             running.run.listen(min(left, patience))
             running.stops.poll()
+            self._look_at_gil(running)
             if ending is not None:
                 ending.running.run.listen(0)
                 if ending.running.run.ended:
@@ -206,6 +220,14 @@ class Profiler(Source):
                     ending = None
         if ending is not None:
             self._collect(ending)
+
+    def _look_at_gil(self, running: _Running) -> None:
+        """Now and then see who holds the GIL, unless that is all that is looked at."""
+        if self._gil is None or running.plan.gil or running.plan.rest_s:
+            return
+        window = self._gil.step(subprocesses=lambda: running.plan.subprocesses)
+        if window is not None:
+            self._timeline.add_gil_window(window)
 
     def _interrupted(self, running: _Running) -> _Ending:
         """Tell a run to end."""
@@ -233,7 +255,7 @@ class Profiler(Source):
         """Put what a run saw, corrected by what its threads spent, into the timeline."""
         running, end, spent = ending.running, ending.end, ending.spent
         chosen = running.plan
-        stacks = self._reader.read(finished.data)
+        seen = stacks = self._reader.read(finished.data)
         woken: int | None = 0 if chosen.nonblocking else None
         seconds = least_seconds(stacks, end - running.start, chosen.rate_hz)
         if spent and chosen.mode is Mode.BLOCKING:
@@ -251,11 +273,13 @@ class Profiler(Source):
                 processes=max(1, len(running.threads)),
                 sampler_cpu_s=finished.cpu_s,
                 idle=chosen.idle,
+                native=chosen.native,
                 cpu_wait_s=sum(took.wait_s for took in spent.values()) if spent else None,
                 torn=chosen.nonblocking,
                 woken=woken,
                 stopped_s=_stopped_s(chosen, stops, seconds),
-            )
+            ),
+            seen,
         )
         self._timeline.add_window(shown, replaced)
         self._governor.learn(

@@ -109,9 +109,9 @@ class PySpyRun:
         elif chunk == b"":
             self.ended = True
 
-    def interrupt(self) -> None:
-        """Tell it to write its file and end."""
-        self._signal(signal.SIGINT)
+    def interrupt(self, number: signal.Signals = signal.SIGINT) -> None:
+        """Tell it to write its file and end; with another signal, to end otherwise."""
+        self._signal(number)
 
     def finish(self, patience_s: float) -> Finished:
         """Wait for its end, at most about twice `patience_s` seconds, by force after that."""

@@ -20,10 +20,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from perftui.model.stacks import CUT, Frame, Mode, Place, Stack, Thread, Window
+from perftui.model.stacks import CUT, Frame, Place, Stack, Thread, Window
 
+Stacks = Mapping[tuple[Thread, Stack], int]
 Edge = tuple[int, int]
 """Caller and callee by the numbers that the book gives them; what calls the root is number 0."""
 
@@ -86,29 +88,34 @@ class EdgeBook:
         self._doubts: dict[Edge, _Doubt] = {}
         self._torn_samples = 0.0
         self._due = self._came = 0.0
-        self._population: tuple[bool, bool] | None = None
+        self._kind: tuple[bool, bool, bool] | None = None
+        """What the torn windows looked for: other kinds of looks say nothing about absence."""
         self._recent: deque[_Kept] = deque()
         self._cut: set[Edge] = set()
         self._callers: dict[int, _Caller] = {}
         self._above: dict[int, Stack] = {}
         self._mended: dict[Stack, Stack] = {}
 
-    def add(self, window: Window) -> tuple[Window, list[tuple[Window, Window]]]:
+    def add(
+        self, window: Window, seen: Stacks | None = None
+    ) -> tuple[Window, list[tuple[Window, Window]]]:
         """Take in a window: how it is shown, and the earlier ones that are now shown otherwise,
-        each with what takes its place."""
+        each with what takes its place. `seen` are all stacks that a blocking window saw, where
+        some were left out of it: they happened all the same."""
         while self._recent and self._recent[0].seen.end < window.end - RECHECK_S:
             self._recent.popleft()
         if max(len(self._numbers), len(self._doubts), len(self._edges_of)) > _MOST:
             self.__init__()  # type: ignore[misc] # everything is forgotten, nothing is wrong
         if window.torn:
             return self._add_torn(window), []
-        changed = self._add_blocking(window) | self._judge()
+        seen = window.stacks if seen is None else seen
+        changed = self._add_blocking(window, seen) | self._judge()
         above = {number: self._callers_above(number) for number in self._above}
         others_above, self._above = above != self._above, above
         return replace(window, cut=0), self._rebuilt(changed, cut_too=others_above)
 
     def _add_torn(self, window: Window) -> Window:
-        self._population = _population(window)
+        self._kind = window.kind
         self._torn_samples = self._torn_samples * _FORGET + window.samples
         for edge in [e for e, d in self._doubts.items() if d.sightings < _LEAST_SIGHTINGS]:
             del self._doubts[edge]
@@ -131,19 +138,19 @@ class EdgeBook:
         self._recent.append(kept)
         return kept.shown
 
-    def _add_blocking(self, window: Window) -> set[Edge]:
+    def _add_blocking(self, window: Window, seen: Stacks) -> set[Edge]:
         """The edges that this window confirms."""
-        samples = window.samples
+        samples = sum(seen.values())
         self._due *= _FORGET
         self._came *= _FORGET
-        if self._torn_samples and _population(window) == self._population:
+        if self._torn_samples and window.kind == self._kind:
             for doubt in self._doubts.values():
                 due = samples * doubt.sightings / self._torn_samples
                 doubt.due += due
                 if doubt.both_known:
                     self._due += due
         confirmed: set[Edge] = set()
-        for (_, stack), count in window.stacks.items():
+        for (_, stack), count in seen.items():
             confirmed.update(self._edges(stack))
             self._note_callers(stack, count)
             self._came += count * sum(
@@ -255,8 +262,3 @@ class EdgeBook:
         if number == len(self._places):
             self._places.append(place)
         return number
-
-
-def _population(window: Window) -> tuple[bool, bool]:
-    """What kind of stacks were looked for: windows of another kind say nothing about absence."""
-    return window.mode is Mode.GIL, window.idle

@@ -73,7 +73,10 @@ class PerftuiApp(App[None]):
     def action_help(self) -> None:
         """The keys of the screen that is open."""
         groups = []
-        for widget in (self.screen, *self.screen.query("#functions, #metrics, #forecast")):
+        for widget in (
+            self.screen,
+            *self.screen.query("#profile, #profile > *, #metrics, #forecast"),
+        ):
             name = "everywhere" if widget is self.screen else widget.id or ""
             own = [
                 b
@@ -89,10 +92,11 @@ class PerftuiApp(App[None]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The command palette: what this program does, without Textual's own extras."""
         yield SystemCommand("Help", "The keys of this screen", self.action_help)
-        yield SystemCommand("Quit", "Leave; the target runs on", self.action_quit)
+        yield SystemCommand("Quit", "Leave perftui", self.action_quit)
         if isinstance(screen, WatchScreen):
             yield SystemCommand("Pause", "Hold the profile, or go on", screen.action_pause)
             yield SystemCommand("Filter", "Functions by an expression", screen.action_filter)
-            yield SystemCommand("Lines", "Rows by line or function", screen.action_lines)
-            yield SystemCommand("Reset", "Count from now on", screen.action_reset)
+            for title, words, action in screen.profile.commands():
+                yield SystemCommand(title, words, action)
+            yield SystemCommand("Follow", "The target's successor", screen.action_follow)
             yield SystemCommand("Ask", "Ask the LLM now", screen.action_ask)

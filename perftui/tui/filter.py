@@ -10,12 +10,17 @@ PATIENCE_S = 0.05
 """What looking through all names may take: `(a|aa)+$` on one of forty letters would take years."""
 
 
+LONGEST = 500
+"""regex takes minutes for a literal of some thousand letters, whatever time it is given."""
+
+
 class TooSlow(Exception):
     """The expression takes too long on these names."""
 
 
 class Filter:
-    """Fits what has the expression in its function or its file, whatever the case of letters.
+    """Fits what has the expression in its function or its file, whatever the case of letters; with
+    `!` before the expression, what has not.
 
     An expression that is none is an :class:`re.error`.
     """
@@ -24,8 +29,12 @@ class Filter:
         # Imported when something is filtered: re, which cannot be interrupted, is always there.
         import regex
 
-        re.compile(pattern)  # its messages are those that people know
         self.pattern = pattern
+        self._inverse = pattern.startswith("!")
+        pattern = pattern.removeprefix("!")
+        if len(pattern) > LONGEST:
+            raise re.error(f"it has more than {LONGEST} letters")
+        re.compile(pattern)  # its messages are those that people know
         try:
             self._expression = regex.compile(pattern, regex.IGNORECASE)
         except regex.error as error:
@@ -50,4 +59,4 @@ class Filter:
         self._left_s -= time.monotonic() - began
         if self._left_s < 0:
             raise TooSlow("it takes too long on these names")
-        return fits
+        return fits is not self._inverse

@@ -1,186 +1,316 @@
-"""From snapshots to the rows of the functions table: span, sort, filter, pause. No widgets."""
+"""From the profile's view to the rows of the functions table: order, filter, marks. No widgets."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import overload
 
-from perftui.model.profile import FunctionRow, Profile, profile
-from perftui.model.running import RunningSeconds
+import numpy as np
+import numpy.typing as npt
+
+from perftui.model.board import Counts, Ids, Sums
+from perftui.model.kinds import Kind, kind_of
+from perftui.model.noise import Z95, Change, change, margin_pct
 from perftui.model.snapshot import Snapshot
-from perftui.model.stacks import FunctionKey, Grouping, Window
-from perftui.tui.filter import Filter, TooSlow
+from perftui.model.stacks import FunctionKey, Place, Window
+from perftui.tui.filter import TooSlow
+from perftui.tui.profile_view import Looked, ProfileView
 
-SPAN_S = 10.0
-"""What the shares look back on."""
 TREND_SPAN_S = 60.0
 TREND_CELLS = 7
+RANKED_AT_ONCE = 1000
+"""So many rows are put in order; the others when somebody scrolls to them."""
+SORTS = ("own", "total", "change", "own_s", "total_s", "function", "place")
 
 
 @dataclass(frozen=True)
 class HotRow:
-    """A row of the table: shares of the span, seconds since attach or reset, the trend.
+    """A row of the table.
 
-    `trend` is the own share in percent in each of `TREND_CELLS` equal parts of `TREND_SPAN_S`,
-    oldest first, None where nothing was sampled; `trend_top` is the share that a full bar means.
+    Shares are percent of the expected ticks of the span, so one always-busy thread is 100;
+    `own_margin` is half the width of their 95 % interval, in points. Seconds are since attach or
+    reset, None where they were not counted for all of that time. `trend` is the own share in
+    percent in each of `TREND_CELLS` equal parts of `TREND_SPAN_S`, oldest first, None where
+    nothing was sampled; `trend_top` is the share that a full bar means. `change` is that of the
+    own share against the span before or the baseline; `mark` says NEW of what was not seen before,
+    GONE of what is no longer. `torn` says that some stacks were read without stopping the process.
     """
 
-    stats: FunctionRow
-    own_s: float
-    total_s: float
+    key: FunctionKey
+    line: int | None
+    own_pct: float
+    own_margin: float
+    total_pct: float
+    own_s: float | None
+    total_s: float | None
     trend: tuple[float | None, ...]
     trend_top: float
+    change: Change | None
+    mark: str
     torn: bool
 
 
-SORTS: dict[str, Callable[[HotRow], float]] = {
-    "own": lambda row: row.stats.own_pct,
-    "total": lambda row: row.stats.total_pct,
-    "own_s": lambda row: row.own_s,
-    "total_s": lambda row: row.total_s,
-}
+class Ranked(Sequence[HotRow]):
+    """Rows in their order; each is made when it is asked for."""
+
+    def __init__(
+        self, ids: Ids, scores: Counts, make: Callable[[int], HotRow], number: Callable[..., object]
+    ) -> None:
+        self._ids, self._scores = ids, scores
+        self._make = lru_cache(maxsize=500)(make)
+        self._number = number
+        self._ranked = len(ids)
+        if len(ids) > 2 * RANKED_AT_ONCE:
+            least = np.partition(scores, -RANKED_AT_ONCE)[-RANKED_AT_ONCE]
+            # Of those that equal the least, the ones with the lowest numbers, as in the full order.
+            first = np.flatnonzero(scores > least)
+            equal = np.flatnonzero(scores == least)[: RANKED_AT_ONCE - len(first)]
+            rest = np.ones(len(ids), bool)
+            rest[first] = rest[equal] = False
+            self._order(np.concatenate([first, equal, np.flatnonzero(rest)]), RANKED_AT_ONCE)
+        else:
+            self._order(np.arange(len(ids)), len(ids))
+
+    def _order(self, places: Ids, ranked: int) -> None:
+        """Put these places first, the leading `ranked` of them in order; equals by their number,
+        so that they hold still."""
+        self._ids, self._scores = self._ids[places], self._scores[places]
+        head = np.lexsort((self._ids[:ranked], -self._scores[:ranked]))
+        self._ids[:ranked], self._scores[:ranked] = self._ids[head], self._scores[head]
+        self._ranked = ranked
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @overload
+    def __getitem__(self, index: int) -> HotRow: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[HotRow]: ...
+    def __getitem__(self, index: int | slice) -> HotRow | list[HotRow]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        if index % len(self) >= self._ranked:
+            self._order(np.arange(len(self._ids)), len(self._ids))
+        return self._make(int(self._ids[index]))
+
+    def __iter__(self) -> Iterator[HotRow]:
+        return (self[place] for place in range(len(self)))
+
+    def place(self, key: object) -> int | None:
+        """Where the row of this key stands, None where it is not among them."""
+        number = self._number(key)
+        if not isinstance(number, int):
+            return None
+        places = np.flatnonzero(self._ids == number)
+        if places.size and places[0] >= self._ranked:
+            self._order(np.arange(len(self._ids)), len(self._ids))
+            places = np.flatnonzero(self._ids == number)
+        return int(places[0]) if places.size else None
 
 
 @dataclass
 class FunctionsView:
-    """What the user has chosen to see of the profile, and the seconds that were counted so far."""
+    """The order of the rows, and which of them are shown."""
 
-    by_thread: bool = False
-    by_line: bool = False
+    view: ProfileView
     sort: str = "own"
     descending: bool = True
-    pattern: str = ""
-    pattern_error: str = ""
-    reset_at: float = 0.0
-    _filter: Filter | None = None
-    _running: dict[bool, RunningSeconds] = field(default_factory=dict)
-    _frozen: tuple[Snapshot, dict[bool, RunningSeconds]] | None = None
-
-    def __post_init__(self) -> None:
-        self.reset(0.0)
-
-    @property
-    def grouping(self) -> Grouping:
-        """What a row is at present."""
-        return Grouping(by_line=self.by_line, by_thread=self.by_thread)
-
-    @property
-    def paused_at(self) -> float | None:
-        """When what is shown was taken, None while it is live."""
-        return self._frozen[0].taken_at if self._frozen else None
-
-    def reset(self, now: float) -> None:
-        """Count from `now` (Unix seconds) on."""
-        self.reset_at = now
-        self._running = {
-            by_line: RunningSeconds(Grouping(by_line=by_line, by_thread=self.by_thread), until=now)
-            for by_line in (False, True)
-        }
-
-    def pause(self, snapshot: Snapshot) -> None:
-        """Show `snapshot` until :meth:`resume`; counting goes on."""
-        self._frozen = (snapshot, {key: kept.copy() for key, kept in self._running.items()})
-
-    def resume(self) -> None:
-        """Show the newest again."""
-        self._frozen = None
+    _mask: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    _mask_of: tuple[object, ...] = ()
+    _base: Counts = field(default_factory=lambda: np.zeros(0))
+    _base_of: tuple[object, ...] = ()
 
     def sort_by(self, key: str) -> None:
-        """Sort by a column, highest first; the same column again turns the order round."""
+        """Sort by a column, highest first (names from A); again turns the order round."""
         self.descending = not self.descending if key == self.sort else True
         self.sort = key
 
     def sort_next(self) -> None:
         """Sort by the next column."""
-        keys = list(SORTS)
-        self.sort_by(keys[(keys.index(self.sort) + 1) % len(keys)])
+        self.sort_by(SORTS[(SORTS.index(self.sort) + 1) % len(SORTS)])
 
-    def filter_by(self, pattern: str) -> None:
-        """Show what fits the regular expression in function or file; a bad one changes nothing
-        but `pattern_error`, which says what is wrong with it."""
-        try:
-            self._filter = Filter(pattern) if pattern else None
-        except re.error as error:
-            self.pattern_error = str(error)
-            return
-        self.pattern, self.pattern_error = pattern, ""
-
-    def count(self, snapshot: Snapshot) -> None:
-        """Add the new windows to the seconds; to be called with every snapshot."""
-        for running in self._running.values():
-            running.update(snapshot.windows)
-
-    def look(self, snapshot: Snapshot) -> tuple[Profile, list[HotRow]]:
-        """The profile of the span, and its rows in their order."""
-        running = self._running
-        if self._frozen is not None:
-            snapshot, running = self._frozen
-        now = snapshot.data_at
-        start = max(now - SPAN_S, self.reset_at)
-        recent = [w for w in snapshot.windows if w.end > start]
-        if recent:
-            # Windows are whole; the span begins with the first one that reaches into it.
-            start = max(self.reset_at, min(start, recent[0].start))
-        seen = profile(recent, start, now, self.grouping)
-        trends, ticks = _trends(snapshot.windows, now, self.grouping)
-        top = max((s for cells in trends.values() for s in cells if s is not None), default=0.0)
-        seconds = running[self.by_line]
-        torn = any(window.torn for window in recent)
-        # A function that only calls others has no own samples where there were looks.
-        nothing = tuple(0.0 if looked else None for looked in ticks)
-        rows = [
-            HotRow(
-                stats=stats,
-                own_s=seconds.own.get(stats.key, 0.0),
-                total_s=seconds.total.get(stats.key, 0.0),
-                trend=trends.get(stats.key, nothing),
-                trend_top=top,
-                torn=torn,
-            )
-            for stats in self._fitting(seen.functions)
-        ]
-        # A stable sort: the profile's own order decides between equals.
-        rows.sort(key=SORTS[self.sort], reverse=self.descending)
-        return seen, rows
-
-    def _fitting(self, functions: Sequence[FunctionRow]) -> Sequence[FunctionRow]:
-        """Those that the filter shows; one that takes too long is given up."""
-        if self._filter is None:
-            return functions
-        self._filter.start()
-        try:
-            return [
-                stats
-                for stats in functions
-                if self._filter.fits(stats.key.function, stats.key.file)
-            ]
-        except TooSlow as error:
-            self._filter, self.pattern, self.pattern_error = None, "", str(error)
-            return functions
-
-
-def _trends(
-    windows: tuple[Window, ...], now: float, grouping: Grouping
-) -> tuple[dict[FunctionKey, tuple[float | None, ...]], list[float]]:
-    """Own share of each row in each part of the trend's span, and the ticks of the parts."""
-    part_s = TREND_SPAN_S / TREND_CELLS
-    samples: list[dict[FunctionKey, int]] = [{} for _ in range(TREND_CELLS)]
-    ticks = [0.0] * TREND_CELLS
-    for window in windows:
-        part = TREND_CELLS - 1 - int((now - window.end) / part_s)
-        if not 0 <= part < TREND_CELLS:
-            continue
-        ticks[part] += window.expected_ticks
-        counts = samples[part]
-        for key, own in window.tally(grouping).own.items():
-            counts[key] = counts.get(key, 0) + own
-    keys = {key for counts in samples for key in counts}
-    trends = {
-        key: tuple(
-            100 * counts.get(key, 0) / expected if expected else None
-            for counts, expected in zip(samples, ticks, strict=True)
+    def rows(self, snapshot: Snapshot) -> Ranked:
+        """The rows of the span, in their order."""
+        looked = self.view.look(snapshot)
+        count = len(looked.board.keys)
+        own, total = _sized(looked.sums.own, count), _sized(looked.sums.total, count)
+        before, ticks_before = self._before(looked, count)
+        shown = total > 0
+        if before is not None and looked.sums.ticks:
+            shown |= (own <= 0) & _beyond_zero(before, ticks_before, looked.sums.ticks)
+        ids = np.flatnonzero(shown & self._fitting(looked.board.keys))
+        primary = self._primary(looked, own, total, before, ticks_before)[ids]
+        # The total share decides between equals, and between nothing else.
+        between = 1e-9 * total[ids] / total.max(initial=1.0)
+        scores = (primary if self.descending else -primary) + between
+        return Ranked(
+            ids, scores, _Maker(self.view, looked, before, ticks_before), looked.board.number
         )
-        for key in keys
-    }
-    return trends, ticks
+
+    def _primary(
+        self, looked: Looked, own: Counts, total: Counts, before: Counts | None, ticks: float
+    ) -> Counts:
+        """What the rows are sorted by, as numbers."""
+        count = len(own)
+        if self.sort in ("function", "place"):
+            by_name = self.sort == "function"
+            names = [
+                (key.function, key.file, key.line or 0)
+                if by_name
+                else (key.file, key.line or 0, key.function)
+                for key in looked.board.keys
+            ]
+            order = np.empty(count)
+            order[sorted(range(count), key=names.__getitem__)] = -np.arange(count)
+            return order
+        if self.sort == "change":
+            if before is None or not ticks or not looked.sums.ticks:
+                return own
+            return own / looked.sums.ticks - before / ticks
+        seconds = looked.board.seconds
+        sorts = {"own": own, "total": total, "own_s": seconds.own, "total_s": seconds.total}
+        return _sized(sorts[self.sort], count)
+
+    def _before(self, looked: Looked, count: int) -> tuple[Counts | None, float]:
+        """Own samples to compare with, and their ticks: of the baseline, or of the span before."""
+        baseline = self.view.baseline
+        if baseline is None:
+            before: Sums | None = looked.before
+            return (None, 0.0) if before is None else (_sized(before.own, count), before.ticks)
+        grouping = self.view.grouping
+        if grouping.by_line or grouping.by_thread:
+            return None, 0.0  # a baseline knows functions only
+        keys = looked.board.keys  # another list once rows were forgotten
+        if not _same(self._base_of, (baseline, keys)):
+            self._base, self._base_of = np.zeros(0), (baseline, keys)
+        new = keys[len(self._base) :]
+        added = [baseline.own.get(Place(key.function, key.file), 0.0) for key in new]
+        self._base = np.concatenate([self._base, np.array(added)])
+        return self._base[:count], baseline.ticks
+
+    def _fitting(self, keys: Sequence[FunctionKey]) -> npt.NDArray[np.bool_]:
+        """Which rows the filter and the choice of own code let through; a filter that takes too
+        long is given up."""
+        view = self.view
+        state = (view.filter, view.own_only, keys)
+        if not _same(self._mask_of, state):
+            self._mask, self._mask_of = np.zeros(0, bool), state
+        new = keys[len(self._mask) :]
+        if view.filter is not None:
+            view.filter.start()
+        try:
+            added = [self._fits(key) for key in new]
+        except TooSlow as error:
+            view.filter, view.pattern, view.pattern_error = None, "", str(error)
+            return self._fitting(keys)
+        self._mask = np.concatenate([self._mask, np.array(added, bool)])
+        return self._mask
+
+    def _fits(self, key: FunctionKey) -> bool:
+        view = self.view
+        if view.own_only and kind_of(key.file) is not Kind.OWN:
+            return False
+        return view.filter is None or view.filter.fits(key.function, key.file)
+
+
+class _Maker:
+    """Makes the row of a number."""
+
+    def __init__(
+        self, view: ProfileView, looked: Looked, before: Counts | None, ticks_before: float
+    ) -> None:
+        self._view, self._looked = view, looked
+        self._keys = looked.board.keys  # as numbered now, also when the board has forgotten rows
+        self._before, self._ticks_before = before, ticks_before
+        self._parts = _parts(looked)
+        self._torn = any(window.torn for window in looked.windows)
+        own = looked.sums.own
+        hottest = np.argpartition(own, -40)[-40:] if len(own) > 40 else np.arange(len(own))
+        trends = [self._trend(self._keys[n]) for n in hottest.tolist() if own[n] > 0]
+        self._top = max((s for trend in trends for s in trend if s is not None), default=0.0)
+
+    def __call__(self, number: int) -> HotRow:
+        looked, board = self._looked, self._looked.board
+        key, ticks = self._keys[number], looked.sums.ticks
+        own, total = _at(looked.sums.own, number), _at(looked.sums.total, number)
+        moved, mark = None, ""
+        if self._before is not None:
+            was = _at(self._before, number)
+            moved = change((own, ticks), (was, self._ticks_before))
+            if moved.beyond_noise and not was and not self._called_others(number):
+                mark = "NEW"
+            elif moved.beyond_noise and not total:
+                mark = "GONE"
+        since = max(self._view.began, board.since)
+        complete = board.began is None or not board.began > since + 2.0
+        return HotRow(
+            key=key,
+            line=board.hottest_line(key, looked.windows),
+            own_pct=100 * own / ticks if ticks else 0.0,
+            own_margin=margin_pct(own, ticks),
+            total_pct=100 * total / ticks if ticks else 0.0,
+            own_s=_at(board.seconds.own, number) if complete else None,
+            total_s=_at(board.seconds.total, number) if complete else None,
+            trend=self._trend(key),
+            trend_top=self._top,
+            change=moved,
+            mark=mark,
+            torn=self._torn,
+        )
+
+    def _called_others(self, number: int) -> bool:
+        """Whether the row was there before, if only below others; a baseline does not know."""
+        before = self._looked.before
+        return self._view.baseline is None and before is not None and _at(before.total, number) > 0
+
+    def _trend(self, key: FunctionKey) -> tuple[float | None, ...]:
+        grouping = self._looked.board.grouping
+        return tuple(
+            100 * sum(window.tally(grouping).own[key] for window in windows) / ticks
+            if ticks
+            else None
+            for windows, ticks in self._parts
+        )
+
+
+def _parts(looked: Looked) -> list[tuple[list[Window], float]]:
+    """The windows of each part of the trend's span, and their expected ticks."""
+    parts: list[list[Window]] = [[] for _ in range(TREND_CELLS)]
+    for window in reversed(looked.recent):
+        part = TREND_CELLS - 1 - int((looked.now - window.end) / (TREND_SPAN_S / TREND_CELLS))
+        if part < 0:
+            break
+        if part < TREND_CELLS:
+            parts[part].append(window)
+    return [(part, sum(window.expected_ticks for window in part)) for part in parts]
+
+
+def _same(some: tuple[object, ...], others: tuple[object, ...]) -> bool:
+    """Whether they hold the very same objects."""
+    return len(some) == len(others) and all(map(operator.is_, some, others))
+
+
+def _sized(values: Counts, size: int) -> Counts:
+    """Exactly so many values, zeros where there are none."""
+    if len(values) >= size:
+        return values[:size]
+    return np.concatenate([values, np.zeros(size - len(values))])
+
+
+def _at(values: Counts, number: int) -> float:
+    return float(values[number]) if number < len(values) else 0.0
+
+
+def _beyond_zero(before: Counts, ticks_before: float, ticks: float) -> npt.NDArray[np.bool_]:
+    """Which of these own samples are so many that none at all now is beyond the noise; as
+    :func:`change` has it."""
+    if not ticks_before:
+        return np.zeros(len(before), bool)
+    below = before - (before + Z95**2 / 2 - Z95 * np.sqrt(before + Z95**2 / 4))
+    none_now = Z95**2 * ticks_before / ticks
+    return np.asarray(before > np.hypot(none_now, below))

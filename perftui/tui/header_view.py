@@ -64,6 +64,7 @@ def _figures(seen: Profile, remark: str) -> str:
         f"cover {_floor_percent(seen.coverage)}",
         f"err {100 * seen.error_share:.1f}%" if seen.error_share is not None else "err –",
         f"cut {cut:.0f}%" if cut is not None and cut >= NOTABLE_PCT else "",
+        f"gc {seen.gc_pct:.0f}%" if seen.gc_pct is not None else "",
         f"py-spy {seen.sampler_cpu_pct:.0f}% cpu" if seen.sampler_cpu_pct is not None else "",
         f"cpu wait {seen.cpu_wait_pct:.0f}%"
         if seen.cpu_wait_pct is not None and seen.cpu_wait_pct >= CPU_WAIT_PCT

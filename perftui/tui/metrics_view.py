@@ -24,6 +24,7 @@ SLOPE_LEAST_S = 15.0
 CHART_ROWS = 2
 """Height of the chart of a metric that has an objective; the others have one line."""
 THRESHOLD = "╌"
+MARK = "┊"
 SERIES_PER_NAME = 10
 
 
@@ -111,6 +112,7 @@ def _line(
             bottom=bottom,
             top=top,
             threshold=objective.threshold if objective is not None else None,
+            marks=[mark.at for mark in snapshot.marks],
         ),
         value=value,
         slope=f"{format_age(age)} old" if is_stale else _slope(recent, key.unit),
@@ -168,10 +170,12 @@ def chart(
     top: float,
     threshold: float | None,
     bottom: float = 0.0,
+    marks: Sequence[float] = (),
 ) -> tuple[str, ...]:
     """Rows of a bar chart from `bottom` to `top`, top row first; a cell shows its highest point.
 
-    A cell without a point is a gap: blank. The threshold is a dashed line where no bar covers it.
+    A cell without a point is a gap: blank. The threshold is a dashed line where no bar covers it,
+    `marks` (Unix seconds) are vertical ones.
     """
     if width <= 0:
         return ("",) * height
@@ -192,6 +196,10 @@ def chart(
         drawn = [_cell(share, height, floor) for share in shares]
         if row == line and height > 1:
             drawn = [THRESHOLD if cell == " " else cell for cell in drawn]
+        for at in marks:
+            index = width - 1 - int((now - at) / span_s * width)
+            if 0 <= index < width:
+                drawn[index] = MARK
         rows.append("".join(drawn))
     return tuple(rows)
 

@@ -11,6 +11,7 @@ from builders import NOW, P99, forecast, run_of_windows, series, snapshot, statu
 from perftui.errors import PerftuiError
 from perftui.model.findings import Forecast
 from perftui.model.snapshot import Snapshot
+from perftui.model.source import SourceText
 from perftui.model.target import Candidate
 from perftui.monitor import Monitor
 from perftui.settings import ProfileSettings, Settings
@@ -26,12 +27,25 @@ class FakeMonitor:
         self.settings = Settings(profile=ProfileSettings(threads=threads))
         self.profiler_error: PerftuiError | None = None
         self.asked = 0
+        self.sources: dict[str, SourceText] = {}
+        self.changes: list[dict[str, object]] = []
+        self.refuses = ""
 
     def clock(self) -> float:
         return self.latest.taken_at
 
     def snapshot(self) -> Snapshot:
         return self.latest
+
+    def follow(self) -> str:
+        return "The target still runs."
+
+    def change_profile(self, **changes: object) -> str:
+        self.changes.append(changes)
+        return self.refuses
+
+    def source(self, file: str) -> SourceText:
+        return self.sources.get(file, SourceText(file, why="there is none"))
 
     def ask_advisor(self) -> None:
         self.asked += 1
@@ -116,4 +130,4 @@ def text_of() -> Callable[[Any], list[str]]:
 @pytest.fixture
 def names_of() -> Callable[[LineTable[Any]], list[str]]:
     """The functions of the table, in their order."""
-    return lambda table: [item.stats.key.function for item in table.items]
+    return lambda table: [item.key.function for item in table.items]

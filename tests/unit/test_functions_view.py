@@ -1,51 +1,88 @@
 from __future__ import annotations
 
-import pytest
-from builders import NOW, run_of_windows, snapshot, stack, window
+from collections.abc import Sequence
+from dataclasses import replace
 
-from perftui.model.running import RunningSeconds
+import numpy as np
+import pytest
+from builders import MAIN, NOW, PID, run_of_windows, snapshot, stack, window
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perftui.model import board as board_module
+from perftui.model.baseline import Baseline
+from perftui.model.noise import change, margin_pct
 from perftui.model.snapshot import Snapshot
-from perftui.model.stacks import FunctionKey, Grouping, Mode, Thread, Window
+from perftui.model.stacks import FunctionKey, Mode, Place, Stack, Thread, Window
 from perftui.model.target import TargetState
-from perftui.tui.functions_view import TREND_CELLS, FunctionsView
+from perftui.tui import functions_view
+from perftui.tui.functions_view import (
+    RANKED_AT_ONCE,
+    SORTS,
+    TREND_CELLS,
+    FunctionsView,
+    HotRow,
+    Ranked,
+)
+from perftui.tui.profile_view import SPANS_S, ProfileView
 
 FILE = "/srv/app.py"
 COUNTS = {"main work": 40, "main idle": 10, "main": 5}
+WORKER = Thread(PID, 2, "worker")
+ATTACH = len(SPANS_S)
 
 
-def ten_seconds(counts: dict[str, int] | None = None, **more: object) -> Snapshot:
+def ten_seconds(counts: dict[str | Stack, int] | None = None, **more: object) -> Snapshot:
     return snapshot(windows=run_of_windows(10, counts or COUNTS), **more)
 
 
-def names(view: FunctionsView, seen: Snapshot) -> list[str]:
-    return [row.stats.key.function for row in view.look(seen)[1]]
+def at(now: float, windows: Sequence[Window]) -> Snapshot:
+    """A snapshot at `now` of the windows of the last five minutes."""
+    return snapshot(taken_at=now, windows=[w for w in windows if now - 300 <= w.end <= now])
 
 
-def counted(*seen: Snapshot) -> FunctionsView:
-    view = FunctionsView()
+def counted(*seen: Snapshot, **chosen: bool) -> FunctionsView:
+    view = FunctionsView(ProfileView(**chosen))
     for one in seen:
-        view.count(one)
+        view.view.count(one)
     return view
 
 
-def test_the_last_ten_seconds():
+def names(view: FunctionsView, seen: Snapshot) -> list[str]:
+    return [row.key.function for row in view.rows(seen)]
+
+
+def by_name(view: FunctionsView, seen: Snapshot) -> dict[str, HotRow]:
+    return {row.key.function: row for row in view.rows(seen)}
+
+
+def test_a_row_has_the_shares_of_the_span():
     """Shares are those of the last ten seconds, not of all that is known."""
-    windows = (
-        *run_of_windows(20, {"main old": 90}, end=NOW - 10),
-        *run_of_windows(10, COUNTS),
-    )
-    profile, rows = FunctionsView().look(snapshot(windows=windows))
-    assert [(row.stats.key.function, row.stats.own_pct) for row in rows] == [
-        ("work", 40),
-        ("idle", 10),
-        ("main", 5),
+    windows = (*run_of_windows(20, {"main old": 90}, end=NOW - 10), *run_of_windows(10, COUNTS))
+    view = counted(snapshot(windows=windows))
+    rows = [row for row in view.rows(snapshot(windows=windows)) if row.mark != "GONE"]
+    assert [(r.key.function, r.own_pct, r.total_pct) for r in rows] == [
+        ("work", 40, 40),
+        ("idle", 10, 10),
+        ("main", 5, 55),
     ]
-    assert (profile.seconds, profile.coverage) == (10, 1)
+    assert [row.own_margin for row in rows] == [margin_pct(n, 1000) for n in (400, 100, 50)]
+
+
+def test_a_row_names_its_hottest_line():
+    """A row's line is the one with most own samples in the span; what only calls has none."""
+    windows = (
+        *run_of_windows(20, {"main:3 work:9": 90}, end=NOW - 10),
+        *run_of_windows(10, {"main:3 work:7": 20, "main:3 work:8": 30}),
+    )
+    rows = by_name(counted(snapshot(windows=windows)), snapshot(windows=windows))
+    assert (rows["work"].line, rows["main"].line) == (8, None)
 
 
 def test_sort():
     """A column sorts highest first; the same one again turns the order round."""
-    view, seen = FunctionsView(), ten_seconds()
+    seen = ten_seconds()
+    view = counted(seen)
     assert names(view, seen) == ["work", "idle", "main"]
     view.sort_by("total")
     assert names(view, seen) == ["main", "work", "idle"]
@@ -53,6 +90,7 @@ def test_sort():
     assert names(view, seen) == ["idle", "work", "main"]
     view.sort_by("own")
     assert names(view, seen) == ["work", "idle", "main"]
+    assert view.descending
 
 
 def test_sort_by_seconds():
@@ -67,96 +105,210 @@ def test_sort_by_seconds():
     assert names(view, now)[0] == "main"
 
 
+def test_sort_by_name_and_place():
+    """Names and places are sorted from A, and from Z when turned round; by line in their order."""
+    counts = {stack("b:9 c:1", "/a.py"): 1, stack("b:10 a:1", "/b.py"): 50}
+    seen = ten_seconds(counts)
+    view = counted(seen, by_line=True)
+    view.sort_by("function")
+    assert [row.key[:3] for row in view.rows(seen)] == [
+        ("a", "/b.py", 1),
+        ("b", "/a.py", 9),
+        ("b", "/b.py", 10),
+        ("c", "/a.py", 1),
+    ]
+    view.sort_by("function")
+    assert names(view, seen) == ["c", "b", "b", "a"]
+    view.sort_by("place")
+    assert [row.key[1:3] for row in view.rows(seen)] == [
+        ("/a.py", 1),
+        ("/a.py", 9),
+        ("/b.py", 1),
+        ("/b.py", 10),
+    ]
+
+
+def test_sort_by_change():
+    """The greatest rise comes first, the greatest fall when turned round."""
+    windows = (
+        *run_of_windows(10, {"a": 40, "b": 10, "c": 20}, end=NOW - 10),
+        *run_of_windows(10, {"a": 10, "b": 30, "c": 25}),
+    )
+    seen = snapshot(windows=windows)
+    view = counted(seen)
+    view.sort_by("change")
+    assert names(view, seen) == ["b", "c", "a"]
+    view.sort_by("change")
+    assert names(view, seen) == ["a", "c", "b"]
+
+
+def test_sort_by_change_where_none_is_known():
+    """Without anything to compare with the own share decides."""
+    seen = ten_seconds()
+    view = counted(seen)
+    view.sort_by("change")
+    assert names(view, seen) == ["work", "idle", "main"]
+    view.view.span = ATTACH
+    assert names(view, seen) == ["work", "idle", "main"]
+
+
 def test_sort_next():
-    """The next column after the last is the first."""
-    view = FunctionsView()
+    """The next column after the last is the first, each with the highest first."""
+    view = FunctionsView(ProfileView())
     seen = []
-    for _ in range(4):
+    for _ in SORTS:
         view.sort_next()
         seen.append((view.sort, view.descending))
-    assert seen == [("total", True), ("own_s", True), ("total_s", True), ("own", True)]
+    assert seen == [(sort, True) for sort in (*SORTS[1:], "own")]
 
 
-def test_equals_keep_their_order():
-    """Rows that are equal stand as the profile has them, in both directions."""
-    view, seen = FunctionsView(), ten_seconds({"main b": 5, "main a": 5})
-    view.sort_by("own_s")  # nothing was counted
-    assert names(view, seen) == ["a", "b", "main"]
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_total_decides_between_equals(turned: bool):
+    """Of rows with the same own share the one with the higher total comes first."""
+    seen = ten_seconds({"c a": 5, "d c b": 5})
+    view = counted(seen)
+    if turned:
+        view.sort_by("own")
+    both = [name for name in names(view, seen) if name in "cd"]
+    assert both == ["c", "d"]
+
+
+def test_the_total_decides_between_nothing_else():
+    """However large totals have become, the change alone decides where changes differ."""
+    day = window(NOW - 100_000, NOW, {"busy calm": 900, "busy": 9_000_000, "new": 9_000_500})
+    seen = snapshot(windows=[day])
+    view = counted(seen)
+    view.view.span = ATTACH
+    view.view.baseline = Baseline(own={Place("busy", FILE): 90}, ticks=100)
+    view.sort_by("change")
+    assert names(view, seen) == ["new", "calm", "busy"]
+    view.view.baseline = Baseline(own={Place("busy", FILE): 9_000_000 - 800}, ticks=10_000_000)
+    assert names(view, seen) == ["new", "calm", "busy"]
+
+
+def test_equals_hold_still():
+    """Rows that are equal stand in one order, refresh after refresh, also where there are more
+    than are ranked at once."""
+    counts: dict[str | Stack, int] = {f"f{n}": 1 for n in range(2 * RANKED_AT_ONCE + 500)}
+    windows = [
+        *run_of_windows(5, counts, end=NOW),
+        *run_of_windows(1, {**counts, "f700": 90}, end=NOW + 1),
+    ]
+    first, second = at(NOW, windows), at(NOW + 1, windows)
+    view = counted(first)
+    before = names(view, first)
+    view.view.count(second)
+    after = names(view, second)
+    assert after[0] == "f700"
+    assert after[1:] == [name for name in before if name != "f700"]
+    assert [row.key.function for row in view.rows(second)[:50]] == after[:50]
 
 
 def test_filter():
     """A filter is a regular expression on function and file, whatever the case."""
-    view, seen = FunctionsView(), ten_seconds()
-    view.filter_by("^WO")
+    seen = ten_seconds()
+    view = counted(seen)
+    view.view.filter_by("^WO")
     assert names(view, seen) == ["work"]
-    view.filter_by("srv/app")
+    view.view.filter_by("srv/app")
     assert names(view, seen) == ["work", "idle", "main"]
-    view.filter_by("no such")
+    view.view.filter_by("no such")
     assert names(view, seen) == []
-    view.filter_by("")
+    view.view.filter_by("")
     assert names(view, seen) == ["work", "idle", "main"]
+
+
+def test_an_inverse_filter():
+    """With `!` before it, what fits is left out."""
+    seen = ten_seconds()
+    view = counted(seen)
+    view.view.filter_by("!^(main|idle)$")
+    assert names(view, seen) == ["work"]
+    view.view.filter_by("!")
+    assert names(view, seen) == ["work", "idle", "main"]
+
+
+def test_a_filter_fits_rows_that_come_later():
+    """Functions that are first seen while a filter is on are filtered like the others."""
+    windows = [*run_of_windows(5, COUNTS), *run_of_windows(2, {"worse": 9, "new": 9}, end=NOW + 2)]
+    view = counted(at(NOW, windows))
+    view.view.filter_by("^wo")
+    assert names(view, at(NOW, windows)) == ["work"]
+    view.view.count(at(NOW + 2, windows))
+    assert names(view, at(NOW + 2, windows)) == ["work", "worse"]
 
 
 def test_a_filter_changes_no_share():
     """Shares are of all ticks, also where a filter shows one row."""
-    view = FunctionsView()
-    view.filter_by("work")
-    profile, (row,) = view.look(ten_seconds())
-    assert row.stats.own_pct == 40
-    assert profile.samples == 550
+    seen = ten_seconds()
+    view = counted(seen)
+    view.view.filter_by("work")
+    (row,) = view.rows(seen)
+    assert (row.own_pct, row.own_s) == (40, pytest.approx(4.0))
 
 
-def test_a_bad_filter_keeps_the_old_one():
-    """While a bad expression is typed, the old one holds, and what is wrong is said."""
-    view, seen = FunctionsView(), ten_seconds()
-    view.filter_by("work")
-    view.filter_by("work(")
-    assert (view.pattern, names(view, seen)) == ("work", ["work"])
-    assert view.pattern_error.startswith("missing ), unterminated subpattern")
-    view.filter_by("idle")
-    assert (view.pattern_error, names(view, seen)) == ("", ["idle"])
+def test_a_bad_filter_keeps_the_rows_of_the_old_one():
+    """While a bad expression is typed, the old one holds."""
+    seen = ten_seconds()
+    view = counted(seen)
+    view.view.filter_by("work")
+    view.view.filter_by("work(")
+    assert names(view, seen) == ["work"]
 
 
-def test_pause_holds_the_view_while_counting_goes_on():
+def test_own_code_only():
+    """Without the standard library, packages and native code one's own is left; shares stay."""
+    counts: dict[str | Stack, int] = {
+        (*stack("main"), *stack("decode", "/usr/lib/python3.11/json/decoder.py")): 30,
+        (*stack("main"), *stack("get", "/v/lib/python3.11/site-packages/x/y.py")): 20,
+        (*stack("main"), *stack("memcpy", "libc.so.6")): 10,
+        "main work": 5,
+    }
+    seen = ten_seconds(counts)
+    view = counted(seen)
+    assert names(view, seen) == ["decode", "get", "memcpy", "work", "main"]
+    view.view.own_only = True
+    assert [(r.key.function, r.own_pct) for r in view.rows(seen)] == [("work", 5), ("main", 0)]
+    view.view.filter_by("!work")
+    assert names(view, seen) == ["main"]
+    view.view.own_only = False
+    assert names(view, seen) == ["decode", "get", "memcpy", "main"]
+
+
+def test_pause_holds_the_rows_while_counting_goes_on():
     """Paused, everything stands still; afterwards no second is missing."""
-    first = ten_seconds()
-    later = snapshot(taken_at=NOW + 5, windows=run_of_windows(15, COUNTS, end=NOW + 5))
+    windows = run_of_windows(15, COUNTS, end=NOW + 5)
+    first, later = at(NOW, windows), at(NOW + 5, windows)
     view = counted(first)
-    before = view.look(first)
-    view.pause(first)
-    assert view.paused_at == NOW
-    view.count(later)
-    assert view.look(later) == before
-    assert before[1][0].own_s == pytest.approx(4.0)
-    view.resume()
-    assert view.paused_at is None
-    assert view.look(later)[1][0].own_s == pytest.approx(6.0)
+    before = list(view.rows(first))
+    view.view.pause(first)
+    view.view.count(later)
+    assert list(view.rows(later)) == before
+    assert before[0].own_s == pytest.approx(4.0)
+    view.view.resume()
+    assert view.rows(later)[0].own_s == pytest.approx(6.0)
 
 
 def test_a_paused_view_can_be_sorted_and_filtered():
     """What is held can still be looked at in another order."""
     seen = ten_seconds()
     view = counted(seen)
-    view.pause(seen)
+    view.view.pause(seen)
     view.sort_by("total")
-    view.filter_by("m|w")
+    view.view.filter_by("m|w")
     assert names(view, snapshot()) == ["main", "work"]
 
 
 def test_reset_counts_from_now_on():
     """After a reset, seconds and shares are those of later windows alone."""
-    first = ten_seconds()
-    view = counted(first)
-    view.reset(NOW)
-    assert view.look(first)[1] == []
-    later = snapshot(
-        taken_at=NOW + 2,
-        windows=(*first.windows, *run_of_windows(2, {"main new": 50}, end=NOW + 2)),
-    )
-    view.count(later)
-    profile, rows = view.look(later)
-    assert [(row.stats.key.function, row.own_s) for row in rows] == [("new", 1.0), ("main", 0.0)]
-    assert profile.coverage == 1
+    windows = [*run_of_windows(10, COUNTS), *run_of_windows(2, {"main new": 50}, end=NOW + 2)]
+    view = counted(at(NOW, windows))
+    view.view.reset(NOW)
+    assert names(view, at(NOW, windows)) == []
+    later = at(NOW + 2, windows)
+    view.view.count(later)
+    rows = [row for row in view.rows(later) if row.mark != "GONE"]
+    assert [(row.key.function, row.own_s) for row in rows] == [("new", 1.0), ("main", 0.0)]
 
 
 def test_seconds_add_up_over_different_rates():
@@ -165,44 +317,258 @@ def test_seconds_add_up_over_different_rates():
         window(NOW - 2, NOW - 1, {"main work": 40}, rate_hz=100),
         window(NOW - 1, NOW, {"main work": 10}, rate_hz=20),
     )
-    view = counted(snapshot(windows=windows))
-    row = next(r for r in view.look(snapshot(windows=windows))[1] if r.own_s)
+    row = by_name(counted(snapshot(windows=windows)), snapshot(windows=windows))["work"]
     assert (row.own_s, row.total_s) == (pytest.approx(0.9), pytest.approx(0.9))
+    assert row.own_pct == pytest.approx(100 * 50 / 120)
 
 
 def test_windows_are_counted_once():
     """A window that is in several snapshots counts once."""
     first = ten_seconds()
     view = counted(first, first, snapshot(taken_at=NOW + 1, windows=first.windows))
-    assert view.look(first)[1][0].own_s == pytest.approx(4.0)
+    assert view.rows(first)[0].own_s == pytest.approx(4.0)
 
 
 def test_by_line():
     """By line each line is a row with its own seconds, and back again nothing is lost."""
     seen = ten_seconds({"main:3 work:7": 30, "main:3 work:8": 10})
     view = counted(seen)
-    view.by_line = True
-    rows = view.look(seen)[1]
-    assert [(row.stats.key.function, row.stats.line, row.own_s) for row in rows] == [
+    view.view.by_line = True
+    assert [(row.key.function, row.line, row.own_s) for row in view.rows(seen)] == [
         ("work", 7, pytest.approx(3.0)),
         ("work", 8, pytest.approx(1.0)),
         ("main", 3, 0.0),
     ]
-    view.by_line = False
-    assert view.look(seen)[1][0].own_s == pytest.approx(4.0)
+    view.view.by_line = False
+    assert view.rows(seen)[0].own_s == pytest.approx(4.0)
 
 
 def test_by_thread():
     """With -t a function in two threads is two rows, each with its seconds."""
-    one, two = Thread(4775, 1, "a"), Thread(4775, 2, "b")
-    stacks = {(one, stack("main")): 30, (two, stack("main")): 10}
+    stacks = {(MAIN, stack("main")): 30, (WORKER, stack("main")): 10}
     seen = snapshot(windows=[Window(NOW - 1, NOW, 100, Mode.BLOCKING, stacks)])
-    view = FunctionsView(by_thread=True)
-    view.count(seen)
-    assert [(row.stats.key.thread, row.own_s) for row in view.look(seen)[1]] == [
-        (one, pytest.approx(0.3)),
-        (two, pytest.approx(0.1)),
+    view = counted(seen, by_thread=True)
+    assert [(row.key.thread, row.own_s) for row in view.rows(seen)] == [
+        (MAIN, pytest.approx(0.3)),
+        (WORKER, pytest.approx(0.1)),
     ]
+
+
+def test_one_thread():
+    """Of a chosen thread only its samples make rows, their shares still those of all ticks."""
+    stacks = {(MAIN, stack("main work")): 30, (WORKER, stack("main idle")): 10}
+    seen = snapshot(windows=[Window(NOW - 1, NOW, 100, Mode.BLOCKING, stacks)])
+    view = counted(seen)
+    view.view.choose(thread=WORKER)
+    found = [(r.key.function, r.own_pct, r.total_pct, r.own_s) for r in view.rows(seen)]
+    assert found == [("idle", 10, 10, 0.1), ("main", 0, 10, 0.0)]
+
+
+def late_choice() -> tuple[FunctionsView, list[Window]]:
+    """A watch of 400 seconds, of which the last 300 are at hand."""
+    windows = list(run_of_windows(420, COUNTS, end=NOW + 20))
+    view = FunctionsView(ProfileView())
+    for now in range(int(NOW) - 399, int(NOW) + 1):
+        view.view.count(at(now, windows))
+    return view, windows
+
+
+def test_seconds_of_a_choice_made_late_are_not_known():
+    """Rows that were not counted since the attach have shares, but no seconds; others have both."""
+    view, windows = late_choice()
+    assert view.rows(at(NOW, windows))[0].own_s == pytest.approx(160)
+    view.view.choose(thread=MAIN)
+    row = view.rows(at(NOW, windows))[0]
+    assert (row.own_s, row.total_s, row.own_pct) == (None, None, 40)
+    view.view.choose()
+    assert view.rows(at(NOW, windows))[0].own_s == pytest.approx(160)
+
+
+def test_seconds_since_a_reset_are_known_of_a_choice_made_later():
+    """After a reset seconds are since then: what is at hand reaches back as far."""
+    view, windows = late_choice()
+    view.view.reset(NOW)
+    view.view.count(at(NOW + 20, windows))
+    view.view.by_line = True
+    assert view.rows(at(NOW + 20, windows))[0].own_s == pytest.approx(8)
+
+
+def test_seconds_of_a_choice_made_early_are_known():
+    """While all windows are at hand, whatever is chosen has its seconds since the attach."""
+    seen = ten_seconds()
+    view = counted(seen)
+    view.view.choose(pid=PID)
+    assert view.rows(seen)[0].own_s == pytest.approx(4.0)
+
+
+def test_a_change_is_against_the_span_before():
+    """The own share's change in points, and whether it is beyond the noise."""
+    windows = (
+        *run_of_windows(10, {"a": 40, "b": 10}, end=NOW - 10),
+        *run_of_windows(10, {"a": 20, "b": 11}),
+    )
+    seen = snapshot(windows=windows)
+    rows = by_name(counted(seen), seen)
+    assert rows["a"].change == change((200, 1000), (400, 1000))
+    assert rows["b"].change == change((110, 1000), (100, 1000))
+    assert rows["a"].change.points == pytest.approx(-20)
+    assert (rows["a"].change.beyond_noise, rows["b"].change.beyond_noise) == (True, False)
+    assert (rows["a"].mark, rows["b"].mark) == ("", "")
+
+
+def test_new_and_gone():
+    """What was never on top before is NEW, what no longer is is GONE, where it is no noise."""
+    windows = (
+        *run_of_windows(9, {"main gone": 40, "main": 20}, end=NOW - 11),
+        window(NOW - 11, NOW - 10, {"main gone": 40, "main": 20, "main once": 1}),
+        *run_of_windows(9, {"main fresh": 30, "main": 20}, end=NOW - 1),
+        window(NOW - 1, NOW, {"main fresh": 30, "main": 20, "main rare": 1}),
+    )
+    seen = snapshot(windows=windows)
+    rows = by_name(counted(seen), seen)
+    marks = {name: row.mark for name, row in rows.items()}
+    assert marks == {"fresh": "NEW", "main": "", "rare": "", "gone": "GONE"}
+    gone = rows["gone"]
+    assert (gone.own_pct, gone.total_pct, gone.line) == (0, 0, None)
+    assert gone.change.points < -35
+    assert gone.own_s == pytest.approx(4.0)
+
+
+def test_what_calls_others_is_neither_new_nor_gone():
+    """A function that was in the stacks all the time is not NEW when it is on top, nor GONE when
+    it no longer is; its change is shown as any other."""
+    windows = (
+        *run_of_windows(10, {"main work": 40, "idle": 30}, end=NOW - 10),
+        *run_of_windows(10, {"main": 40, "idle rest": 30}),
+    )
+    seen = snapshot(windows=windows)
+    rows = by_name(counted(seen), seen)
+    marks = {name: row.mark for name, row in rows.items()}
+    assert marks == {"main": "", "idle": "", "rest": "NEW", "work": "GONE"}
+    assert rows["main"].change.points == pytest.approx(40)
+    assert rows["idle"].change.points == pytest.approx(-30)
+    assert rows["idle"].change.beyond_noise
+
+
+def test_nothing_before_is_no_change():
+    """In the first seconds nothing is NEW: there was no look before."""
+    rows = by_name(counted(ten_seconds()), ten_seconds())
+    assert not any(row.change.beyond_noise for row in rows.values())
+    assert {row.mark for row in rows.values()} == {""}
+    assert {row.change.margin for row in rows.values()} == {float("inf")}
+
+
+def test_what_is_gone_is_filtered_too():
+    """A filter lets through what has gone as it does all else."""
+    windows = (
+        *run_of_windows(10, {"main gone": 40}, end=NOW - 10),
+        *run_of_windows(10, {"main fresh": 30}),
+    )
+    seen = snapshot(windows=windows)
+    view = counted(seen)
+    view.view.filter_by("!gone|main")
+    assert names(view, seen) == ["fresh"]
+    view.view.filter_by("gone")
+    assert names(view, seen) == ["gone"]
+
+
+COUNTS_BEFORE = st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 40))
+
+
+@given(COUNTS_BEFORE, st.integers(0, 9), st.sampled_from([10.0, 100.0]))
+def test_gone_is_what_changed_to_nothing_beyond_the_noise(
+    before: dict[str, int], own: int, rate_hz: float
+):
+    """Rows without samples are shown exactly where their change is beyond the noise."""
+    windows = [
+        window(NOW - 20, NOW - 10, before),
+        window(NOW - 10, NOW, {"now": own} if own else {}, rate_hz=rate_hz),
+    ]
+    seen = snapshot(windows=windows)
+    found = {row.key.function for row in counted(seen).rows(seen) if row.mark == "GONE"}
+    ticks = 10 * rate_hz
+    assert found == {
+        name for name, was in before.items() if change((0, ticks), (was, 1000)).beyond_noise
+    }
+
+
+def test_a_baseline_takes_the_place_of_the_span_before():
+    """With a baseline changes are against it, in every span, also since the attach."""
+    windows = (
+        *run_of_windows(10, {"a": 40, "c": 30}, end=NOW - 10),
+        *run_of_windows(10, {"a": 20, "b": 30}),
+    )
+    first, second = at(NOW - 10, windows), at(NOW, windows)
+    view = counted(first)
+    view.view.mark_baseline(first)
+    view.view.count(second)
+    rows = by_name(view, second)
+    assert rows["a"].change == change((200, 1000), (400, 1000))
+    assert {name: row.mark for name, row in rows.items()} == {"a": "", "b": "NEW", "c": "GONE"}
+    view.view.span = ATTACH
+    rows = by_name(view, second)
+    assert rows["a"].change == change((600, 2000), (400, 1000))
+    assert rows["c"].mark == ""
+    view.view.baseline = None
+    assert by_name(view, second)["a"].change is None
+
+
+def test_a_baseline_knows_functions_only():
+    """By line or by thread there is nothing to compare with, and that is no change."""
+    seen = ten_seconds()
+    for chosen in ({"by_line": True}, {"by_thread": True}):
+        view = counted(seen, **chosen)
+        view.view.baseline = Baseline({Place("work", FILE): 1}, 100)
+        assert {row.change for row in view.rows(seen)} == {None}
+        assert {row.mark for row in view.rows(seen)} == {""}
+
+
+def test_a_baseline_tells_files_apart():
+    """Functions of one name in two files are compared each with its own."""
+    seen = ten_seconds({stack("run", "/a.py"): 30, stack("run", "/b.py"): 30})
+    view = counted(seen)
+    view.view.baseline = Baseline({Place("run", "/a.py"): 30}, 100)
+    changes = {row.key.file: row.change.points for row in view.rows(seen)}
+    assert changes == {"/a.py": pytest.approx(0), "/b.py": pytest.approx(30)}
+
+
+def test_a_baseline_of_functions_that_come_later():
+    """A function that is first seen after the baseline was set is compared with it as well."""
+    windows = [*run_of_windows(5, COUNTS), *run_of_windows(2, {"late": 9}, end=NOW + 2)]
+    view = counted(at(NOW, windows))
+    view.view.baseline = Baseline({Place("late", FILE): 50}, 100)
+    view.rows(at(NOW, windows))
+    view.view.count(at(NOW + 2, windows))
+    assert by_name(view, at(NOW + 2, windows))["late"].change == change((18, 700), (50, 100))
+
+
+def test_another_baseline_is_compared_with():
+    """When a new baseline is set, the old one is forgotten."""
+    seen = ten_seconds()
+    view = counted(seen)
+    view.view.baseline = Baseline({Place("work", FILE): 40}, 100)
+    assert by_name(view, seen)["work"].change.points == pytest.approx(0)
+    view.view.baseline = Baseline({Place("work", FILE): 10}, 100)
+    assert by_name(view, seen)["work"].change.points == pytest.approx(30)
+
+
+def test_what_was_forgotten_disturbs_no_other_row(monkeypatch: pytest.MonkeyPatch):
+    """When rows are forgotten the others keep their baseline and filter, and rows that were made
+    from what was known before still name their functions."""
+    monkeypatch.setattr(board_module, "MOST_ROWS", 10)
+    windows = [window(NOW, NOW + 1, {f"once{n}": 1 for n in range(8)})]
+    windows += [window(NOW + 1, NOW + 2, {"work": 40, "idle": 30})]
+    windows += [window(NOW + 900, NOW + 901, {"work": 40, "idle": 30, "new": 5})]
+    first, second = at(NOW + 2, windows), at(NOW + 901, windows)
+    view = counted(first)
+    view.view.baseline = Baseline({Place("work", FILE): 40, Place("idle", FILE): 10}, 100)
+    view.view.filter_by("work|idle")
+    before = view.rows(first)
+    view.view.count(second)
+    assert len(view.view.look(second).board.keys) < 10
+    changes = {row.key.function: row.change.points for row in view.rows(second)}
+    assert changes == {"work": pytest.approx(0), "idle": pytest.approx(20)}
+    assert [row.key.function for row in before] == ["work", "idle"]
 
 
 def test_trends():
@@ -211,68 +577,220 @@ def test_trends():
         *run_of_windows(8, {"main work": 80}, end=NOW - 30),
         *run_of_windows(8, {"main work": 20, "main new": 10}),
     )
-    _, rows = FunctionsView().look(snapshot(windows=windows))
-    trends = {row.stats.key.function: row.trend for row in rows}
-    assert len(trends["work"]) == TREND_CELLS
+    rows = by_name(counted(snapshot(windows=windows)), snapshot(windows=windows))
+    assert len(rows["work"].trend) == TREND_CELLS
     # Windows that end 30 to 38 s ago lie in the fourth and fifth part before the last.
-    assert trends["work"] == (None, None, 80, 80, None, None, 20)
-    assert trends["new"] == (None, None, 0, 0, None, None, 10)
-    assert {row.trend_top for row in rows} == {80}
+    assert rows["work"].trend == (None, None, 80, 80, None, None, 20)
+    assert rows["new"].trend == (None, None, 0, 0, None, None, 10)
+    assert {row.trend_top for row in rows.values()} == {80}
 
 
 def test_a_row_that_only_calls_has_a_trend_of_zeros():
     """A function without own samples has zeros where there were looks, blanks elsewhere."""
-    _, rows = FunctionsView().look(ten_seconds({"main work": 5}))
-    assert {row.stats.key.function: row.trend for row in rows}["main"] == (
-        *(None,) * (TREND_CELLS - 2),
-        0,
-        0,
+    seen = ten_seconds({"main work": 5})
+    blanks = (None,) * (TREND_CELLS - 2)
+    assert by_name(counted(seen), seen)["main"].trend == (*blanks, 0, 0)
+
+
+def test_a_trend_is_of_one_kind():
+    """Time in which only holders of the GIL were looked for is blank in the trend of all."""
+    windows = (
+        *run_of_windows(8, {"main work": 80}, end=NOW - 30),
+        *run_of_windows(8, {"main work": 90}, end=NOW - 10, mode=Mode.GIL),
+        *run_of_windows(8, {"main work": 20}),
     )
+    seen = snapshot(windows=windows)
+    assert by_name(counted(seen), seen)["work"].trend == (None, None, 80, 80, None, None, 20)
 
 
 @pytest.mark.parametrize("torn", [False, True])
 def test_torn(torn: bool):
     """Where the target was not stopped, stacks may be torn, and the rows say so, with -g too."""
-    windows = run_of_windows(2, COUNTS, mode=Mode.GIL, torn=torn)
-    _, rows = FunctionsView().look(snapshot(windows=windows))
-    assert {row.torn for row in rows} == {torn}
+    seen = snapshot(windows=run_of_windows(2, COUNTS, mode=Mode.GIL, torn=torn))
+    assert {row.torn for row in counted(seen).rows(seen)} == {torn}
 
 
 def test_one_window_that_may_be_torn_is_enough():
     """A span is only as sound as its worst window; one before the span does not matter."""
     torn = run_of_windows(1, COUNTS, end=NOW - 5, torn=True)
-    recent = run_of_windows(3, COUNTS)
-    assert FunctionsView().look(snapshot(windows=(*torn, *recent)))[1][0].torn
+    seen = snapshot(windows=(*torn, *run_of_windows(3, COUNTS)))
+    assert counted(seen).rows(seen)[0].torn
     later = snapshot(taken_at=NOW + 7, windows=(*torn, *run_of_windows(3, COUNTS, end=NOW + 7)))
-    assert not FunctionsView().look(later)[1][0].torn
+    assert not counted(later).rows(later)[0].torn
 
 
 def test_an_exited_target_keeps_its_last_profile():
     """Long after the target's end its last ten seconds are still shown."""
-    windows = run_of_windows(10, COUNTS)
     seen = snapshot(
         taken_at=NOW + 3600,
         target_state=TargetState.EXITED,
         target_since=NOW,
-        windows=windows,
+        windows=run_of_windows(10, COUNTS),
     )
-    profile, rows = FunctionsView().look(seen)
-    assert [row.stats.own_pct for row in rows] == [40, 10, 5]
-    assert profile.coverage == 1
+    assert [row.own_pct for row in counted(seen).rows(seen)] == [40, 10, 5]
 
 
 def test_nothing_seen_is_no_rows():
-    """Before the first window there is nothing to show and nothing fails."""
-    profile, rows = FunctionsView().look(snapshot())
-    assert (rows, profile.coverage) == ([], None)
+    """Before the first window there is nothing to show and nothing fails, however it is sorted."""
+    view = counted(snapshot())
+    for sort in SORTS:
+        view.sort_by(sort)
+        rows = view.rows(snapshot())
+        assert (len(rows), list(rows), rows.place(FunctionKey("work", FILE))) == (0, [], None)
 
 
-def test_running_seconds_copy_goes_its_own_way():
-    """A copy that is held does not grow with the original."""
-    running = RunningSeconds(Grouping())
-    running.update([window(0, 1, {"main": 50})])
-    held = running.copy()
-    running.update([window(0, 1, {"main": 50}), window(1, 2, {"main": 50})])
-    assert held.own == {FunctionKey("main", FILE): 0.5}
-    assert running.own == {FunctionKey("main", FILE): 1.0}
-    assert (held.until, running.until) == (1, 2)
+def test_a_window_of_no_length_has_rows_without_shares():
+    """Samples without expected ticks are shown, and their share could be anything."""
+    seen = snapshot(windows=[window(NOW - 1, NOW - 1, {"main": 3})])
+    for sort in SORTS:
+        view = counted(seen)
+        view.sort_by(sort)
+        (row,) = view.rows(seen)
+        assert (row.own_pct, row.total_pct, row.own_margin) == (0, 0, float("inf"))
+
+
+def test_rows_are_a_sequence():
+    """Rows can be taken from the end and in slices; there is none beyond."""
+    seen = ten_seconds()
+    rows = counted(seen).rows(seen)
+    assert [row.key.function for row in rows[-2:]] == ["idle", "main"]
+    assert rows[-1] == rows[2]
+    for beyond in (3, -4):
+        with pytest.raises(IndexError):
+            rows[beyond]
+
+
+def test_the_place_of_a_row():
+    """A row is found by its key; one that is not shown is not."""
+    seen = ten_seconds()
+    view = counted(seen)
+    places = {name: view.rows(seen).place(FunctionKey(name, FILE)) for name in ("idle", "main")}
+    assert places == {"idle": 1, "main": 2}
+    assert view.rows(seen).place(FunctionKey("nobody", FILE)) is None
+    assert view.rows(seen).place("idle") is None
+    view.view.filter_by("work")
+    assert view.rows(seen).place(FunctionKey("idle", FILE)) is None
+
+
+MANY = 2 * RANKED_AT_ONCE + 500
+
+
+def many_rows() -> tuple[FunctionsView, Snapshot]:
+    """More rows than are ranked at once; `f0` is the hottest."""
+    seen = snapshot(windows=[window(NOW - 10, NOW, {f"f{n}": 9 * MANY - n for n in range(MANY)})])
+    return counted(seen), seen
+
+
+def test_the_end_of_many_rows_is_right():
+    """Beyond the rows that are ranked at once all are in their order, and those before stay."""
+    view, seen = many_rows()
+    rows = view.rows(seen)
+    assert len(rows) == MANY
+    first = [row.key.function for row in rows[:RANKED_AT_ONCE]]
+    assert first == [f"f{n}" for n in range(RANKED_AT_ONCE)]
+    assert rows[-1].key.function == f"f{MANY - 1}"
+    assert [row.key.function for row in rows] == [f"f{n}" for n in range(MANY)]
+    assert view.rows(seen)[MANY - 1].key.function == f"f{MANY - 1}"
+
+
+def test_the_place_of_a_row_beyond_the_ranked_ones():
+    """A row far down is found where it then stands."""
+    view, seen = many_rows()
+    for number in (0, RANKED_AT_ONCE - 1, RANKED_AT_ONCE, MANY - 1):
+        rows = view.rows(seen)
+        assert rows.place(FunctionKey(f"f{number}", FILE)) == number
+        assert rows[number].key.function == f"f{number}"
+
+
+def made(number: int) -> HotRow:
+    """A row that has its number for a name."""
+    return HotRow(
+        FunctionKey(str(number), ""), None, 0, 0, 0, None, None, (), 0, None, "", torn=False
+    )
+
+
+def test_only_rows_that_are_asked_for_are_made():
+    """A row is made when it is asked for, and once only."""
+    asked: list[int] = []
+
+    def make(number: int) -> HotRow:
+        asked.append(number)
+        return made(number)
+
+    rows = Ranked(np.arange(MANY), np.arange(MANY) * 1.0, make, lambda key: key)
+    assert rows.place(5) == MANY - 6
+    assert asked == []
+    for _ in range(2):
+        assert [row.key.function for row in rows[:2]] == [str(MANY - 1), str(MANY - 2)]
+    assert asked == [MANY - 1, MANY - 2]
+
+
+@given(
+    st.lists(st.integers(0, 5), max_size=30),
+    st.lists(st.integers(0, 29), max_size=8),
+    st.lists(st.integers(0, 29), max_size=3),
+)
+def test_ranked_rows_are_those_of_a_full_sort(
+    scores: list[int], looks: list[int], searched: list[int]
+):
+    """However few are ranked at once, and in whatever order rows are asked for, they stand as a
+    sort of all of them has it, equals by their number."""
+    ids = [3 * n for n in range(len(scores))]
+    order = [ids[n] for n in sorted(range(len(scores)), key=lambda n: (-scores[n], n))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(functions_view, "RANKED_AT_ONCE", 3)
+        rows = Ranked(np.array(ids, np.intp), np.array(scores, float), made, lambda key: key)
+        for place in looks:
+            if place < len(ids):
+                assert rows[place].key.function == str(order[place])
+        for place in searched:
+            if place < len(ids):
+                assert rows.place(order[place]) == place
+        assert rows.place(1) is None
+        assert [row.key.function for row in rows] == [str(number) for number in order]
+
+
+NAMES = st.dictionaries(
+    st.lists(st.sampled_from("abcde"), min_size=1, max_size=4).map(" ".join),
+    st.integers(1, 50),
+    max_size=6,
+)
+
+
+@given(st.lists(NAMES, min_size=1, max_size=4), st.sampled_from(SORTS))
+def test_rows_are_a_recount(looks: list[dict[str, int]], sort: str):
+    """Whatever was sampled and however it is sorted: each row that has samples is there once, with
+    the shares and seconds of a recount."""
+    windows = [window(NOW - n - 1, NOW - n, counts) for n, counts in enumerate(looks)][::-1]
+    seen = snapshot(windows=windows)
+    view = counted(seen)
+    view.sort_by(sort)
+    owns: dict[str, int] = {}
+    totals: dict[str, int] = {}
+    for names_, count in (item for counts in looks for item in counts.items()):
+        *_, top = names_.split()
+        owns[top] = owns.get(top, 0) + count
+        for name in set(names_.split()):
+            totals[name] = totals.get(name, 0) + count
+    rows = list(view.rows(seen))
+    assert sorted(row.key.function for row in rows) == sorted(totals)
+    for row in rows:
+        own, total = owns.get(row.key.function, 0), totals[row.key.function]
+        assert row.own_pct == pytest.approx(own / len(looks))
+        assert row.total_pct == pytest.approx(total / len(looks))
+        assert (row.own_s, row.total_s) == (pytest.approx(own / 100), pytest.approx(total / 100))
+
+
+def test_a_window_that_is_shown_otherwise():
+    """Rows of a window that was cut later on are those of what is left of it."""
+    first = run_of_windows(3, {"main work": 40})
+    view = counted(at(NOW, first))
+    cut = replace(first[-1], stacks={(MAIN, stack("work")): 40}, cut=40)
+    seen = at(NOW, (*first[:-1], cut))
+    view.view.count(seen)
+    rows = by_name(view, seen)
+    assert (rows["main"].total_pct, rows["main"].total_s) == (
+        pytest.approx(80 / 3),
+        pytest.approx(0.8),
+    )
+    assert rows["work"].own_pct == 40

@@ -67,9 +67,8 @@ def test_it_begins_gently():
     first, second = Target(500).watch(2)
     assert (first.nonblocking, first.seconds) == (True, FIRST_WINDOW_S)
     assert second.nonblocking  # one look may stop so many threads for a tenth of a second
-    second = Target(100).watch(2)[1]
-    assert not second.nonblocking
-    assert second.rate_hz * second.seconds <= 3
+    first = blocking(Target(100).watch(20))[0]
+    assert first.rate_hz * first.seconds <= 3
 
 
 def test_where_looks_are_cheap_all_are_blocking():
@@ -130,7 +129,7 @@ def test_many_threads_at_once():
     target.watch(20)
     target.threads = [300]
     plans = target.watch(20)
-    assert plans[0].remark == "300 threads"
+    assert plans[0].remark.startswith("300 threads")
     assert all(plan.rate_hz * plan.seconds <= 10 for plan in blocking(plans))  # 15 ms a look
 
 

@@ -1,18 +1,14 @@
 from __future__ import annotations
 
-import math
-
-import numpy as np
 import pytest
 from builders import MAIN, NOW, run_of_windows, stack, window
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perftui.model.noise import margin_pct
 from perftui.model.profile import (
     OVERDUE_S,
-    Z95,
     covered_seconds,
-    margin_pct,
     profile,
     rows,
     settled_until,
@@ -22,33 +18,6 @@ from perftui.model.stacks import Frame, FunctionKey, Grouping, Mode, Thread, Win
 
 FILE = "/srv/app.py"
 WORKER = Thread(4775, 2, "worker")
-
-
-@pytest.mark.parametrize(("samples", "ticks"), [(0, 100), (1, 100), (40, 1000), (1000, 1000)])
-def test_margin_is_the_score_intervals_half_width(samples: int, ticks: int):
-    """The margin is half of what Rao's score test of a Poisson mean does not reject."""
-
-    def rejected(mean: float) -> float:
-        return (samples - mean) ** 2 - Z95**2 * mean
-
-    margin = margin_pct(samples, ticks) * ticks / 100
-    centre = samples + Z95**2 / 2
-    assert rejected(centre - margin) == pytest.approx(0, abs=1e-6)
-    assert rejected(centre + margin) == pytest.approx(0, abs=1e-6)
-
-
-def test_no_ticks_no_certainty():
-    """Without any expected tick a share could be anything."""
-    assert margin_pct(0, 0) == math.inf
-
-
-@pytest.mark.parametrize("mean", [5, 12, 60, 500])
-def test_the_margin_covers_the_truth(mean: int):
-    """What is shown, share ± margin, holds the true share at least 93 times of 100."""
-    counts = np.random.default_rng(20).poisson(mean, 20_000)
-    margins = np.array([margin_pct(k, 100) for k in range(counts.max() + 1)])
-    covered = np.abs(counts - mean) <= margins[counts]
-    assert 0.93 <= covered.mean() <= 0.98
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,25 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from builders import MAIN, stack, window
+from builders import MAIN, PID, stack, window
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perftui.model.stacks import CUT, Frame, FunctionKey, Grouping, Mode, Thread, Window, merge
+from perftui.model.stacks import (
+    CUT,
+    Frame,
+    FunctionKey,
+    Grouping,
+    Mode,
+    Tally,
+    Thread,
+    Window,
+    known_sum,
+    merge,
+    of_newest_kind,
+)
 
 FILE = "/srv/app.py"
 PLAIN = Grouping()
@@ -40,7 +54,7 @@ def test_recursion_over_two_lines_is_two_rows_by_line():
 def test_lines_count_own_samples():
     """The lines of a row are those on which it was on top."""
     tally = window(0, 1, {"main:9 work:7": 3, "main:9 work:8": 1}).tally(PLAIN)
-    assert tally.lines == {(key("work"), 7): 3, (key("work"), 8): 1}
+    assert tally.lines == {key("work"): {7: 3, 8: 1}}
 
 
 def test_a_frame_without_line_has_none():
@@ -76,6 +90,67 @@ def test_grouping(grouping: Grouping, rows: dict[FunctionKey, int]):
     assert seen.tally(grouping).own == rows
 
 
+THREADS = [MAIN, Thread(PID, 2, "worker"), Thread(77, 1, "MainThread"), Thread(77, 3, "worker")]
+
+
+@pytest.mark.parametrize(
+    ("grouping", "has"),
+    [
+        (PLAIN, [True, True, True, True]),
+        (Grouping(only_pid=PID), [True, True, False, False]),
+        (Grouping(only_pid=77), [False, False, True, True]),
+        (Grouping(only_pid=5), [False, False, False, False]),
+        (Grouping(only_thread=(PID, 1)), [True, False, False, False]),
+        (Grouping(only_thread=(77, 3)), [False, False, False, True]),
+        (Grouping(only_pid=PID, only_thread=(77, 3)), [False, False, False, False]),
+    ],
+)
+def test_a_choice_of_process_or_thread(grouping: Grouping, has: list[bool]):
+    """Only the chosen process or thread is counted: a thread by both of its ids, since two
+    processes can have threads of one id, and whatever its name."""
+    assert [grouping.has(thread) for thread in THREADS] == has
+    counts = {(thread, stack("main")): 10**n for n, thread in enumerate(THREADS)}
+    tally = Window(0, 1, 100, Mode.BLOCKING, counts).tally(grouping)
+    chosen = sum(10**n for n, yes in enumerate(has) if yes)
+    assert (tally.own[key("main")], tally.total[key("main")]) == (chosen, chosen)
+    assert sum(tally.lines.get(key("main"), {}).values()) == chosen
+
+
+def test_a_thread_that_is_renamed_is_the_same():
+    """A thread may take another name; who chose it still looks at it."""
+    assert Grouping(only_thread=(77, 3)).has(Thread(77, 3, "renamed"))
+
+
+def test_the_hottest_line_has_most_own_samples():
+    """A row's hottest line is the one that was on top most often, the first of equals."""
+    counts = {"main:9 work:8": 3, "main:9 work:7": 3, "main:9 work:5": 2}
+    tally = window(0, 1, counts).tally(PLAIN)
+    assert tally.hottest_line(key("work")) == 7
+
+
+def test_a_row_without_own_lines_has_no_hottest_one():
+    """What only calls, has no line or was never seen has no hottest line; asking adds nothing."""
+    native = (Frame("memcpy", FILE, None),)
+    tally = window(0, 1, {"main:9 work:7": 3, native: 5}).tally(PLAIN)
+    for name in ("main", "memcpy", "nobody"):
+        assert tally.hottest_line(key(name)) is None
+    assert set(tally.lines) == {key("work")}
+
+
+def test_tallies_add_up():
+    """Own, total and line counts of two windows together; neither of them changes."""
+    one = window(0, 1, {"main:9 work:7": 3}).tally(PLAIN)
+    two = window(1, 2, {"main:9 work:7": 1, "main:9 work:8": 9, "main:4": 2}).tally(PLAIN)
+    both = Tally()
+    both.update(one)
+    both.update(two)
+    assert both.own == {key("work"): 13, key("main"): 2}
+    assert both.total == {key("work"): 13, key("main"): 15}
+    assert both.lines == {key("work"): {7: 4, 8: 9}, key("main"): {4: 2}}
+    assert both.hottest_line(key("work")) == 8
+    assert one.lines == {key("work"): {7: 3}}
+
+
 def test_functions_of_one_name_in_two_files_are_two():
     """The file tells functions of the same name apart."""
     seen = window(0, 1, {stack("run", "/a.py"): 1, stack("run", "/b.py"): 2})
@@ -87,6 +162,54 @@ def test_a_tally_is_computed_once_per_grouping():
     seen = window(0, 1, {"main": 1})
     assert seen.tally(PLAIN) is seen.tally(Grouping())
     assert seen.tally(PLAIN) is not seen.tally(Grouping(by_line=True))
+
+
+def test_a_window_with_other_stacks_has_another_tally():
+    """A window that is made from one whose rows are known already counts its own stacks."""
+    seen = window(0, 1, {"main": 1})
+    assert seen.tally(PLAIN).own == {key("main"): 1}
+    cut = replace(seen, stacks={(MAIN, stack("work")): 2})
+    assert cut.tally(PLAIN).own == {key("work"): 2}
+    assert seen.tally(PLAIN).own == {key("main"): 1}
+
+
+def test_what_was_looked_for_makes_a_windows_kind():
+    """Holders of the GIL, idle threads and native frames make kinds; stopping the target or not,
+    and how often it is looked at, does not."""
+    usual = window(0, 1)
+    kinds = {
+        usual.kind,
+        window(0, 1, mode=Mode.GIL).kind,
+        window(0, 1, idle=True).kind,
+        window(0, 1, native=True).kind,
+    }
+    assert len(kinds) == 4
+    assert window(0, 1, mode=Mode.NONBLOCKING, torn=True, rate_hz=20).kind == usual.kind
+
+
+def test_windows_of_the_newest_kind():
+    """Of windows of several kinds those are chosen that looked for what the newest one did."""
+    old, gil, new = window(0, 1), window(1, 2, mode=Mode.GIL), window(2, 3, mode=Mode.NONBLOCKING)
+    assert list(of_newest_kind([old, gil, new])) == [old, new]
+    assert list(of_newest_kind([old, gil])) == [gil]
+    assert list(of_newest_kind([])) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "total"),
+    [
+        ([], None),
+        ([None], None),
+        ([0], 0),
+        ([0.0, 0.5], 0.5),
+        ([1, 2, 3], 6),
+        ([1, None, 3], None),
+        ([1, 2, None], None),
+    ],
+)
+def test_a_sum_is_known_if_all_of_it_is(values: list[float | None], total: float | None):
+    """One value that is not known leaves the sum unknown; of nothing there is none; zero is one."""
+    assert known_sum(values) == total
 
 
 def test_a_windows_figures():

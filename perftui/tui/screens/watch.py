@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -15,23 +14,20 @@ from textual.widget import Widget
 from textual.widgets import Footer, Input
 
 from perftui.model.snapshot import Snapshot
-from perftui.model.text import plain
 from perftui.model.warning import strongest
 from perftui.monitor import Monitor
-from perftui.tui.functions_view import SPAN_S, FunctionsView
 from perftui.tui.header_view import header
 from perftui.tui.metrics_view import span_of
 from perftui.tui.widgets.bars import Header, Tabs, WarningLine
 from perftui.tui.widgets.forecast import ForecastPane
-from perftui.tui.widgets.functions import FunctionsTable
-from perftui.tui.widgets.line_table import LineTable
 from perftui.tui.widgets.metrics import MetricsPanel
+from perftui.tui.widgets.profile import ProfilePanel
 
 REFRESH_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 USUAL_REFRESH_S = 1.0
 FIRST_LOOKS_S = 0.1
 """How often it looks for the first window, so that it is shown as soon as it is there."""
-PANELS = ("functions", "metrics", "forecast")
+PANELS = ("profile", "metrics", "forecast")
 
 
 class WatchScreen(Screen[None]):
@@ -45,6 +41,7 @@ class WatchScreen(Screen[None]):
         Binding("shift+tab", "panel(-1)", "previous panel", show=False),
         Binding("plus", "refresh_rate(-1)", "faster", show=False),
         Binding("minus", "refresh_rate(1)", "slower", show=False),
+        Binding("F", "follow", "follow the successor", show=False),
         Binding("escape", "close", "close", show=False),
         Binding("question_mark", "app.help", "help", key_display="?"),
         Binding("q", "app.quit", "quit"),
@@ -53,7 +50,7 @@ class WatchScreen(Screen[None]):
     def __init__(self, monitor: Monitor) -> None:
         super().__init__()
         self.monitor = monitor
-        self.view = FunctionsView(by_thread=monitor.settings.profile.threads)
+        self.profile = ProfilePanel(monitor, id="profile")
         self._refresh_s = USUAL_REFRESH_S
         self._timer: Timer | None = None
         self._titles: dict[str, str] = {}
@@ -64,7 +61,7 @@ class WatchScreen(Screen[None]):
         yield Tabs(id="tabs")
         with Horizontal(id="body"):
             with Vertical(id="left"):
-                yield FunctionsTable(by_thread=self.view.by_thread, id="functions")
+                yield self.profile
                 yield MetricsPanel(id="metrics")
             yield ForecastPane(id="forecast")
         yield Input(
@@ -77,7 +74,7 @@ class WatchScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Start to draw."""
-        self._show_panel("functions")
+        self._show_panel("profile")
         self._first_look = self.set_interval(FIRST_LOOKS_S, self._look_for_first)
         self._pace()
 
@@ -96,15 +93,14 @@ class WatchScreen(Screen[None]):
     def draw(self) -> None:
         """Draw what is known now."""
         snapshot = self.monitor.latest
-        self.view.count(snapshot)
         with self.app.batch_update():
             self._draw_bars(snapshot)
-            self._draw_functions(snapshot)
+            self.profile.show(snapshot)
             self.query_one(MetricsPanel).show(snapshot)
             self.query_one(ForecastPane).show(snapshot)
 
     def _draw_bars(self, snapshot: Snapshot) -> None:
-        left, right = header(snapshot, self.view.paused_at)
+        left, right = header(snapshot, self.profile.view.paused_at)
         if self._refresh_s != USUAL_REFRESH_S:
             left += f"  every {self._refresh_s:g} s"
         self.query_one(Header).show(left, right)
@@ -114,14 +110,8 @@ class WatchScreen(Screen[None]):
         self._draw_titles(snapshot)
 
     def _draw_titles(self, snapshot: Snapshot) -> None:
-        view = self.view
-        unit = "Lines" if view.by_line else "Functions"
-        filtered = f"  /{view.pattern}/" if view.pattern else ""
-        if view.pattern_error:
-            filtered = f"  no filter: {view.pattern_error}"
-        order = f"{view.sort.replace('_', ' ')} {'▾' if view.descending else '▴'}"
         titles = {
-            "functions": f"{unit}  {order}  last {SPAN_S:.0f} s{filtered}",
+            "profile": self.profile.title,
             "metrics": f"Metrics  last {span_of(snapshot) / 60:.0f} min",
             "forecast": "Forecast",
         }
@@ -137,68 +127,18 @@ class WatchScreen(Screen[None]):
             for panel, title in titles.items()
         )
 
-    def _draw_functions(self, snapshot: Snapshot) -> None:
-        table = self.query_one(FunctionsTable)
-        _, rows = self.view.look(snapshot)
-        table.sort_mark = (self.view.sort, "▾" if self.view.descending else "▴")
-        if rows:
-            table.empty_text = ""
-        elif self.view.pattern:
-            table.empty_text = "no function fits the filter (Esc clears it)"
-        else:
-            table.empty_text = self._why_empty(snapshot)
-        table.show(rows)
-
-    def _why_empty(self, snapshot: Snapshot) -> str:
-        status = snapshot.source("py-spy")
-        if status is not None and status.message:
-            return f"no functions: {plain(status.message)}"
-        looked = any(window.end > self.view.reset_at for window in snapshot.windows)
-        return "no Python code was running" if looked else "no samples yet"
-
-    def _redraw(self) -> None:
-        """Show at once what a key has changed."""
-        snapshot = self.monitor.latest
-        self._draw_titles(snapshot)
-        self._draw_functions(snapshot)
-
-    def _change(self, change: Callable[[], None]) -> None:
-        change()
-        self._redraw()
-
-    def action_sort(self, key: str) -> None:
-        """Sort by one column."""
-        self._change(lambda: self.view.sort_by(key))
-
-    def action_sort_next(self) -> None:
-        """Sort by the next column."""
-        self._change(self.view.sort_next)
-
-    def action_sort_reverse(self) -> None:
-        """Turn the order round."""
-        self._change(lambda: self.view.sort_by(self.view.sort))
-
-    def on_line_table_header_clicked(self, event: LineTable.HeaderClicked) -> None:
-        """Sort by the column that was clicked, if it can be sorted by."""
-        if event.key in ("own", "total", "own_s", "total_s"):
-            self.action_sort(event.key)
-
-    def action_lines(self) -> None:
-        """Rows by line, or by function again."""
-        self.view.by_line = not self.view.by_line
-        self._redraw()
-
-    def action_reset(self) -> None:
-        """Count from now on; what was held is let go."""
-        self.view.resume()
-        self._change(lambda: self.view.reset(self.monitor.clock()))
+    def on_profile_panel_changed(self) -> None:
+        """Its title says what it shows."""
+        self._draw_titles(self.monitor.latest)
 
     def action_pause(self) -> None:
         """Hold what is shown of the profile, or go on; nothing stops being collected."""
-        if self.view.paused_at is None:
-            self.view.pause(self.monitor.latest)
-        else:
-            self.view.resume()
+        self.profile.toggle_pause()
+        self.draw()
+
+    def action_follow(self) -> None:
+        """Watch what took the place of a target that has ended."""
+        self.notify(self.monitor.follow(), markup=False)
         self.draw()
 
     def action_refresh_rate(self, step: int) -> None:
@@ -219,14 +159,13 @@ class WatchScreen(Screen[None]):
         """Type a filter."""
         box = self.query_one("#filter", Input)
         box.display = True
-        box.value = self.view.pattern
+        box.value = self.profile.view.pattern
         # Not box.focus(), which comes later: keys that are typed at once belong to the box.
         self.set_focus(box)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter while it is typed; a bad expression says what is wrong."""
-        self.view.filter_by(event.value)
-        self._redraw()
+        self.profile.filter_by(event.value)
 
     def on_input_submitted(self) -> None:
         """Keep the filter."""
@@ -234,17 +173,16 @@ class WatchScreen(Screen[None]):
 
     def _close_filter(self) -> None:
         self.query_one("#filter", Input).display = False
-        self._show_panel("functions")
+        self._show_panel("profile")
 
     def action_close(self) -> None:
-        """Close the innermost thing that is open: the filter's line, the filter, the pause."""
+        """Close the innermost thing that is open: the filter's line, then what the profile has
+        open, the pause."""
         if self._is_filter_open:
-            self.view.filter_by("")
+            self.profile.filter_by("")
             self._close_filter()
-        elif self.view.pattern:
-            self.view.filter_by("")
-        elif self.view.paused_at is not None:
-            self.view.resume()
+        elif not self.profile.close():
+            self.profile.view.resume()
         self.draw()
 
     def action_panel(self, step: int) -> None:
@@ -258,12 +196,15 @@ class WatchScreen(Screen[None]):
 
     def on_descendant_focus(self) -> None:
         """A click into a panel makes it the current one."""
-        if self.focused is not None and self.focused.id in PANELS:
-            self._mark_panel(self.focused.id)
+        for node in self.focused.ancestors_with_self if self.focused is not None else ():
+            if node.id in PANELS:
+                self._mark_panel(node.id)
 
     def _show_panel(self, name: str) -> None:
         self._mark_panel(name)
-        self.set_focus(self.query_one(f"#{name}"))
+        self.set_focus(
+            self.profile.seen if name == "profile" else self.query_one(f"#{name}", Widget)
+        )
 
     def _mark_panel(self, name: str) -> None:
         self.query_one(Tabs).current = name

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import ClassVar
-
-from textual.binding import Binding, BindingType
+from collections.abc import Hashable, Mapping, Sequence
 
 from perftui.model.present import place
+from perftui.model.stacks import Place
 from perftui.model.text import plain
 from perftui.tui.cells import Column
-from perftui.tui.functions_view import HotRow
+from perftui.tui.functions_view import HotRow, Ranked
 from perftui.tui.sparks import bars
 from perftui.tui.widgets.line_table import Cells, LineTable
 
 QUIET_OWN_PCT = 0.05
+_CHANGE = Column("change", "Δbefore", 7, right=True, needs=64)
 COLUMNS = (
     Column("own", "own%", 5, right=True),
+    Column("margin", "±", 4, right=True, needs=100),
     Column("total", "total%", 7, right=True),
-    Column("own_s", "own s", 6, right=True, needs=56),
-    Column("total_s", "total s", 8, right=True, needs=72),
+    _CHANGE,
+    Column("own_s", "own s", 6, right=True, needs=72),
+    Column("total_s", "total s", 8, right=True, needs=100),
     Column("trend", "trend", 7, needs=50),
     Column("function", "function", share=5),
     Column("place", "file:line", share=4, keep_end=True),
@@ -28,46 +29,82 @@ _THREAD = Column("thread", "thread", share=3)
 
 
 class FunctionsTable(LineTable[HotRow]):
-    """Rows of the profile. Its keys are the profile's keys; the screen acts on them."""
+    """Rows of the profile. What a sort means, its panel decides."""
 
     STAYS_FIRST = True
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("s", "screen.sort_next", "sort"),
-        Binding("S", "screen.sort_reverse", "reverse", show=False),
-        Binding("1", "screen.sort('own')", "own %", show=False),
-        Binding("2", "screen.sort('total')", "total %", show=False),
-        Binding("3", "screen.sort('own_s')", "own s", show=False),
-        Binding("4", "screen.sort('total_s')", "total s", show=False),
-        Binding("L", "screen.lines", "lines"),
-        Binding("R", "screen.reset", "reset"),
-    ]
 
     def __init__(self, *, by_thread: bool, id: str | None = None) -> None:  # noqa: A002
         super().__init__((*COLUMNS, _THREAD) if by_thread else COLUMNS, id=id)
         self._by_thread = by_thread
 
+    @property
+    def place(self) -> Place | None:
+        """The function under the cursor."""
+        row = self.selected
+        return Place(row.key.function, row.key.file) if row is not None else None
+
+    def name_change(self, title: str) -> None:
+        """What the shares are compared with."""
+        self.columns = tuple(
+            Column(c.key, title, c.width, c.right, c.share, c.needs) if c.key == "change" else c
+            for c in self.columns
+        )
+
     def key_of(self, item: HotRow) -> Hashable:
         """The function, line or thread that the row is about."""
-        return item.stats.key
+        return item.key
+
+    def place_of(self, items: Sequence[HotRow], key: Hashable) -> int | None:
+        """Where the row stands; without making all rows above it."""
+        return items.place(key) if isinstance(items, Ranked) else super().place_of(items, key)
+
+    def go_to(self, function: str, file: str) -> None:
+        """Put the cursor on the first row of this function."""
+        for index, row in enumerate(self.items):
+            if row.key[:2] == (function, file):
+                self.action_cursor_to(index)
+                return
 
     def cells_of(self, item: HotRow) -> Cells:
-        """Shares, seconds, trend, name and place."""
-        stats = item.stats
-        total = f"{'~' if item.torn else ''}{stats.total_pct:.1f}"
+        """Shares, change, seconds, trend, name and place."""
         cells = (
-            f"{stats.own_pct:.1f}",
-            total,
-            f"{item.own_s:.2f}" if item.own_s < 1000 else f"{item.own_s:.0f}",
-            f"{item.total_s:.2f}" if item.total_s < 1000 else f"{item.total_s:.0f}",
+            f"{item.own_pct:.1f}",
+            f"{item.own_margin:.1f}",
+            f"{'~' if item.torn else ''}{item.total_pct:.1f}",
+            _change(item),
+            _seconds(item.own_s),
+            _seconds(item.total_s),
             bars(item.trend, item.trend_top),
-            plain(stats.key.function[:500]),
-            plain(place(stats.key.file[-500:], stats.line)),
+            plain(item.key.function[:500]),
+            plain(place(item.key.file[-500:], item.line)),
         )
-        thread = stats.key.thread
-        if not self._by_thread or thread is None:
+        thread = item.key.thread
+        if not self._by_thread:
             return cells
-        return (*cells, plain(f"{thread.tid} {thread.name[:200]}"))
+        return (*cells, plain(f"{thread.tid} {thread.name[:200]}") if thread else "")
+
+    def accents(self, item: HotRow) -> Mapping[str, str]:
+        """A change beyond the noise stands out, one within it does not; nor does the margin."""
+        beyond = item.change is not None and item.change.beyond_noise
+        return {"change": "loud" if beyond else "quiet", "margin": "quiet"}
 
     def is_quiet(self, item: HotRow) -> bool:
         """Functions that only call others."""
-        return item.stats.own_pct < QUIET_OWN_PCT
+        return item.own_pct < QUIET_OWN_PCT
+
+
+def _change(item: HotRow) -> str:
+    if item.change is None or item.change.margin == float("inf"):
+        return ""
+    points = item.change.points
+    if item.mark:
+        return f"{item.mark} {abs(points):.0f}"
+    if item.change.beyond_noise:
+        return f"{'▲' if points > 0 else '▼'}{abs(points):.1f}"
+    return f"{points:+.1f}"
+
+
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.2f}" if value < 1000 else f"{value:.0f}"

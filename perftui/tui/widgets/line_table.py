@@ -7,7 +7,7 @@ twelve times the bytes.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import ClassVar, Generic, TypeVar
 
 from rich.segment import Segment
@@ -43,6 +43,7 @@ class LineTable(ScrollView, Generic[T], can_focus=True):
         "line-table--header",
         "line-table--cursor",
         "line-table--quiet",
+        "line-table--loud",
         "line-table--empty",
     }
 
@@ -78,6 +79,15 @@ class LineTable(ScrollView, Generic[T], can_focus=True):
         """Whether a row matters so little that it is drawn quietly."""
         return False
 
+    def accents(self, item: T) -> Mapping[str, str]:  # noqa: ARG002 - for subclasses
+        """The cells of a row that are drawn otherwise than the row: "quiet" or "loud", by the key
+        of their column."""
+        return {}
+
+    def place_of(self, items: Sequence[T], key: Hashable) -> int | None:
+        """Where among these rows the one with this key stands, None where it does not."""
+        return next((i for i, item in enumerate(items) if self.key_of(item) == key), None)
+
     @property
     def selected(self) -> T | None:
         """The row under the cursor."""
@@ -87,8 +97,7 @@ class LineTable(ScrollView, Generic[T], can_focus=True):
         """Draw these rows; the cursor stays on its row, or in its place if that has gone."""
         selected = self.selected
         if selected is not None and (self.cursor > 0 or not self.STAYS_FIRST):
-            key = self.key_of(selected)
-            place = next((i for i, item in enumerate(items) if self.key_of(item) == key), None)
+            place = self.place_of(items, self.key_of(selected))
             self.cursor = self.cursor if place is None else place
         self.items = items
         self.cursor = max(0, min(self.cursor, len(items) - 1))
@@ -118,7 +127,8 @@ class LineTable(ScrollView, Generic[T], can_focus=True):
             return ("empty", width, self._empty_line(y))
         item = self.items[index]
         at_cursor = index == self.cursor
-        return (width, self.cells_of(item), self.is_quiet(item), at_cursor and self.has_focus)
+        looks = (self.is_quiet(item), dict(self.accents(item)), at_cursor and self.has_focus)
+        return (width, self.columns, self.cells_of(item), looks)
 
     def _empty_line(self, y: int) -> str:
         """The part of the text for an empty table that stands in line `y`."""
@@ -148,24 +158,34 @@ class LineTable(ScrollView, Generic[T], can_focus=True):
         item = self.items[index]
         if index == self.cursor and self.has_focus:
             style = self.get_component_rich_style("line-table--cursor")
-        elif self.is_quiet(item):
-            style = self.get_component_rich_style("line-table--quiet")
-        else:
-            style = self.rich_style
-        return self._strip(self.cells_of(item), style)
+            return self._strip(self.cells_of(item), style)
+        quiet = self.get_component_rich_style("line-table--quiet")
+        style = quiet if self.is_quiet(item) else self.rich_style
+        accents = {
+            key: self.get_component_rich_style(f"line-table--{name}")
+            for key, name in self.accents(item).items()
+        }
+        return self._strip(self.cells_of(item), style, accents)
 
     def _titles(self) -> Cells:
         key, sign = self.sort_mark
         return tuple(c.title + (sign if c.key == key else "") for c in self.columns)
 
-    def _strip(self, cells: Cells, style: Style) -> Strip:
+    def _strip(self, cells: Cells, style: Style, accents: Mapping[str, Style] = {}) -> Strip:
         shown = dict(zip((column.key for column in self.columns), cells, strict=True))
-        parts = [
-            fit(shown[column.key], width, right=column.right, keep_end=column.keep_end)
-            for column, width in widths(self.columns, self._width)
-        ]
-        text = fit((" " * GAP).join(parts), self._width)
-        return Strip([Segment(text, style)], self._width)
+        segments: list[Segment] = []
+        used = 0
+        for column, width in widths(self.columns, self._width):
+            if used and column.key in accents:
+                segments.append(Segment(" " * GAP, style))
+                used += GAP
+            gap = " " * GAP if used and column.key not in accents else ""
+            text = fit(shown[column.key], width, right=column.right, keep_end=column.keep_end)
+            text = fit(gap + text, min(width + len(gap), self._width - used))
+            segments.append(Segment(text, accents.get(column.key, style)))
+            used += len(gap) + width
+        strip = Strip(segments).simplify()
+        return strip.adjust_cell_length(self._width, style)
 
     def notify_style_update(self) -> None:
         """Colours have changed: nothing that was drawn holds."""

@@ -1,0 +1,50 @@
+"""What shares are compared with: the own samples of each function at an earlier time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from perftui.model.stacks import Place, Stack, Thread
+
+SCHEMA = "perftui/1"
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """Own samples of each function over `ticks` expected looks. `stacks` are there where it was
+    marked in a watch; a saved document has functions only."""
+
+    own: Mapping[Place, float]
+    ticks: float
+    stacks: Mapping[tuple[Thread, Stack], int] = field(default_factory=dict)
+
+    def own_pct(self, place: Place) -> float:
+        """The own share of a function in percent, 0 where it was not seen."""
+        return 100 * self.own.get(place, 0.0) / self.ticks
+
+
+def read_baseline(document: Any) -> Baseline:
+    """The baseline of a saved snapshot document; ValueError says what is wrong with it."""
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise ValueError(f"it is no snapshot document (schema {SCHEMA})")
+    try:
+        profile = document["profile"]
+        ticks = profile["expected_ticks"]
+        own: Counter[Place] = Counter()
+        for row in profile["functions"]:
+            samples = row["own_samples"]
+            if not _is_count(samples):
+                raise TypeError
+            own[Place(str(row["function"]), str(row["file"]))] += samples
+    except (KeyError, TypeError):
+        raise ValueError("its profile is not as the document's schema has it") from None
+    if not _is_count(ticks) or not ticks:
+        raise ValueError("nothing was sampled in it")
+    return Baseline(own, ticks)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -1,0 +1,201 @@
+"""Samples per row over spans of windows, kept up to date as windows come and go.
+
+A refresh then costs what the newest windows hold, not what all that was ever seen does: rows have
+numbers, sums are arrays, and only the rows in sight are made into text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from perftui.model.stacks import FunctionKey, Grouping, Tally, Window
+
+Ids = npt.NDArray[np.intp]
+Counts = npt.NDArray[np.float64]
+
+MOST_ROWS = 200_000
+"""With more rows than this those with least time are forgotten: code that makes functions all the
+time cannot fill the memory."""
+
+
+@dataclass(eq=False)
+class _Counted:
+    """What one window adds to its rows."""
+
+    window: Window
+    ids: Ids
+    own: Counts
+    total: Counts
+
+
+@dataclass(eq=False)
+class Sums:
+    """Own and total samples of each row, by its number, over `ticks` expected looks in `seconds`.
+
+    A row whose number is beyond the arrays has none.
+    """
+
+    own: Counts = field(default_factory=lambda: np.zeros(0))
+    total: Counts = field(default_factory=lambda: np.zeros(0))
+    ticks: float = 0.0
+    seconds: float = 0.0
+
+    def add(self, counted: _Counted, sign: float, scale: float = 1.0) -> None:
+        """Add what a window counted (`sign` 1), or take it away again (-1), each times `scale`."""
+        most = int(counted.ids.max(initial=-1)) + 1
+        if most > len(self.own):
+            room = max(most, 2 * len(self.own), 64)
+            self.own, self.total = _grown(self.own, room), _grown(self.total, room)
+        # A row occurs once in a window, so plain indexing adds all of it.
+        self.own[counted.ids] += sign * scale * counted.own
+        self.total[counted.ids] += sign * scale * counted.total
+        self.ticks += sign * counted.window.expected_ticks
+        self.seconds += sign * counted.window.seconds
+
+    def copy(self) -> Sums:
+        """The same, going its own way from now on."""
+        return Sums(self.own.copy(), self.total.copy(), self.ticks, self.seconds)
+
+    def kept(self, ids: Ids) -> Sums:
+        """Only these rows, numbered anew in their order."""
+        size = int(ids.max(initial=-1)) + 1
+        own, total = _grown(self.own, size), _grown(self.total, size)
+        return Sums(own[ids], total[ids], self.ticks, self.seconds)
+
+
+class Span:
+    """The sums over a moving set of windows."""
+
+    def __init__(self) -> None:
+        self.sums = Sums()
+        self.windows: tuple[Window, ...] = ()
+        self._held: dict[int, _Counted] = {}
+
+    def hold(self, counted: Sequence[_Counted]) -> None:
+        """Hold exactly these windows: only what has come or gone is counted."""
+        wanted = {id(one): one for one in counted}
+        gone = [one for key, one in self._held.items() if key not in wanted]
+        if 2 * len(gone) > len(self._held):
+            self.sums, gone, self._held = Sums(), [], {}
+        for one in gone:
+            self.sums.add(one, -1)
+        for key, one in wanted.items():
+            if key not in self._held:
+                self.sums.add(one, 1)
+        self._held = wanted
+        self.windows = tuple(one.window for one in counted)
+
+
+class Board:
+    """The rows of one grouping, and what was counted for them.
+
+    `samples` counts all since the board began, `since_reset` since it was last reset, in looks, and
+    `seconds` the same in seconds. `began` is the start of the first window (Unix seconds).
+    """
+
+    def __init__(self, grouping: Grouping, since: float = 0.0) -> None:
+        self.grouping = grouping
+        self.keys: list[FunctionKey] = []
+        self.samples, self.since_reset, self.seconds = Sums(), Sums(), Sums()
+        self.since = since
+        self.began: float | None = None
+        self._ids: dict[FunctionKey, int] = {}
+        self._recent: dict[float, _Counted] = {}
+
+    def update(self, windows: Sequence[Window]) -> None:
+        """Count what is new; a window that was seen before and is shown otherwise now is counted
+        anew. Windows are told apart by their start."""
+        recent: dict[float, _Counted] = {}
+        for window in windows:
+            known = self._recent.get(window.start)
+            if known is None or known.window is not window:
+                counted = self._counted(window)
+                if known is not None:
+                    self._sum(known, -1)
+                self._sum(counted, 1)
+                known = counted
+            recent[window.start] = known
+        self._recent = recent
+        if len(self.keys) > MOST_ROWS:
+            self._forget_least()
+
+    def counted(self, windows: Iterable[Window]) -> list[_Counted]:
+        """What these windows count, of those that the last update had."""
+        found = (self._recent.get(window.start) for window in windows)
+        return [one for one in found if one is not None]
+
+    def reset(self, now: float) -> None:
+        """Count from `now` (Unix seconds) on."""
+        self.since = now
+        self.since_reset, self.seconds = Sums(), Sums()
+
+    def copy(self) -> Board:
+        """The same, going its own way from now on."""
+        other = Board(self.grouping, self.since)
+        other.keys, other._ids, other.began = self.keys.copy(), self._ids.copy(), self.began
+        other.samples, other.seconds = self.samples.copy(), self.seconds.copy()
+        other.since_reset, other._recent = self.since_reset.copy(), self._recent.copy()
+        return other
+
+    def number(self, key: FunctionKey) -> int | None:
+        """The row's number, None if it was never seen."""
+        return self._ids.get(key)
+
+    def hottest_line(self, key: FunctionKey, windows: Iterable[Window]) -> int | None:
+        """The line with most own samples in these windows; the key's own line where it has one."""
+        if key.line is not None:
+            return key.line
+        found = Tally()
+        for window in windows:
+            found.lines[key].update(window.tally(self.grouping).lines.get(key, ()))
+        return found.hottest_line(key)
+
+    def _sum(self, counted: _Counted, sign: float) -> None:
+        window = counted.window
+        self.samples.add(counted, sign)
+        if self.began is None:
+            self.began = window.start
+        if window.end <= self.since or window.rate_hz <= 0:
+            return
+        self.since_reset.add(counted, sign)
+        self.seconds.add(counted, sign, 1 / window.rate_hz)
+
+    def _counted(self, window: Window) -> _Counted:
+        tally = window.tally(self.grouping)
+        size = len(tally.total)
+        ids = np.fromiter(map(self._number, tally.total), np.intp, size)
+        own = np.fromiter(map(tally.own.__getitem__, tally.total), np.float64, size)
+        return _Counted(window, ids, own, np.fromiter(tally.total.values(), np.float64, size))
+
+    def _number(self, key: FunctionKey) -> int:
+        number = self._ids.setdefault(key, len(self.keys))
+        if number == len(self.keys):
+            self.keys.append(key)
+        return number
+
+    def _forget_least(self) -> None:
+        """Keep half of the rows: all those of recent windows, and those with most time."""
+        time = _grown(self.seconds.total, len(self.keys)).copy()
+        for counted in self._recent.values():
+            time[counted.ids] = np.inf
+        most = max(MOST_ROWS // 2, int(np.isinf(time).sum()))
+        kept = np.sort(np.argsort(-time, kind="stable")[:most])
+        self.keys = [self.keys[number] for number in kept.tolist()]
+        self._ids = {key: number for number, key in enumerate(self.keys)}
+        self.samples, self.seconds = self.samples.kept(kept), self.seconds.kept(kept)
+        self.since_reset = self.since_reset.kept(kept)
+        numbers = np.zeros(len(time), np.intp)
+        numbers[kept] = np.arange(most)
+        self._recent = {
+            start: _Counted(one.window, numbers[one.ids], one.own, one.total)
+            for start, one in self._recent.items()
+        }
+
+
+def _grown(values: Counts, size: int) -> Counts:
+    """The values with zeros behind them, `size` of them at least."""
+    return np.concatenate([values, np.zeros(size - len(values))]) if size > len(values) else values

@@ -1,0 +1,87 @@
+"""Who holds the GIL: a second of looks at its holder now and then, beside the windows."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Callable
+
+from perftui.errors import PerftuiError
+from perftui.model.stacks import Mode, Window
+from perftui.sources.base import Clock
+from perftui.sources.pyspy_run import Launch, PySpyRun
+from perftui.sources.speedscope import SpeedscopeReader, error_count
+
+EVERY_S = 10.0
+FIRST_S = 1.0
+DURATION_S = 1
+RATE_HZ = 100
+MOST_FAILURES = 3
+_PATIENCE_S = 5.0
+
+
+class GilLooks:
+    """Runs py-spy for GIL holders alone every `EVERY_S` seconds, without stopping the target.
+
+    Only the thread that holds it is read, so this costs about a fiftieth of a core while it runs.
+    Not thread-safe: the profiler calls it.
+    """
+
+    def __init__(
+        self,
+        program: str,
+        pid: int,
+        reader: SpeedscopeReader,
+        clock: Clock,
+        launch: Launch = subprocess.Popen,
+    ) -> None:
+        self._argv = [
+            *(program, "record", "--format", "speedscope", "--full-filenames", "--threads"),
+            *("--gil", "--nonblocking", "--rate", str(RATE_HZ), "--duration", str(DURATION_S)),
+            *("--pid", str(pid)),
+        ]
+        self._reader, self._clock, self._launch = reader, clock, launch
+        self._run: PySpyRun | None = None
+        self._due = clock() + FIRST_S
+        self._failures = 0
+
+    def step(self, *, subprocesses: Callable[[], bool]) -> Window | None:
+        """Begin when it is time; a window when one is complete. Never waits."""
+        run, now = self._run, self._clock()
+        if run is None:
+            if now >= self._due and self._failures < MOST_FAILURES:
+                self._due = now + EVERY_S
+                self._run = PySpyRun(
+                    [*self._argv, *(["--subprocesses"] if subprocesses() else [])], self._launch
+                )
+            return None
+        run.listen(0)
+        if not run.ended:
+            if now > self._due - EVERY_S + _PATIENCE_S:
+                self.stop()
+            return None
+        self._run = None
+        finished = run.finish(_PATIENCE_S)
+        try:
+            stacks = self._reader.read(finished.data)
+        except PerftuiError:
+            self._failures += 1
+            return None
+        self._failures = 0
+        return Window(
+            start=now - DURATION_S,
+            end=now,
+            rate_hz=RATE_HZ,
+            mode=Mode.GIL,
+            stacks=stacks,
+            errors=error_count(finished.output),
+            sampler_cpu_s=finished.cpu_s,
+            torn=True,
+        )
+
+    def stop(self) -> None:
+        """End what runs; nothing of it is kept."""
+        if self._run is not None:
+            self._run.interrupt(signal.SIGKILL)
+            self._run.finish(1.0)
+            self._run, self._failures = None, self._failures + 1

@@ -1,0 +1,226 @@
+"""What the user has chosen to see of the profile; all its views share it. No widgets."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from perftui.model.baseline import Baseline
+from perftui.model.board import Board, Span, Sums
+from perftui.model.calltree import Stacks
+from perftui.model.snapshot import Snapshot
+from perftui.model.stacks import Grouping, Place, Stack, Thread, Window, of_newest_kind
+from perftui.tui.filter import Filter
+
+SPANS_S: tuple[float, ...] = (2.0, 10.0, 60.0, 300.0)
+USUAL_SPAN = 1
+BEFORE_S = 120.0
+"""Spans up to this long are compared with the span before: as much as is kept whole."""
+Kind = tuple[bool, bool, bool]
+Boards = dict[tuple[Grouping, Kind], Board]
+"""Rows by what they are and by the kind of their windows: each kind is a whole of its own."""
+UNSEEN_EVERY_S = 30.0
+"""How often rows that nobody looks at are counted: windows are at hand for five minutes."""
+
+
+@dataclass
+class Looked:
+    """What is looked at: sums from `start` to `now`, those of the span before, where there are any,
+    the windows of both and all that are at hand."""
+
+    board: Board
+    sums: Sums
+    before: Sums | None
+    windows: Sequence[Window]
+    earlier: Sequence[Window]
+    recent: Sequence[Window]
+    now: float
+    start: float
+
+
+@dataclass
+class ProfileView:
+    """Span, choice of thread or process, filter, pause and baseline, and what was counted so far.
+
+    `only_pid` and `only_thread` choose one process or thread.
+    """
+
+    by_thread: bool = False
+    by_line: bool = False
+    own_only: bool = False
+    only_pid: int | None = None
+    only_thread: Thread | None = None
+    span: int = USUAL_SPAN
+    """Place in the spans: `SPANS_S`, then since attach, then since reset."""
+    reset_at: float = 0.0
+    began: float = math.inf
+    """Start of the first window that was counted (Unix seconds)."""
+    pattern: str = ""
+    pattern_error: str = ""
+    baseline: Baseline | None = None
+    filter: Filter | None = None
+    _kind: Kind = (False, False, False)
+    _boards: Boards = field(default_factory=dict)
+    _frozen: tuple[Snapshot, Boards] | None = None
+    _unseen_at: float = 0.0
+    _span: Span = field(default_factory=Span)
+    _before: Span = field(default_factory=Span)
+    _spans_of: Board | None = None
+
+    @property
+    def grouping(self) -> Grouping:
+        """What a row is at present."""
+        thread = self.only_thread
+        return Grouping(
+            by_line=self.by_line,
+            by_thread=self.by_thread,
+            only_pid=self.only_pid,
+            only_thread=thread[:2] if thread else None,
+        )
+
+    @property
+    def paused_at(self) -> float | None:
+        """When what is shown was taken, None while it is live."""
+        return self._frozen[0].taken_at if self._frozen else None
+
+    @property
+    def span_s(self) -> float | None:
+        """How far it looks back, in seconds; None since attach or reset."""
+        return SPANS_S[self.span] if self.span < len(SPANS_S) else None
+
+    @property
+    def span_name(self) -> str:
+        """The span in words."""
+        if self.span_s is None:
+            return "since attach" if self.span == len(SPANS_S) else "since reset"
+        return (
+            f"last {self.span_s:.0f} s" if self.span_s < 60 else f"last {self.span_s / 60:.0f} min"
+        )
+
+    @property
+    def choice_name(self) -> str:
+        """The chosen thread or process in words, empty where there is none."""
+        if self.only_thread is not None:
+            return f"thread {self.only_thread.tid} {self.only_thread.name}".rstrip()
+        return f"pid {self.only_pid}" if self.only_pid is not None else ""
+
+    def change_span(self, step: int) -> None:
+        """A longer or shorter span; since reset only where there was a reset."""
+        last = len(SPANS_S) + (1 if self.reset_at else 0)
+        self.span = max(0, min(self.span + step, last))
+
+    def choose(self, *, pid: int | None = None, thread: Thread | None = None) -> None:
+        """Look at one process or thread only, or with neither at all of them."""
+        self.only_pid, self.only_thread = pid, thread
+
+    def reset(self, now: float) -> None:
+        """Count seconds from `now` (Unix seconds) on."""
+        self.reset_at = now
+        for board in self._boards.values():
+            board.reset(now)
+
+    def pause(self, snapshot: Snapshot) -> None:
+        """Show `snapshot` until :meth:`resume`; counting goes on."""
+        self._frozen = (snapshot, {key: board.copy() for key, board in self._boards.items()})
+
+    def resume(self) -> None:
+        """Show the newest again."""
+        self._frozen = None
+
+    def filter_by(self, pattern: str) -> None:
+        """Show what fits the regular expression in function or file, or with `!` before it what
+        does not; a bad one changes nothing but `pattern_error`, which says what is wrong."""
+        try:
+            self.filter = Filter(pattern) if pattern.strip("!") else None
+        except re.error as error:
+            self.pattern_error = str(error)
+            return
+        self.pattern, self.pattern_error = pattern, ""
+
+    def mark_baseline(self, snapshot: Snapshot) -> None:
+        """Compare with what is shown now from here on."""
+        looked = self.look(snapshot)
+        own: Counter[Place] = Counter()
+        for key, samples in zip(looked.board.keys, looked.sums.own.tolist(), strict=False):
+            if samples:
+                own[Place(key.function, key.file)] += samples
+        if looked.sums.ticks:
+            self.baseline = Baseline(own, looked.sums.ticks, self.stacks(snapshot))
+
+    def count(self, snapshot: Snapshot) -> None:
+        """Count the new windows; to be called with every snapshot."""
+        windows = of_newest_kind(snapshot.windows)
+        if windows:
+            self.began = min(self.began, windows[0].start)
+        self._board(self._boards, windows).update(windows)
+        if snapshot.taken_at - self._unseen_at >= UNSEEN_EVERY_S:
+            self._unseen_at = snapshot.taken_at
+            for (_, kind), board in self._boards.items():
+                board.update([window for window in snapshot.windows if window.kind == kind])
+
+    def look(self, snapshot: Snapshot) -> Looked:
+        """What is to be shown: of `snapshot`, or of the one that was held."""
+        boards = self._boards
+        if self._frozen is not None:
+            snapshot, boards = self._frozen
+        windows = of_newest_kind(snapshot.windows)
+        board = self._board(boards, windows)
+        if not board.counted(windows[-1:]):
+            board.update(windows)  # nobody has looked at these rows for a while
+        now = snapshot.data_at
+        if board is not self._spans_of:
+            self._spans_of, self._span, self._before = board, Span(), Span()
+        if self.span_s is None:
+            attach = self.span == len(SPANS_S)
+            sums = board.samples if attach else board.since_reset
+            start = (board.began or now) if attach else self.reset_at
+            shown = windows if attach else [w for w in windows if w.end > start]
+            return Looked(board, sums, None, shown, (), windows, now, start)
+        start = max(now - self.span_s, self.reset_at)
+        shown = [window for window in windows if window.end > start]
+        self._span.hold(board.counted(shown))
+        if shown:
+            # Windows are whole; the span begins with the first one that reaches into it.
+            start = max(self.reset_at, min(start, shown[0].start))
+        before: Sums | None = None
+        earlier: list[Window] = []
+        if self.span_s <= BEFORE_S:
+            earlier = [w for w in windows if start - self.span_s < w.end <= start]
+            self._before.hold(board.counted(earlier))
+            before = self._before.sums
+        return Looked(board, self._span.sums, before, shown, earlier, windows, now, start)
+
+    def stacks(self, snapshot: Snapshot) -> Stacks:
+        """The stacks of the span, of the chosen thread or process."""
+        return self._stacks(self.look(snapshot).windows)
+
+    def stacks_before(self, snapshot: Snapshot) -> tuple[Stacks, float] | None:
+        """The stacks to compare with, of the baseline or of the span before, and their ticks; None
+        where there are none."""
+        if self.baseline is not None:
+            found = (self.baseline.stacks, self.baseline.ticks)
+        else:
+            earlier = self.look(snapshot).earlier
+            found = self._stacks(earlier), sum(window.expected_ticks for window in earlier)
+        return found if found[0] and found[1] else None
+
+    def _stacks(self, windows: Sequence[Window]) -> Stacks:
+        stacks: Counter[tuple[Thread, Stack]] = Counter()
+        for window in windows:
+            stacks.update(window.stacks)
+        grouping = self.grouping
+        if grouping.only_pid is None and grouping.only_thread is None:
+            return stacks
+        return Counter({key: n for key, n in stacks.items() if grouping.has(key[0])})
+
+    def _board(self, boards: Boards, windows: Sequence[Window]) -> Board:
+        self._kind = windows[-1].kind if windows else self._kind
+        key = self.grouping, self._kind
+        board = boards.get(key)
+        if board is None:
+            board = boards[key] = Board(self.grouping, self.reset_at)
+            board.update(windows)
+        return board

@@ -1,0 +1,72 @@
+"""From a span's windows to the rows of the threads table. No widgets."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from perftui.model.profile import GilShare
+from perftui.model.stacks import Mode, Place, Thread, Window
+
+
+@dataclass(frozen=True)
+class ThreadLine:
+    """A thread, or with no `thread` all threads of the process `pid` together.
+
+    Shares are percent of the expected ticks, so one always-busy thread is 100. `gil_pct` is how
+    much of the time it held the GIL, None where nobody looked. `top` is the function
+    that was on top most often.
+    """
+
+    pid: int
+    thread: Thread | None
+    active_pct: float | None
+    gil_pct: float | None
+    top: Place | None
+    top_pct: float
+    threads: int = 1
+
+
+def thread_lines(
+    windows: Sequence[Window], ticks: float, gil_windows: Sequence[Window] = ()
+) -> list[ThreadLine]:
+    """A row per thread, busiest first; with several processes below a row for each of them."""
+    gil = GilShare(gil_windows)
+    busy: Counter[Thread] = Counter()
+    tops: defaultdict[Thread, Counter[Place]] = defaultdict(Counter)
+    for window in windows:
+        for (thread, stack), count in window.stacks.items():
+            busy[thread] += count
+            if stack:
+                tops[thread][Place(stack[-1].function, stack[-1].file)] += count
+    only_gil = any(window.mode is Mode.GIL for window in windows)
+    with_idle = any(window.idle for window in windows)
+
+    def line(pid: int, thread: Thread | None, threads: Sequence[Thread]) -> ThreadLine:
+        samples = sum(busy[one] for one in threads)
+        top: Counter[Place] = Counter()
+        for one in threads:
+            top.update(tops[one])
+        share = 100 * samples / ticks if ticks else 0.0
+        hottest = max(top, key=lambda place: (top[place], place), default=None)
+        return ThreadLine(
+            pid=pid,
+            thread=thread,
+            active_pct=None if only_gil or with_idle else share,
+            gil_pct=share if only_gil else gil.of(*threads),
+            top=hottest,
+            top_pct=100 * top[hottest] / ticks if hottest is not None and ticks else 0.0,
+            threads=len(threads),
+        )
+
+    members: defaultdict[int, list[Thread]] = defaultdict(list)
+    for thread in sorted(busy, key=lambda one: (-busy[one], one)):
+        members[thread.pid].append(thread)
+    by_pid = sorted(members, key=lambda pid: (-sum(busy[one] for one in members[pid]), pid))
+    lines: list[ThreadLine] = []
+    for pid in by_pid:
+        if len(by_pid) > 1:
+            lines.append(line(pid, None, members[pid]))
+        lines.extend(line(pid, thread, [thread]) for thread in members[pid])
+    return lines

@@ -1,0 +1,291 @@
+"""The profile's views, a key away from each other, on snapshots made by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from builders import MAIN, NOW, run_of_windows, stack, status, window
+
+from perftui.model.source import SourceText
+from perftui.model.stacks import CUT, Place, Stack, Thread
+from perftui.tui.app import PerftuiApp
+from perftui.tui.screens.watch import WatchScreen
+from perftui.tui.widgets.callers import CallersTable
+from perftui.tui.widgets.flame import FlameGraph
+from perftui.tui.widgets.functions import FunctionsTable
+from perftui.tui.widgets.profile import VIEWS, ProfilePanel
+from perftui.tui.widgets.source import SourceTable
+from perftui.tui.widgets.threads import ThreadsTable
+from perftui.tui.widgets.tree import TreeTable
+
+WIDE, NARROW = (120, 36), (80, 24)
+FILE = "/srv/app.py"
+CALLS: dict[str | Stack, int] = {"main work:3 parse:7": 50, "main work:4": 10, "main other:9": 20}
+KEYS = {"threads": "t", "tree": "T", "flame": "f", "callers": "c", "source": "enter"}
+
+
+def panel_of(app: PerftuiApp) -> ProfilePanel:
+    assert isinstance(app.screen, WatchScreen)
+    return app.screen.profile
+
+
+def title(app: PerftuiApp) -> str:
+    return panel_of(app)._border_title.plain
+
+
+@pytest.fixture
+def watch(make_app: Any, make_monitor: Any, picture: Any) -> Any:
+    """An app on one picture, and its monitor."""
+
+    def make(shown: Any = None, **more: Any) -> Any:
+        monitor = make_monitor(shown or picture(CALLS), **more)
+        monitor.sources[FILE] = SourceText(FILE, tuple(f"line {n}" for n in range(1, 41)))
+        return make_app(monitor), monitor
+
+    return make
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize("name", KEYS)
+async def test_a_key_opens_a_view_and_escape_closes_it(name: str, size: Any, watch: Any) -> None:
+    """Each view has a key; it alone is seen, has the keys and its name in the title, and Esc or
+    its key again goes back to the functions."""
+    app, _ = watch()
+    async with app.run_test(size=size) as pilot:
+        await pilot.press(KEYS[name])
+        await pilot.pause()
+        seen = [view for view in VIEWS if app.screen.query_one(f"#{view}").display]
+        assert seen == [name]
+        assert app.focused is app.screen.query_one(f"#{name}")
+        assert title(app).startswith(VIEWS[name])
+        await pilot.press("escape")
+        assert panel_of(app).showing == "functions"
+        assert app.focused is app.screen.query_one(FunctionsTable)
+        if name != "source":
+            await pilot.press(KEYS[name], KEYS[name])
+            assert panel_of(app).showing == "functions"
+
+
+async def test_views_share_the_function_under_the_cursor(watch: Any) -> None:
+    """What the cursor is on in one view it is on in the next."""
+    app, _ = watch()
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("down")
+        assert app.screen.query_one(FunctionsTable).place == Place("other", FILE)
+        await pilot.press("T")
+        await pilot.pause()
+        assert app.screen.query_one(TreeTable).place == Place("other", FILE)
+        await pilot.press("f")
+        await pilot.pause()
+        assert app.screen.query_one(FlameGraph).place == Place("other", FILE)
+        await pilot.press("c")
+        assert "other" in title(app)
+        await pilot.press("escape")
+        assert app.screen.query_one(FunctionsTable).place == Place("other", FILE)
+
+
+async def test_callers_and_callees(watch: Any, text_of: Any) -> None:
+    """Enter goes to a caller; on the function itself it opens the source."""
+    app, _ = watch()
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("c")
+        table = app.screen.query_one(CallersTable)
+        shown = "\n".join(text_of(table))
+        assert "work" in shown
+        assert "parse" in shown
+        await pilot.press("up", "enter")
+        assert "work" in title(app)
+        await pilot.press("enter")
+        assert panel_of(app).showing == "source"
+
+
+async def test_the_source_opens_at_the_hottest_line(watch: Any, text_of: Any) -> None:
+    """The cursor is on the function's hottest line, with each line's share beside it."""
+    app, _ = watch()
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("enter")
+        table = app.screen.query_one(SourceTable)
+        assert table.selected is not None
+        assert (table.selected.number, table.selected.own_pct) == (7, 50.0)
+        row = next(line for line in text_of(table) if "line 7" in line)
+        assert row.split()[:2] == ["50.0", "50.0"]
+        await pilot.press("n")
+        assert table.selected.number == 9
+
+
+async def test_a_file_that_is_not_there_or_has_changed(watch: Any, text_of: Any) -> None:
+    """Without a source lines have their shares all the same; a file that has changed says so."""
+    app, monitor = watch()
+    monitor.sources.clear()
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("enter")
+        lines = text_of(app.screen.query_one(SourceTable))
+        assert any("50.0" in line for line in lines)  # shares are known all the same
+    app, monitor = watch()
+    monitor.sources[FILE] = SourceText(FILE, ("new",) * 40, is_stale=True)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("enter")
+        assert "CHANGED since" in title(app)
+
+
+async def test_one_thread_alone(watch: Any, picture: Any, names_of: Any) -> None:
+    """Enter on a thread shows its functions alone; Esc shows all again."""
+    other = Thread(MAIN.pid, 2, "worker")
+    stacks = window(NOW - 1, NOW, {"main work:3": 60}).stacks
+    more = window(NOW - 1, NOW, {"main job:5": 30}, thread=other).stacks
+    both = window(NOW - 1, NOW, {})
+    app, _ = watch(picture(windows=(type(both)(NOW - 1, NOW, 100, both.mode, {**stacks, **more}),)))
+    async with app.run_test(size=WIDE) as pilot:
+        functions = app.screen.query_one(FunctionsTable)
+        assert names_of(functions) == ["work", "job", "main"]
+        await pilot.press("t")
+        table = app.screen.query_one(ThreadsTable)
+        assert [line.thread for line in table.items] == [MAIN, other]
+        await pilot.press("down", "enter")
+        assert names_of(functions) == ["job", "main"]
+        assert "worker" in title(app)
+        await pilot.press("escape")
+        assert names_of(functions) == ["work", "job", "main"]
+
+
+async def test_spans(watch: Any, picture: Any, names_of: Any) -> None:
+    """[ and ] look back less or further; the title says how far."""
+    windows = (
+        *run_of_windows(30, {"main old:1": 90}, end=NOW - 20),
+        *run_of_windows(15, {"main new:1": 90}, end=NOW - 5),
+        *run_of_windows(5, {"main now:1": 90}),
+    )
+    app, _ = watch(picture(windows=windows))
+    async with app.run_test(size=WIDE) as pilot:
+        table = app.screen.query_one(FunctionsTable)
+        assert "last 10 s" in title(app)
+        await pilot.press("left_square_bracket")
+        assert "last 2 s" in title(app)
+        assert table.items[0].key.function == "now"
+        assert "old" not in names_of(table)
+        await pilot.press("right_square_bracket", "right_square_bracket")
+        assert "last 1 min" in title(app)
+        assert names_of(table)[0] == "old"
+        await pilot.press(*["right_square_bracket"] * 5)
+        assert "since attach" in title(app)
+
+
+async def test_changes_against_a_baseline(watch: Any, picture: Any) -> None:
+    """b marks what is shown; from then on each function says how it has changed since."""
+    app, monitor = watch()
+    async with app.run_test(size=WIDE) as pilot:
+        table = app.screen.query_one(FunctionsTable)
+        await pilot.press("b")
+        monitor.latest = picture({"main work:3 parse:7": 10, "main fresh:2": 60}, taken_at=NOW + 20)
+        app.screen.draw()
+        assert [c.title for c in table.columns if c.key == "change"] == ["Δbase"]
+        changes = {
+            row.key.function: table.cells_of(row)[[c.key for c in table.columns].index("change")]
+            for row in table.items
+        }
+        assert changes["fresh"] == "NEW 60"
+        assert changes["parse"] == "▼40.0"
+        assert changes["other"] == "GONE 20"
+
+
+async def test_own_code_alone(watch: Any, picture: Any, names_of: Any) -> None:
+    """o leaves out the standard library and packages."""
+    frames = (*stack("main"), *stack("dumps", file="/usr/lib/python3.11/json/__init__.py"))
+    app, _ = watch(picture({frames: 60, "main work:3": 20}))
+    async with app.run_test(size=WIDE) as pilot:
+        table = app.screen.query_one(FunctionsTable)
+        assert names_of(table)[0] == "dumps"
+        await pilot.press("o")
+        assert names_of(table) == ["work", "main"]
+        assert "own code" in title(app)
+
+
+async def test_an_inverse_filter(watch: Any, names_of: Any) -> None:
+    """With ! before it the filter shows what does not fit."""
+    app, _ = watch()
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("slash", *"!parse|main", "enter")
+        assert names_of(app.screen.query_one(FunctionsTable)) == ["other", "work"]
+
+
+async def test_calls_that_are_not_confirmed_are_quiet(watch: Any, picture: Any) -> None:
+    """A call that no blocking look has seen is drawn quietly, with a sign."""
+    doubt = frozenset({(Place("main", FILE), Place("other", FILE))})
+    windows = run_of_windows(5, CALLS, unconfirmed=doubt, torn=True, cut=0)
+    app, _ = watch(picture(windows=windows))
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("T")
+        tree = app.screen.query_one(TreeTable)
+        quiet = [row.frame.function for row in tree.items if tree.is_quiet(row)]
+        assert quiet == ["other"]
+
+
+async def test_unknown_callers_can_be_looked_at(watch: Any, picture: Any) -> None:
+    """Stacks whose callers were cut hang below their own sign, which is no function."""
+    cut = (CUT, *stack("parse:7"))
+    app, _ = watch(picture({cut: 40, "main work:3": 20}))
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("T")
+        tree = app.screen.query_one(TreeTable)
+        assert tree.items[0].frame.function == CUT.function
+        await pilot.press("enter", "c", "f")
+        assert panel_of(app).showing in ("tree", "flame", "callers")
+
+
+async def test_the_flame_keeps_its_zoom_until_it_is_closed(watch: Any) -> None:
+    """Esc leaves the zoom first, then the flame graph."""
+    app, _ = watch()
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("f", "down", "down", "enter", "escape")
+        assert panel_of(app).showing == "flame"
+        await pilot.press("escape")
+        assert panel_of(app).showing == "functions"
+
+
+@pytest.mark.parametrize("name", KEYS)
+async def test_every_view_says_why_it_is_empty(name: str, watch: Any, picture: Any) -> None:
+    """Before the first window no view fails."""
+    app, monitor = watch(picture(windows=(), sources=(status("py-spy"),)))
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press(KEYS[name])
+        monitor.latest = picture(CALLS)
+        app.screen.draw()
+        await pilot.pause()
+        assert app.is_running
+
+
+@pytest.mark.parametrize(("key", "name"), [("g", "gil"), ("I", "idle"), ("C", "native")])
+async def test_what_is_looked_for_can_be_changed(key: str, name: str, watch: Any) -> None:
+    """Keys change what py-spy looks for, and back; what is refused says why."""
+    app, monitor = watch()
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press(key)
+        assert monitor.changes == [{name: True}]
+        monitor.refuses = "They exclude each other."
+        await pilot.press(key)
+        await pilot.pause()
+        assert [n.message for n in app._notifications] == ["They exclude each other."]
+
+
+@pytest.mark.parametrize("key", ["T", "f"])
+async def test_what_has_changed_in_the_tree(
+    key: str, watch: Any, picture: Any, text_of: Any
+) -> None:
+    """d says in tree and flame what has changed against the baseline, beyond the noise."""
+    app, monitor = watch()
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("b", key, "d")
+        monitor.latest = picture({"main work:3 parse:7": 10, "main fresh:2": 60}, taken_at=NOW + 20)
+        app.screen.draw()
+        await pilot.pause()
+        assert "Δ baseline" in title(app)
+        shown = "\n".join(text_of(app.screen.query_one(f"#{panel_of(app).showing}")))
+        if key == "T":
+            row = next(line for line in shown.splitlines() if "fresh" in line)
+            assert "▲60.0" in row
+        else:
+            assert "▲ fresh" in shown
+            assert "▼ work" in shown
+        await pilot.press("d")
+        assert "▲" not in "\n".join(text_of(app.screen.query_one(f"#{panel_of(app).showing}")))
