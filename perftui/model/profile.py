@@ -173,11 +173,14 @@ def profile(
     now: float,
     grouping: Grouping | None = None,
     gil_windows: Sequence[Window] = (),
+    *,
+    with_rows: bool = True,
 ) -> Profile:
     """What `windows` say of the span from `start` to `now` (Unix seconds).
 
     `gil_windows` are those that looked at the holder of the GIL beside them. Where it was looked
-    for other things meanwhile, shares are those of the newest kind of windows.
+    for other things meanwhile, shares are those of the newest kind of windows. Without `with_rows`
+    there are no functions and threads: those are most of the work.
     """
     end = settled_until(windows, now)
     coverage = covered_seconds(windows, start, end) / (end - start) if end > start else None
@@ -189,7 +192,7 @@ def profile(
     looks = sum(window.expected_ticks * window.processes for window in windows)
     samples = sum(window.samples for window in windows)
     busy: Counter[Thread] = Counter()
-    for window in windows:
+    for window in windows if with_rows else ():
         for (thread, _), count in window.stacks.items():
             busy[thread] += count
     modes: Counter[Mode] = Counter()
@@ -218,7 +221,9 @@ def profile(
         active_pct=None if only_gil or with_idle else busy_pct,
         gil_pct=busy_pct if only_gil else gil.all_pct,
         gc_pct=_gc_pct(windows, ticks),
-        functions=tuple(rows(tally(windows, grouping or Grouping()), ticks)) if ticks else (),
+        functions=tuple(rows(tally(windows, grouping or Grouping()), ticks))
+        if ticks and with_rows
+        else (),
         threads=tuple(
             ThreadRow(
                 thread,

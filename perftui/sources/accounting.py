@@ -5,6 +5,10 @@ again. A thread that waits (for a lock, a socket, a queue) then runs for a momen
 wait, and when the next look comes soon, or the host is busy, it is found running: a service that
 idles seems to spend a tenth of its time in `select`.
 
+Threads that are about to wait. A thread that wakes for a moment and finds no CPU free counts as one
+that could run, with the wait that it comes from or goes to on top; where that is more than chance,
+and more than it ran, it goes too.
+
 Looks that never were. With many threads, or on a busy host, py-spy does not hold its rate, and says
 so only when it is more than a second late; a busy thread then seems to be busy a part of the time.
 

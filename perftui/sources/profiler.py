@@ -16,7 +16,7 @@ import psutil
 
 from perftui.errors import PerftuiError, SourceError
 from perftui.model.snapshot import SourceState
-from perftui.model.stacks import Mode, Window
+from perftui.model.stacks import Window
 from perftui.model.target import Target, TargetState
 from perftui.model.timeline import Timeline
 from perftui.settings import ProfileSettings
@@ -256,9 +256,9 @@ class Profiler(Source):
         running, end, spent = ending.running, ending.end, ending.spent
         chosen = running.plan
         seen = stacks = self._reader.read(finished.data)
-        woken: int | None = 0 if chosen.nonblocking else None
+        woken: int | None = None
         seconds = least_seconds(stacks, end - running.start, chosen.rate_hz)
-        if spent and chosen.mode is Mode.BLOCKING:
+        if spent:
             stacks, woken = without_waking(stacks, spent, seconds, chosen.rate_hz)
         held = held_rate(stacks, spent, seconds, chosen.rate_hz, idle=chosen.idle)
         stops = running.stops

@@ -5,7 +5,7 @@ from __future__ import annotations
 from perftui.model.present import format_age
 from perftui.model.profile import Profile, profile
 from perftui.model.snapshot import Snapshot, SourceState
-from perftui.model.stacks import Mode
+from perftui.model.stacks import Mode, Window, known_sum, of_newest_kind
 from perftui.model.target import TargetState
 from perftui.model.text import plain
 
@@ -37,21 +37,35 @@ def header(snapshot: Snapshot, paused_at: float | None) -> tuple[str, str]:
         f"pid {target.pid}{children}",
         f"py {target.python}" if target.python else "py ?",
         f"up {format_age(snapshot.data_at - target.started_at)}",
+        *_cpu_wait(snapshot),
         plain(target.host)[:30],
     ]
     return "  ".join(left), sampler(snapshot)
 
 
+def _cpu_wait(snapshot: Snapshot) -> list[str]:
+    """How long the target waited for a CPU, where that matters."""
+    windows = of_newest_kind(_recent(snapshot))
+    waited = known_sum(window.cpu_wait_s for window in windows)
+    sampled = sum(window.seconds for window in windows)
+    waits = 100 * waited / sampled if waited is not None and sampled else 0.0
+    return [f"cpu wait {waits:.0f}%"] if waits >= CPU_WAIT_PCT else []
+
+
+def _recent(snapshot: Snapshot) -> list[Window]:
+    start = snapshot.data_at - COVER_SPAN_S
+    return [window for window in snapshot.windows if window.start >= start]
+
+
 def sampler(snapshot: Snapshot) -> str:
     """What the profiler does, over the last `COVER_SPAN_S` seconds; or why it does nothing."""
     status = snapshot.source("py-spy")
-    start = snapshot.data_at - COVER_SPAN_S
-    windows = [window for window in snapshot.windows if window.start >= start]
+    windows = _recent(snapshot)
     if status is not None and status.state is SourceState.FAILED:
         return f"py-spy FAILED for {format_age(snapshot.taken_at - status.since)}"
     if not windows:
         return f"py-spy {plain(status.message)}" if status is not None else ""
-    seen = profile(windows, windows[0].start, snapshot.data_at)
+    seen = profile(windows, windows[0].start, snapshot.data_at, with_rows=False)
     return _figures(seen, status.message if status is not None else "")
 
 
@@ -66,14 +80,8 @@ def _figures(seen: Profile, remark: str) -> str:
         f"cut {cut:.0f}%" if cut is not None and cut >= NOTABLE_PCT else "",
         f"gc {seen.gc_pct:.0f}%" if seen.gc_pct is not None else "",
         f"py-spy {seen.sampler_cpu_pct:.0f}% cpu" if seen.sampler_cpu_pct is not None else "",
-        f"cpu wait {seen.cpu_wait_pct:.0f}%"
-        if seen.cpu_wait_pct is not None and seen.cpu_wait_pct >= CPU_WAIT_PCT
-        else "",
-        # Of a few blocking windows it says nothing that matters.
-        f"woke {woken:.0f}%"
-        if woken is not None and woken >= NOTABLE_PCT and not seen.mixed
-        else "",
         plain(remark),
+        f"woke {woken:.0f}%" if woken is not None and woken >= NOTABLE_PCT else "",
     ]
     return "  ".join(part for part in parts if part)
 

@@ -584,3 +584,17 @@ async def test_a_gap_in_the_windows_is_a_gap_in_the_trend(
         trend = cell(table, "trend")
         assert trend[-1] == "█"
         assert " " in trend.strip()
+
+
+async def test_no_figure_of_the_header_is_cut(watch: Any, picture: Any, text_of: Any) -> None:
+    """Where the header is too narrow for all figures some are left out, none is shown in half."""
+    sources = (status("py-spy", message="140 threads, looks 12.5% of time"),)
+    app, _ = watch(picture(sources=sources))
+    async with app.run_test(size=(100, 24)) as pilot:
+        header = app.screen.query_one(Header)
+        for width in range(100, 30, -7):
+            await pilot.resize_terminal(width, 24)
+            await pilot.pause()
+            parts = set(f"{header.left}  {header.right}".split("  "))
+            for line in text_of(header):
+                assert set(line.strip().split("  ")) <= parts

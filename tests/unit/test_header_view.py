@@ -92,7 +92,13 @@ def test_mixed_modes():
 
 def test_why_it_looks_so_stands_last():
     """What the sampler says of its own choice follows its figures."""
-    assert sampler(sampled(message="140 threads")).endswith("% cpu  140 threads")
+    assert sampler(sampled(message="140 threads")).endswith("  140 threads")
+
+
+def test_waits_for_a_cpu():
+    """Where the target's threads wait for a CPU a tenth of the time, that is said of the target."""
+    assert left(sampled(cpu_wait_s=0.25)).endswith("  cpu wait 25%  web-12")
+    assert "cpu wait" not in left(sampled(cpu_wait_s=0.05))
 
 
 def test_stops_that_nobody_counted():

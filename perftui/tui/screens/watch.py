@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import Screen
@@ -28,6 +29,8 @@ USUAL_REFRESH_S = 1.0
 FIRST_LOOKS_S = 0.1
 """How often it looks for the first window, so that it is shown as soon as it is there."""
 PANELS = ("profile", "metrics", "forecast")
+SPARED = frozenset({"sort_next", "panel(1)", "pause"})
+"""Keys that the footer of a narrow screen leaves out; help has them."""
 
 
 class WatchScreen(Screen[None]):
@@ -46,6 +49,19 @@ class WatchScreen(Screen[None]):
         Binding("question_mark", "app.help", "help", key_display="?"),
         Binding("q", "app.quit", "quit"),
     ]
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """For the footer, which has less room where it is narrow."""
+        found = super().active_bindings
+        if not self.has_class("-narrow"):
+            return found
+        return {
+            key: active._replace(binding=replace(active.binding, show=False))
+            if active.binding.action in SPARED
+            else active
+            for key, active in found.items()
+        }
 
     def __init__(self, monitor: Monitor) -> None:
         super().__init__()

@@ -37,11 +37,22 @@ class Header(Widget):
         """Line `y` of the widget, by Textual's line API."""
         width = self.size.width
         if self.size.height > 1:
-            text = f" {self.left}" if y == 0 else f" {self.right}"
+            text = f" {_whole_parts(self.left if y == 0 else self.right, width - 1)}"
         else:
             room = max(0, width - cell_len(self.left) - 2)
             text = f" {self.left}{fit(self.right, room, right=True)}"
         return Strip([Segment(fit(text, width), self.rich_style)], width)
+
+
+def _whole_parts(text: str, width: int) -> str:
+    """As many of the parts, two spaces apart, as there is room for: half a number is another one.
+    The first is there in any case."""
+    first, *others = text.split("  ")
+    for part in others:
+        if cell_len(first) + 2 + cell_len(part) > width:
+            break
+        first += f"  {part}"
+    return first
 
 
 class WarningLine(Widget):

@@ -27,7 +27,7 @@ class SourceTable(LineTable[SourceLine]):
     """A file with each line's share in the margin; `n` and `N` go to the next hot line."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "hot(1)", "next hot line"),
+        Binding("n", "hot(1)", "next"),
         Binding("N", "hot(-1)", "previous hot line", show=False),
     ]
 
@@ -55,12 +55,14 @@ class SourceTable(LineTable[SourceLine]):
 
     def cells_of(self, item: SourceLine) -> Cells:
         """Shares, number and text."""
-        text = item.text[:2000].expandtabs(_TAB)
+        line = item.text[:2000].expandtabs(_TAB)
+        words = line.lstrip(" ")
+        text = " " * (len(line) - len(words)) + plain(words)
         if not item.total_pct:
-            return ("", "", "", str(item.number), plain(text))
+            return ("", "", "", str(item.number), text)
         heat = bar(item.total_pct, self._top)
         own = f"{item.own_pct:.1f}" if item.own_pct else ""
-        return (own, f"{item.total_pct:.1f}", heat, str(item.number), plain(text))
+        return (own, f"{item.total_pct:.1f}", heat, str(item.number), text)
 
     def is_quiet(self, item: SourceLine) -> bool:
         """Lines that no sample was in."""
