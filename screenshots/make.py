@@ -1,6 +1,6 @@
-"""Takes the README's screenshots from a running demo: ``python screenshots/make.py``.
+"""Takes the screenshots from a running demo: ``python screenshots/make.py``.
 
-About a minute and a half; the figures are those of the machine that it runs on.
+About two minutes; the figures are those of the machine that it runs on.
 """
 
 from __future__ import annotations
@@ -23,14 +23,17 @@ WIDE, NARROW = (120, 36), (80, 24)
 SETTLED_S = 75.0
 """By then the fault has taken most of a core, and the local forecast has seen it grow."""
 EXITED_S = 5.0
+VIEWS = {"threads": "t", "tree": "T", "flame": "f", "callers": "c", "source": "enter"}
 _FONTS = re.compile(r"@font-face \{.*?\}", re.DOTALL)
 
 
-async def take(monitor: Monitor, name: str, size: tuple[int, int]) -> None:
-    """Save what the screen shows of `monitor` at `size` (columns, rows)."""
+async def take(monitor: Monitor, name: str, size: tuple[int, int], *keys: str) -> None:
+    """Save what the screen shows of `monitor` at `size` (columns, rows) after these keys."""
     app = PerftuiApp(monitor, candidates=list, attach=lambda _: monitor)
     async with app.run_test(size=size) as pilot:
         await pilot.pause(1.5)
+        await pilot.press(*keys)
+        await pilot.pause(0.5)
         svg = app.export_screenshot(title="perftui demo")
     # Textual's fonts come from a web host; who opens the picture need not call there.
     (HERE / f"{name}.svg").write_text(_FONTS.sub("", svg))
@@ -46,6 +49,9 @@ async def main() -> None:
             await asyncio.sleep(SETTLED_S)
             await take(monitor, "wide", WIDE)
             await take(monitor, "narrow", NARROW)
+            for view, key in VIEWS.items():
+                await take(monitor, f"{view}-wide", WIDE, key)
+                await take(monitor, f"{view}-narrow", NARROW, key)
             os.kill(lab.pid, signal.SIGTERM)
             await asyncio.sleep(EXITED_S)
             await take(monitor, "exited", WIDE)

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from builders import candidate
 
+from perftui.model.source import SourceText
+
 
 @pytest.fixture(autouse=True)
 def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,6 +37,35 @@ def test_the_watch(
     async def draw(pilot: Any) -> None:
         app.screen.draw()  # the header knows its width, and so its height, from now on
         await pilot.press(*press)
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=size, run_before=draw)
+
+
+VIEWS = {"threads": "t", "tree": "T", "flame": "f", "callers": "c", "source": "enter"}
+CALLS = {
+    "main serve:12 work:3 parse:7": 40,
+    "main serve:12 work:4": 10,
+    "main serve:14 render:9": 25,
+    "main idle:2": 5,
+}
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24)], ids=["wide", "narrow"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_views(
+    view: str, size: Any, make_app: Any, make_monitor: Any, picture: Any, snap_compare: Any
+) -> None:
+    """Each view of the profile, on a wide screen and a narrow one."""
+    monitor = make_monitor(picture(CALLS))
+    text = tuple(f"    value_{n} = handle(part_{n})" for n in range(1, 30))
+    monitor.sources["/srv/app.py"] = SourceText("/srv/app.py", text)
+    app = make_app(monitor)
+
+    async def draw(pilot: Any) -> None:
+        app.screen.draw()
+        await pilot.press(VIEWS[view])
+        await pilot.pause()
         await pilot.pause()
 
     assert snap_compare(app, terminal_size=size, run_before=draw)

@@ -321,17 +321,17 @@ def ten_rows(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.usefixtures("ten_rows")
 def test_functions_without_end_do_not_fill_the_memory():
     """Past the bound those with least time are forgotten; the others keep all their numbers."""
-    board = of(window(NOW, NOW + 1, {"hot": 50, "warm": 20}))
+    board = of(window(NOW - 1, NOW, {"cold": 1}), window(NOW, NOW + 1, {"hot": 50, "warm": 20}))
     for n in range(1, 60):
-        board.update([window(NOW + n, NOW + n + 1, {f"f{n}": 1})])
+        board.update([window(NOW + n, NOW + n + 1, {f"f{n}": 2})])
         assert len(board.keys) <= 10
         assert len(board.samples.own) <= 64
-    assert {"hot": 50, "warm": 20, "f59": 1}.items() <= own(board, board.samples).items()
+    assert {"hot": 50, "warm": 20, "f59": 2}.items() <= own(board, board.samples).items()
     assert own(board, board.seconds)["hot"] == 0.5
     assert own(board, board.since_reset)["warm"] == 20
-    assert board.number(key("f40")) is None
+    assert board.number(key("cold")) is board.number(key("f40")) is None
     assert [board.number(one) for one in board.keys] == list(range(len(board.keys)))
-    assert board.samples.seconds == 60
+    assert board.samples.seconds == 61
 
 
 @pytest.mark.usefixtures("ten_rows")

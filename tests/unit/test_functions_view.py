@@ -107,23 +107,29 @@ def test_sort_by_seconds():
 
 def test_sort_by_name_and_place():
     """Names and places are sorted from A, and from Z when turned round; by line in their order."""
-    counts = {stack("b:9 c:1", "/a.py"): 1, stack("b:10 a:1", "/b.py"): 50}
-    seen = ten_seconds(counts)
+    later = {stack("b:9 c:1", "/a.py"): 1, stack("b:9", "/b.py"): 1}
+    windows = (
+        *run_of_windows(5, {stack("b:10 a:1", "/b.py"): 50}, end=NOW - 5),
+        *run_of_windows(5, later),
+    )
+    seen = snapshot(windows=windows)
     view = counted(seen, by_line=True)
     view.sort_by("function")
     assert [row.key[:3] for row in view.rows(seen)] == [
         ("a", "/b.py", 1),
         ("b", "/a.py", 9),
+        ("b", "/b.py", 9),
         ("b", "/b.py", 10),
         ("c", "/a.py", 1),
     ]
     view.sort_by("function")
-    assert names(view, seen) == ["c", "b", "b", "a"]
+    assert names(view, seen) == ["c", "b", "b", "b", "a"]
     view.sort_by("place")
     assert [row.key[1:3] for row in view.rows(seen)] == [
         ("/a.py", 1),
         ("/a.py", 9),
         ("/b.py", 1),
+        ("/b.py", 9),
         ("/b.py", 10),
     ]
 
@@ -165,12 +171,13 @@ def test_sort_next():
 @pytest.mark.parametrize("turned", [False, True])
 def test_the_total_decides_between_equals(turned: bool):
     """Of rows with the same own share the one with the higher total comes first."""
-    seen = ten_seconds({"c a": 5, "d c b": 5})
+    seen = snapshot(
+        windows=(*run_of_windows(2, {"d a": 5}, end=NOW - 5), *run_of_windows(5, {"c b": 5}))
+    )
     view = counted(seen)
     if turned:
         view.sort_by("own")
-    both = [name for name in names(view, seen) if name in "cd"]
-    assert both == ["c", "d"]
+    assert [name for name in names(view, seen) if name in "cd"] == ["c", "d"]
 
 
 def test_the_total_decides_between_nothing_else():
@@ -485,11 +492,12 @@ def test_gone_is_what_changed_to_nothing_beyond_the_noise(
         window(NOW - 10, NOW, {"now": own} if own else {}, rate_hz=rate_hz),
     ]
     seen = snapshot(windows=windows)
-    found = {row.key.function for row in counted(seen).rows(seen) if row.mark == "GONE"}
+    rows = [row for row in counted(seen).rows(seen) if not row.total_pct]
     ticks = 10 * rate_hz
-    assert found == {
+    assert {row.key.function for row in rows} == {
         name for name, was in before.items() if change((0, ticks), (was, 1000)).beyond_noise
     }
+    assert all(row.mark == "GONE" for row in rows)
 
 
 def test_a_baseline_takes_the_place_of_the_span_before():
@@ -590,6 +598,14 @@ def test_a_row_that_only_calls_has_a_trend_of_zeros():
     seen = ten_seconds({"main work": 5})
     blanks = (None,) * (TREND_CELLS - 2)
     assert by_name(counted(seen), seen)["main"].trend == (*blanks, 0, 0)
+
+
+def test_a_trend_is_of_one_minute():
+    """What was seen more than a minute ago is no part of the trend."""
+    windows = (*run_of_windows(8, {"main work": 80}, end=NOW - 61), *run_of_windows(8, COUNTS))
+    seen = snapshot(windows=windows)
+    row = by_name(counted(seen), seen)["work"]
+    assert (row.trend, row.trend_top) == ((*(None,) * (TREND_CELLS - 1), 40), 40)
 
 
 def test_a_trend_is_of_one_kind():
@@ -727,7 +743,7 @@ def test_only_rows_that_are_asked_for_are_made():
 
 @given(
     st.lists(st.integers(0, 5), max_size=30),
-    st.lists(st.integers(0, 29), max_size=8),
+    st.lists(st.integers(-30, 29), max_size=8),
     st.lists(st.integers(0, 29), max_size=3),
 )
 def test_ranked_rows_are_those_of_a_full_sort(
@@ -741,7 +757,7 @@ def test_ranked_rows_are_those_of_a_full_sort(
         patch.setattr(functions_view, "RANKED_AT_ONCE", 3)
         rows = Ranked(np.array(ids, np.intp), np.array(scores, float), made, lambda key: key)
         for place in looks:
-            if place < len(ids):
+            if -len(ids) <= place < len(ids):
                 assert rows[place].key.function == str(order[place])
         for place in searched:
             if place < len(ids):

@@ -68,6 +68,14 @@ def test_one_process_has_no_row_of_its_own():
     ]
 
 
+def test_the_busiest_process_comes_first():
+    """Processes stand by all of their samples, not by how many threads they have."""
+    seen = lines({(MAIN, "a"): 30, (WORKER, "b"): 40, (CHILD, "a"): 80})
+    assert [line.pid for line in seen if line.thread is None] == [77, PID]
+    seen = lines({(MAIN, "a"): 50, (WORKER, "b"): 40, (CHILD, "a"): 80})
+    assert [line.pid for line in seen if line.thread is None] == [PID, 77]
+
+
 def test_a_process_is_the_sum_of_its_threads():
     """A process's row adds up its threads, and names what they do most together."""
     seen = lines({(MAIN, "a"): 30, (MAIN, "b"): 31, (WORKER, "a"): 30, (CHILD, "c"): 5})
