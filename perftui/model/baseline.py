@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,12 +14,16 @@ SCHEMA = "perftui/1"
 
 @dataclass(frozen=True, eq=False)
 class Baseline:
-    """Own samples of each function over `ticks` expected looks. `stacks` are there where it was
-    marked in a watch; a saved document has functions only."""
+    """Own samples of each function over `ticks` expected looks.
+
+    `stacks` are there where it was marked in a watch; a saved document has functions only. `whole`
+    names what the samples are a part of, None for those of a document: all threads.
+    """
 
     own: Mapping[Place, float]
     ticks: float
     stacks: Mapping[tuple[Thread, Stack], int] = field(default_factory=dict)
+    whole: Hashable = None
 
     def own_pct(self, place: Place) -> float:
         """The own share of a function in percent, 0 where it was not seen."""

@@ -6,7 +6,6 @@ import errno
 import io
 import os
 import stat
-from contextlib import suppress
 from pathlib import Path
 
 from perftui.model.source import SourceText
@@ -23,8 +22,8 @@ def read_source(file: str, pid: int, started_at: float) -> SourceText:
     """
     if not file or file.startswith("<"):
         return SourceText(file, why="the code was made from no file")
-    root = "/" if _same_files(pid) else f"/proc/{pid}/root"
     try:
+        root = "/" if _same_files(pid) else f"/proc/{pid}/root"
         path = Path(file)
         if not path.is_absolute():
             top, here = (Path(f"/proc/{pid}/{link}").readlink() for link in ("root", "cwd"))
@@ -60,11 +59,13 @@ def _contents(path: str) -> tuple[bytes, float]:
 
 
 def _same_files(pid: int) -> bool:
-    """Whether the target has the mounts and the root directory that we have."""
-    with suppress(OSError):
+    """Whether the target has the mounts and the root directory that we have; one that has ended is
+    taken for one that had. PermissionError where that may not be known."""
+    try:
         ours, theirs = (Path(f"/proc/{who}/ns/mnt").readlink() for who in ("self", pid))
         return ours == theirs and Path(f"/proc/{pid}/root").readlink() == Path("/")
-    return True
+    except FileNotFoundError:
+        return True
 
 
 def _within(root: str, path: Path) -> str:

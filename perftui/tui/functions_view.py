@@ -183,7 +183,7 @@ class FunctionsView:
             before: Sums | None = looked.before
             return (None, 0.0) if before is None else (_sized(before.own, count), before.ticks)
         grouping = self.view.grouping
-        if grouping.by_line or grouping.by_thread:
+        if grouping.by_line or grouping.by_thread or not self.view.fits_baseline(looked):
             return None, 0.0  # a baseline knows functions only
         keys = looked.board.keys  # another list once rows were forgotten
         if not _same(self._base_of, (baseline, keys)):

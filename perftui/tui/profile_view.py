@@ -148,7 +148,20 @@ class ProfileView:
             if samples:
                 own[Place(key.function, key.file)] += samples
         if looked.sums.ticks:
-            self.baseline = Baseline(own, looked.sums.ticks, self.stacks(snapshot))
+            whole = self._whole(looked.windows)
+            self.baseline = Baseline(own, looked.sums.ticks, self.stacks(snapshot), whole)
+
+    def fits_baseline(self, looked: Looked) -> bool:
+        """Whether what is looked at and the baseline are parts of the same whole: the same threads,
+        and the same kind of windows."""
+        if self.baseline is None:
+            return False
+        if self.baseline.whole is None:
+            return not self.choice_name
+        return self.baseline.whole == self._whole(looked.windows)
+
+    def _whole(self, windows: Sequence[Window]) -> tuple[object, ...]:
+        return self.only_pid, self.only_thread, windows[-1].kind if windows else None
 
     def count(self, snapshot: Snapshot) -> None:
         """Count the new windows; to be called with every snapshot."""
@@ -200,11 +213,14 @@ class ProfileView:
     def stacks_before(self, snapshot: Snapshot) -> tuple[Stacks, float] | None:
         """The stacks to compare with, of the baseline or of the span before, and their ticks; None
         where there are none."""
-        if self.baseline is not None:
+        looked = self.look(snapshot)
+        if self.baseline is None:
+            earlier = looked.earlier
+            found = self._stacks(earlier), sum(window.expected_ticks for window in earlier)
+        elif self.fits_baseline(looked):
             found = (self.baseline.stacks, self.baseline.ticks)
         else:
-            earlier = self.look(snapshot).earlier
-            found = self._stacks(earlier), sum(window.expected_ticks for window in earlier)
+            return None
         return found if found[0] and found[1] else None
 
     def _stacks(self, windows: Sequence[Window]) -> Stacks:

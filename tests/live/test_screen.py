@@ -33,7 +33,10 @@ pytestmark = pytest.mark.live
 
 def own_seconds(screen: str, name: str) -> float | None:
     """The figure below `own s` in the row of a function; None without such a row."""
-    row = re.search(rf"^[│ ]*\S+ +\S+ +(\d+\.\d+) .* {name} +\S*\.py", screen, re.MULTILINE)
+    change = r"(?:(?:NEW|GONE) \d+|[▲▼+-][\d.]+)?"
+    row = re.search(
+        rf"^[│ ]*\S+ +\S+ +{change} +(\d+\.\d+) .* {name} +\S*\.py", screen, re.MULTILINE
+    )
     return float(row[1]) if row else None
 
 
@@ -139,6 +142,90 @@ def test_the_wide_screen_and_its_keys(terminal: Open, python_target: Any) -> Non
     tmux.type("echo back-$?", "Enter")
     tmux.wait("back-0")
     assert tmux.ask("#{alternate_on} #{mouse_any_flag} #{cursor_flag}") == "0 0 1"
+    assert samplers(target.pid) == []
+    assert_runs_on(target.pid)
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24)], ids=["wide", "narrow"])
+def test_the_keys_of_the_views(size: tuple[int, int], terminal: Open, python_target: Any) -> None:
+    """On a real target every key that the help has for the profile does what it says."""
+    target = python_target(WORK)
+    tmux = terminal(*size)
+    tmux.run(target.pid)
+    tmux.wait("● LIVE", re.compile(r"hot +\S*target.py:\d+"))
+
+    # Each view, and back by its key or Esc.
+    tmux.keys("t")
+    tmux.wait("Threads", "active%", re.compile(r"MainThread +[\d.]+ +hot"))
+    tmux.keys("t")
+    tmux.wait("Functions  own")
+    tmux.keys("T")
+    tmux.wait("Call tree", re.compile(r"▾ <module>"), re.compile("hot +"))
+    tmux.keys("Left")
+    tmux.wait(re.compile(r"▸ <module>"))
+    tmux.keys("Right")
+    tmux.wait(re.compile(r"▾ <module>"))
+    tmux.keys("Escape")
+    tmux.wait("Functions  own")
+    tmux.keys("f")
+    tmux.wait("Flame", "<module>", re.compile("▏(▲ )?hot"))
+    tmux.keys("Home", "Down", "Down")
+    tmux.wait(re.compile("▸(▲ )?hot"), re.compile(r"^[│ ]*hot .*own [\d.]+ %", re.MULTILINE))
+    tmux.keys("Enter")
+    tmux.wait("⋯1 hot")
+    tmux.keys("BSpace")
+    tmux.wait("Flame", without="⋯1")
+    tmux.keys("#")
+    tmux.wait("/^hot$/", re.compile(r"matches [\d.]+ %"), "«hot»")
+    tmux.keys("n", "N", "Right", "Left", "Up")
+    tmux.keys("Escape")
+    tmux.wait("Flame", without="/^hot$/")
+    tmux.keys("c")
+    tmux.wait("Callers", "called by")
+    tmux.keys("Escape")
+    tmux.wait("Functions  own")
+
+    # The source, at the hot line.
+    tmux.keys("Home", "Enter")
+    tmux.wait("Source  hot", re.compile(r"[\d.]+ █ +\d+ +(while|pass)"))
+    tmux.keys("n", "N", "Escape")
+    tmux.wait("Functions  own")
+
+    # Spans, own code, baseline and differences.
+    for key, name in (("]", "last 1 min"), ("]", "last 5 min"), ("]", "since attach")):
+        tmux.keys(key)
+        tmux.wait(name)
+    tmux.keys("[", "[", "[", "[")
+    tmux.wait("last 2 s")
+    tmux.keys("]", "o")
+    tmux.wait("last 10 s", "own code")
+    tmux.keys("o", "b")
+    tmux.wait("Δbase", without="own code")
+    tmux.keys("T", "d")
+    tmux.wait("Δtotal", "Δ baseline")
+    tmux.keys("d", "T")
+    tmux.wait("Functions  own", without="Δtotal")
+
+    # One thread alone.
+    tmux.keys("t")
+    tmux.wait("active%")
+    tmux.keys("Enter")
+    tmux.wait(re.compile(r"Functions.*thread \d+ MainThread"))
+    tmux.keys("Escape")
+    tmux.wait("Functions", without="MainThread")
+
+    # What is looked for, and what cannot be had together is a sentence.
+    tmux.keys("g")
+    tmux.wait("GIL only", timeout=90)
+    tmux.keys("g", "I")
+    tmux.wait("idle threads too", without="GIL only", timeout=90)
+    tmux.keys("I", "C")
+    tmux.wait("native frames too", without="idle threads", timeout=90)
+    tmux.keys("C", "F")
+    tmux.wait("The target still runs.")
+
+    tmux.keys("q")
+    tmux.back()
     assert samplers(target.pid) == []
     assert_runs_on(target.pid)
 

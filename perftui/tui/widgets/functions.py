@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 
 from perftui.model.present import place
-from perftui.model.stacks import Place
+from perftui.model.stacks import FunctionKey, Place
 from perftui.model.text import plain
 from perftui.tui.cells import Column
 from perftui.tui.functions_view import HotRow, Ranked
@@ -13,6 +13,7 @@ from perftui.tui.sparks import bars
 from perftui.tui.widgets.line_table import Cells, LineTable
 
 QUIET_OWN_PCT = 0.05
+MOST_SEARCHED = 1000
 _CHANGE = Column("change", "Δbefore", 7, right=True, needs=64)
 COLUMNS = (
     Column("own", "own%", 5, right=True),
@@ -60,10 +61,12 @@ class FunctionsTable(LineTable[HotRow]):
 
     def go_to(self, function: str, file: str) -> None:
         """Put the cursor on the first row of this function."""
-        for index, row in enumerate(self.items):
-            if row.key[:2] == (function, file):
-                self.action_cursor_to(index)
-                return
+        index = self.place_of(self.items, FunctionKey(function, file))
+        if index is None:  # rows by line or thread: the first of that function
+            rows = enumerate(self.items[:MOST_SEARCHED])
+            index = next((n for n, row in rows if row.key[:2] == (function, file)), None)
+        if index is not None:
+            self.action_cursor_to(index)
 
     def cells_of(self, item: HotRow) -> Cells:
         """Shares, change, seconds, trend, name and place."""

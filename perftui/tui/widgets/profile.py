@@ -116,7 +116,10 @@ class ProfilePanel(Vertical):
             parts.append(plain(self._place.function)[:40])
             if self.showing == "source":
                 parts.append("CHANGED since the start of the process" if stale else "")
-        parts += [view.span_name, plain(view.choice_name)[:30]]
+        parts.append(view.span_name)
+        if view.span_s is None and self.showing != "functions":
+            parts.append("(5 min at most)")
+        parts.append(plain(view.choice_name)[:30])
         if self._has_difference and self.showing in ("tree", "flame"):
             parts.append("Δ baseline" if view.baseline is not None else "Δ span before")
         parts.append("own code" if view.own_only else "")
