@@ -105,7 +105,8 @@ class Terminal:
     def back(self) -> None:
         """Wait until the shell has its terminal again, and what it shows is what it had."""
         wait_for(lambda: not self.shell.children(), SLOW_S, "perftui to end")
-        self.wait(re.compile(r"^shell>\s*\Z", re.MULTILINE), without="● LIVE")
+        # The shell may have been asked for its prompt twice, when its terminal came back.
+        self.wait(re.compile(r"^(shell>\s*)+\Z", re.MULTILINE), without="● LIVE")
 
     def perftui(self) -> psutil.Process:
         """The process of perftui."""

@@ -168,7 +168,7 @@ def test_the_document_has_its_keys(measured: Document, shares_target: PythonTarg
         psutil.Process(shares_target.pid).create_time(), abs=1
     )
     assert target["children"] == []
-    assert measured["profile"]["gil_pct"] is None
+    assert measured["profile"]["gil_pct"] > 50
     assert measured["profile"]["functions"][0]["baseline_own_pct"] is None
     assert measured["profile"]["functions"][0]["file"] == str(shares_target.script)
     assert measured["llm"]["state"] == "off"

@@ -50,7 +50,9 @@ class ThreadsTable(LineTable[ThreadLine]):
         """Shares, ids, name and what it does most."""
         name = f"pid {item.pid}: {item.threads} threads" if item.thread is None else ""
         if item.thread is not None:
-            name = plain(item.thread.name[:500]) or "–"
+            # py-spy knows no names before the program has imported threading.
+            unnamed = "(main)" if item.thread.tid == item.pid else "–"
+            name = plain(item.thread.name[:500]) or unnamed
         return (
             "–" if item.active_pct is None else f"{item.active_pct:.1f}",
             "–" if item.gil_pct is None else f"{item.gil_pct:.1f}",

@@ -36,7 +36,7 @@ class TreeTable(LineTable[TreeRow]):
 
     STAYS_FIRST = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "list", "list all", show=False),
+        Binding("enter", "list", "source", key_display="Enter"),
         Binding("right", "unfold", "unfold, or first below", show=False),
         Binding("left", "fold", "fold, or row above", show=False),
         Binding("n", "match(1)", "next match", show=False),
@@ -117,7 +117,7 @@ class TreeTable(LineTable[TreeRow]):
         return item.fits is False or item.is_doubtful or bool(item.hidden)
 
     def action_list(self) -> None:
-        """List the rows that this one stands for."""
+        """List the rows that this one stands for; of a function the panel shows the source."""
         if self.selected is None or not self.selected.hidden:
             raise SkipAction
         self.action_turn()
