@@ -267,7 +267,6 @@ class Governor:
             said.append(f"GIL holders only: {threads} threads")
         elif rate_hz < self._wanted_hz:
             said.append(f"{threads} threads")
-        said += ["idle threads too"] * plan.idle + ["native frames too"] * plan.native
         if plan.rest_s:
             said.append(f"looks {100 * plan.seconds / (plan.seconds + plan.rest_s):.3g}% of time")
         return ", ".join(said)

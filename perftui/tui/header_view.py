@@ -66,14 +66,15 @@ def sampler(snapshot: Snapshot) -> str:
     if not windows:
         return f"py-spy {plain(status.message)}" if status is not None else ""
     seen = profile(windows, windows[0].start, snapshot.data_at, with_rows=False)
-    return _figures(seen, status.message if status is not None else "")
+    more = ["+idle"] * windows[-1].idle + ["+native"] * windows[-1].native
+    return _figures(seen, more, status.message if status is not None else "")
 
 
-def _figures(seen: Profile, remark: str) -> str:
+def _figures(seen: Profile, more: list[str], remark: str) -> str:
     stopped, cut, woken = seen.stopped_pct, seen.cut_pct, seen.woken_pct
     parts = [
         f"{seen.rate_hz:.0f} Hz" if seen.rate_hz is not None else "",
-        "mixed" if seen.mixed else _MODES[seen.mode] if seen.mode is not None else "",
+        " ".join(["mixed" if seen.mixed else _MODES[seen.mode] if seen.mode else "", *more]),
         f"stops it {stopped:.1f}%" if stopped is not None else "stops it ?",
         f"cover {_floor_percent(seen.coverage)}",
         f"err {100 * seen.error_share:.1f}%" if seen.error_share is not None else "err –",

@@ -218,9 +218,9 @@ def test_the_keys_of_the_views(size: tuple[int, int], terminal: Open, python_tar
     tmux.keys("g")
     tmux.wait("GIL only", timeout=90)
     tmux.keys("g", "I")
-    tmux.wait("idle threads too", without="GIL only", timeout=90)
+    tmux.wait("+idle", without="GIL only", timeout=90)
     tmux.keys("I", "C")
-    tmux.wait("native frames too", without="idle threads", timeout=90)
+    tmux.wait("+native", without="+idle", timeout=90)
     tmux.keys("C", "F")
     tmux.wait("The target still runs.")
 

@@ -95,6 +95,12 @@ def test_why_it_looks_so_stands_last():
     assert sampler(sampled(message="140 threads")).endswith("  140 threads")
 
 
+def test_what_else_is_looked_for():
+    """Idle threads and native frames among the samples are said beside the mode."""
+    found = sampler(sampled(idle=True, native=True))
+    assert found.startswith("100 Hz  blocking +idle +native  stops it")
+
+
 def test_waits_for_a_cpu():
     """Where the target's threads wait for a CPU a tenth of the time, that is said of the target."""
     assert left(sampled(cpu_wait_s=0.25)).endswith("  cpu wait 25%  web-12")
