@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from perftui.model.stacks import FunctionKey, Grouping, Tally, Window
+from perftui.model.stacks import CUT, FunctionKey, Grouping, Stack, Tally, Thread, Window
 
 Ids = npt.NDArray[np.intp]
 Counts = npt.NDArray[np.float64]
 
+MOST_STACKS = 20_000
+"""So many stacks are held with the numbers of their rows; then it begins anew."""
 MOST_ROWS = 200_000
 """With more rows than this those with least time are forgotten: code that makes functions all the
 time cannot fill the memory."""
@@ -24,12 +26,13 @@ time cannot fill the memory."""
 
 @dataclass(eq=False)
 class _Counted:
-    """What one window adds to its rows."""
+    """What one window adds to its rows; `own_by_row` has the own samples again, for one row."""
 
     window: Window
     ids: Ids
     own: Counts
     total: Counts
+    own_by_row: dict[int, float] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -50,9 +53,8 @@ class Sums:
         if most > len(self.own):
             room = max(most, 2 * len(self.own), 64)
             self.own, self.total = _grown(self.own, room), _grown(self.total, room)
-        # A row occurs once in a window, so plain indexing adds all of it.
-        self.own[counted.ids] += sign * scale * counted.own
-        self.total[counted.ids] += sign * scale * counted.total
+        np.add.at(self.own, counted.ids, sign * scale * counted.own)
+        np.add.at(self.total, counted.ids, sign * scale * counted.total)
         self.ticks += sign * counted.window.expected_ticks
         self.seconds += sign * counted.window.seconds
 
@@ -104,6 +106,8 @@ class Board:
         self.since = since
         self.began: float | None = None
         self._ids: dict[FunctionKey, int] = {}
+        self._rows: dict[tuple[int, Thread | None], tuple[Stack, Ids]] = {}
+        self._frames: dict[object, int] = {}
         self._recent: dict[float, _Counted] = {}
 
     def update(self, windows: Sequence[Window]) -> None:
@@ -137,6 +141,7 @@ class Board:
         """The same, going its own way from now on."""
         other = Board(self.grouping, self.since)
         other.keys, other._ids, other.began = self.keys.copy(), self._ids.copy(), self.began
+        other._rows, other._frames = self._rows.copy(), self._frames.copy()
         other.samples, other.seconds = self.samples.copy(), self.seconds.copy()
         other.since_reset, other._recent = self.since_reset.copy(), self._recent.copy()
         return other
@@ -151,7 +156,7 @@ class Board:
             return key.line
         found = Tally()
         for window in windows:
-            found.lines[key].update(window.tally(self.grouping).lines.get(key, ()))
+            found.lines[key].update(window.tops(self.grouping).lines.get(key, ()))
         return found.hottest_line(key)
 
     def _sum(self, counted: _Counted, sign: float) -> None:
@@ -165,11 +170,48 @@ class Board:
         self.seconds.add(counted, sign, 1 / window.rate_hz)
 
     def _counted(self, window: Window) -> _Counted:
-        tally = window.tally(self.grouping)
-        size = len(tally.total)
-        ids = np.fromiter(map(self._number, tally.total), np.intp, size)
-        own = np.fromiter(map(tally.own.__getitem__, tally.total), np.float64, size)
-        return _Counted(window, ids, own, np.fromiter(tally.total.values(), np.float64, size))
+        """What a window adds, without a loop in Python over its frames: it costs as much for many
+        rows as for few."""
+        parts: list[Ids] = []
+        samples: list[int] = []
+        for (thread, stack), count in window.stacks.items():
+            if stack and self.grouping.has(thread):
+                parts.append(self._rows_of(thread, stack))
+                samples.append(count)
+        if not parts:
+            nothing = np.zeros(0)
+            return _Counted(window, np.zeros(0, np.intp), nothing, nothing)
+        sizes = np.fromiter(map(len, parts), np.intp, len(parts))
+        ids, counts = np.concatenate(parts), np.array(samples, np.float64)
+        total: Counts = np.bincount(ids, np.repeat(counts, sizes)).astype(np.float64)
+        tops = ids[np.cumsum(sizes) - 1]
+        own: Counts = np.bincount(tops, counts, minlength=len(total)).astype(np.float64)
+        found, own_rows = np.flatnonzero(total), np.flatnonzero(own)
+        by_row = dict(zip(own_rows.tolist(), own[own_rows].tolist(), strict=True))
+        return _Counted(window, found, own[found], total[found], by_row)
+
+    def _rows_of(self, thread: Thread, stack: Stack) -> Ids:
+        """The rows of a stack, each once however often it recurs, that of the top the last.
+
+        Stacks come again as the same objects; they are held here, so that no other has their id.
+        """
+        grouping = self.grouping
+        where = thread if grouping.by_thread or grouping.by_pid else None
+        known = self._rows.get((id(stack), where))
+        if known is None:
+            numbers: dict[int, None] = {}
+            for frame in reversed(stack):
+                if frame is not CUT:
+                    number = self._frames.get((frame, where) if where else frame)
+                    if number is None:
+                        number = self._number(grouping.key(frame, thread))
+                        self._frames[(frame, where) if where else frame] = number
+                    numbers[number] = None
+            ids = np.fromiter(reversed(numbers), np.intp, len(numbers))
+            if len(self._rows) > MOST_STACKS:
+                self._rows.clear()
+            known = self._rows[id(stack), where] = (stack, ids)
+        return known[1]
 
     def _number(self, key: FunctionKey) -> int:
         number = self._ids.setdefault(key, len(self.keys))
@@ -188,6 +230,8 @@ class Board:
         self._ids = {key: number for number, key in enumerate(self.keys)}
         self.samples, self.seconds = self.samples.kept(kept), self.seconds.kept(kept)
         self.since_reset = self.since_reset.kept(kept)
+        self._rows.clear()
+        self._frames.clear()
         numbers = np.zeros(len(time), np.intp)
         numbers[kept] = np.arange(most)
         self._recent = {

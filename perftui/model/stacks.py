@@ -6,9 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 N = TypeVar("N", int, float)
+
+TOPS_PER_STACK = 4
+"""A merged window keeps so many functions without their callers for each stack that stays whole."""
 
 
 class Mode(StrEnum):
@@ -153,6 +157,7 @@ class Window:
     cpu_wait_s: float | None = None
     # Not copied by dataclasses.replace: other stacks have other tallies.
     _tallies: dict[Grouping, Tally] = field(default_factory=dict, repr=False, init=False)
+    _tops: dict[Grouping, Tally] = field(default_factory=dict, repr=False, init=False)
 
     @property
     def kind(self) -> tuple[bool, bool, bool]:
@@ -179,6 +184,20 @@ class Window:
         known = self._tallies.get(grouping)
         if known is None:
             known = self._tallies[grouping] = _tally(self.stacks, grouping)
+        return known
+
+    def tops(self, grouping: Grouping) -> Tally:
+        """Own samples and their lines alone: what the table of functions needs for the rows in
+        sight."""
+        known = self._tops.get(grouping)
+        if known is None:
+            known = self._tops[grouping] = Tally()
+            for (thread, stack), count in self.stacks.items():
+                if stack and grouping.has(thread):
+                    top = grouping.key(stack[-1], thread)
+                    known.own[top] += count
+                    if stack[-1].line is not None:
+                        known.lines[top][stack[-1].line] += count
         return known
 
 
@@ -210,8 +229,9 @@ def of_newest_kind(windows: Sequence[Window]) -> Sequence[Window]:
 def merge(windows: Iterable[Window], keep_stacks: int) -> Window:
     """One window in place of several, in time order; at least one is needed.
 
-    Of its stacks the `keep_stacks` most frequent stay whole; of the others only the function on
-    top is kept, its callers unknown: own shares stay true while memory is bounded.
+    Of its stacks the `keep_stacks` most frequent stay whole. Of the others only the function on top
+    is kept, its callers unknown; of the rarest of these, beyond `TOPS_PER_STACK` times as many, not
+    even that. So own shares stay true but for the rarest, while memory is bounded.
     """
     parts = list(windows)
     stacks: Counter[tuple[Thread, Stack]] = Counter()
@@ -221,7 +241,8 @@ def merge(windows: Iterable[Window], keep_stacks: int) -> Window:
         by_count = stacks.most_common()
         stacks = Counter(dict(by_count[:keep_stacks]))
         for (thread, stack), count in by_count[keep_stacks:]:
-            stacks[thread, (CUT, stack[-1]) if len(stack) > 1 else stack] += count
+            stacks[thread, _top_alone(stack[-1]) if len(stack) > 1 else stack] += count
+        _bound(stacks, (1 + TOPS_PER_STACK) * keep_stacks)
     seconds = sum(part.seconds for part in parts)
     ticks = sum(part.expected_ticks for part in parts)
     return Window(
@@ -243,6 +264,24 @@ def merge(windows: Iterable[Window], keep_stacks: int) -> Window:
         stopped_s=known_sum(part.stopped_s for part in parts),
         cpu_wait_s=known_sum(part.cpu_wait_s for part in parts),
     )
+
+
+@lru_cache(maxsize=20_000)
+def _top_alone(top: Frame) -> Stack:
+    """A stack of which only its top is kept; one object for each."""
+    return (CUT, top)
+
+
+def _bound(stacks: Counter[tuple[Thread, Stack]], most: int) -> None:
+    """Put the rarest beyond `most` together, one entry for each process."""
+    if len(stacks) <= most:
+        return
+    rest: Counter[int] = Counter()
+    for (thread, stack), count in stacks.most_common()[most:]:
+        del stacks[thread, stack]
+        rest[thread.pid] += count
+    for pid, count in rest.items():
+        stacks[Thread(pid, 0, "others"), (CUT,)] += count
 
 
 def known_sum(values: Iterable[N | None]) -> N | None:

@@ -67,14 +67,25 @@ class SpeedscopeReader:
         if len(self._stacks) > _CACHED:
             self._stacks.clear()
         counts: Counter[tuple[Thread, Stack]] = Counter()
+        known: dict[tuple[int, ...], Stack] = {}  # threads of a pool show the same ones
         for profile in profiles:
             thread = _thread(profile["name"], self._pid)
             for indices, count in Counter(map(tuple, profile["samples"])).items():
-                if indices and min(indices) < 0:
-                    raise IndexError(min(indices))
-                stack = tuple(frames[index] for index in indices)[_headings(indices, frames) :]
-                counts[thread, self._stacks.setdefault(stack, stack)] += count
+                stack = known.get(indices)
+                if stack is None:
+                    stack = known[indices] = self._stack(indices, frames)
+                # To hash a stack takes longer than all else here: once for each is enough.
+                size = len(counts)
+                before = counts.setdefault((thread, stack), count)
+                if len(counts) == size:
+                    counts[thread, stack] = before + count
         return counts
+
+    def _stack(self, indices: tuple[int, ...], frames: list[Frame]) -> Stack:
+        if indices and min(indices) < 0:
+            raise IndexError(min(indices))
+        stack = tuple(map(frames.__getitem__, indices))[_headings(indices, frames) :]
+        return self._stacks.setdefault(stack, stack)
 
 
 def _thread(name: str, alone: int) -> Thread:
@@ -86,6 +97,8 @@ def _thread(name: str, alone: int) -> Thread:
 
 def _headings(indices: tuple[int, ...], frames: list[Frame]) -> int:
     """How many frames at the root are no code: `-s` puts processes there, `-t` the thread."""
+    if not indices or frames[indices[0]].file:
+        return 0
     for depth, index in enumerate(indices):
         frame = frames[index]
         if frame.file or frame.line:

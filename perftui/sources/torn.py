@@ -20,14 +20,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from perftui.model.stacks import CUT, Frame, Place, Stack, Thread, Window
 
 Stacks = Mapping[tuple[Thread, Stack], int]
-Edge = tuple[int, int]
-"""Caller and callee by the numbers that the book gives them; what calls the root is number 0."""
+Edge = int
+"""Caller (upper half) and callee (lower half) by the numbers that the book gives them; what calls
+the root is number 0. One integer: a stack has as many edges as frames, and they are looked up all
+the time."""
+_HALF = 32
+_LOWER = (1 << _HALF) - 1
 
 DUE = 3.0
 """-ln(5 %): once so many sightings were due, having seen none says that an edge is not real."""
@@ -64,6 +68,16 @@ class _Caller:
     others: bool = False
 
 
+@dataclass(slots=True, eq=False)
+class _Calls:
+    """The edges of a stack, the root's own first, and whether all of them are confirmed. It holds
+    the stack, so that no other can have its id meanwhile."""
+
+    stack: Stack
+    edges: tuple[Edge, ...]
+    settled: bool = False
+
+
 @dataclass(slots=True)
 class _Kept:
     """A torn window as it was seen and as it is shown, with the doubtful edges in it."""
@@ -82,7 +96,10 @@ class EdgeBook:
     def __init__(self) -> None:
         self._numbers: dict[Place, int] = {}
         self._places: list[Place] = [Place("", "")]
-        self._edges_of: dict[Stack, tuple[Edge, ...]] = {}
+        self._number_of: dict[Frame, int] = {}
+        self._calls: dict[int, _Calls] = {}
+        """By the id of a stack: the reader gives one object for each, and to hash a stack takes
+        longer than all else that is done with it."""
         self._confirmed: set[Edge] = set()
         self._known: set[int] = {0}
         self._doubts: dict[Edge, _Doubt] = {}
@@ -93,6 +110,8 @@ class EdgeBook:
         self._recent: deque[_Kept] = deque()
         self._cut: set[Edge] = set()
         self._callers: dict[int, _Caller] = {}
+        self._noted: set[Edge] = set()
+        """Edges that need not be counted for `_callers` any more."""
         self._above: dict[int, Stack] = {}
         self._mended: dict[Stack, Stack] = {}
 
@@ -104,8 +123,11 @@ class EdgeBook:
         some were left out of it: they happened all the same."""
         while self._recent and self._recent[0].seen.end < window.end - RECHECK_S:
             self._recent.popleft()
-        if max(len(self._numbers), len(self._doubts), len(self._edges_of)) > _MOST:
+        if max(len(self._numbers), len(self._doubts)) > _MOST:
             self.__init__()  # type: ignore[misc] # everything is forgotten, nothing is wrong
+        if max(len(self._calls), len(self._number_of)) > _MOST:
+            self._calls.clear()
+            self._number_of.clear()
         if window.torn:
             return self._add_torn(window), []
         seen = window.stacks if seen is None else seen
@@ -124,16 +146,16 @@ class EdgeBook:
             doubt.sightings *= _FORGET
         together = self._cut_together
         found: set[Edge] = set()
-        for (_, stack), count in window.stacks.items():
-            for edge in self._edges(stack):
+        for calls, count in self._unsettled(window.stacks):
+            for edge in calls.edges:
                 if edge in self._confirmed:
                     continue
-                found.add(edge)
                 if edge not in self._doubts:
                     self._doubts[edge] = _Doubt(both_known=self._both_known(edge))
                     if together and self._doubts[edge].both_known:
                         self._cut.add(edge)
                 self._doubts[edge].sightings += count
+                found.add(edge)
         kept = _Kept(window, self._shown(window), frozenset(found))
         self._recent.append(kept)
         return kept.shown
@@ -150,29 +172,38 @@ class EdgeBook:
                 if doubt.both_known:
                     self._due += due
         confirmed: set[Edge] = set()
-        for (_, stack), count in seen.items():
-            confirmed.update(self._edges(stack))
-            self._note_callers(stack, count)
+        for calls, count in self._by_stack(seen):
+            self._note_callers(calls, count)
+            if calls.settled:
+                continue
+            confirmed.update(calls.edges)
             self._came += count * sum(
-                self._doubts[edge].both_known
-                for edge in set(self._edges(stack))
-                if edge in self._doubts
+                self._doubts[edge].both_known for edge in self._doubts.keys() & calls.edges
             )
         new = confirmed - self._confirmed
         self._confirmed |= new
         for edge in new:
-            self._known.update(edge)
+            self._known.update((edge >> _HALF, edge & _LOWER))
             self._doubts.pop(edge, None)
         if new:
             for edge, doubt in self._doubts.items():
                 doubt.both_known = doubt.both_known or self._both_known(edge)
         return new
 
-    def _note_callers(self, stack: Stack, count: int) -> None:
-        for (caller, callee), frame in zip(self._edges(stack), (None, *stack), strict=False):
-            known = self._callers.setdefault(callee, _Caller(caller, frame))
+    def _note_callers(self, calls: _Calls, count: int) -> None:
+        if self._noted.issuperset(calls.edges):
+            return
+        for edge, frame in zip(calls.edges, (None, *calls.stack), strict=False):
+            if edge in self._noted:
+                continue
+            caller, callee = edge >> _HALF, edge & _LOWER
+            known = self._callers.get(callee)
+            if known is None:
+                known = self._callers[callee] = _Caller(caller, frame)
             known.sightings += count
             known.others = known.others or known.number != caller
+            if known.others or known.sightings >= ONE_CALLER:
+                self._noted.add(edge)
 
     def _callers_above(self, number: int) -> Stack:
         """The frames above a function as far as each has one caller, from the root on."""
@@ -188,7 +219,7 @@ class EdgeBook:
         return tuple(reversed(found))
 
     def _both_known(self, edge: Edge) -> bool:
-        return edge[0] in self._known and edge[1] in self._known
+        return edge >> _HALF in self._known and edge & _LOWER in self._known
 
     @property
     def _cut_together(self) -> bool:
@@ -223,39 +254,67 @@ class EdgeBook:
         """The window with its stacks cut where an edge is not real."""
         if not self._confirmed:
             return window  # there was no blocking look: nothing can be said
-        stacks: Counter[tuple[Thread, Stack]] = Counter()
         doubtful: set[Edge] = set()
-        samples = 0
-        for (thread, stack), count in window.stacks.items():
-            edges = self._edges(stack)
-            first = next((i for i in range(len(edges) - 1, -1, -1) if edges[i] in self._cut), None)
-            if first is None:
-                stacks[thread, stack] += count
-            else:
-                stacks[thread, self._from(stack, first)] += count
-                samples += count
-            left = edges if first is None else edges[first + 1 :]
-            doubtful.update(edge for edge in left if edge not in self._confirmed)
-        calls = frozenset((self._places[a], self._places[b]) for a, b in doubtful)
-        return replace(window, stacks=stacks, cut=samples, unconfirmed=calls)
+        cuts: dict[int, Stack] = {}
+        for calls, _ in self._unsettled(window.stacks):
+            edges = calls.edges
+            if not self._cut.isdisjoint(edges):
+                first = max(i for i, edge in enumerate(edges) if edge in self._cut)
+                cuts[id(calls.stack)] = self._from(calls, first)
+                edges = edges[first + 1 :]
+            doubtful.update(edge for edge in edges if edge not in self._confirmed)
+        places = self._places
+        unconfirmed = frozenset((places[e >> _HALF], places[e & _LOWER]) for e in doubtful)
+        stacks, samples = window.stacks, 0
+        if cuts:
+            stacks = Counter(dict(stacks))
+            for (thread, stack), count in window.stacks.items():
+                cut = cuts.get(id(stack))
+                if cut is not None:
+                    del stacks[thread, stack]
+                    stacks[thread, cut] += count
+                    samples += count
+        return replace(window, stacks=stacks, cut=samples, unconfirmed=unconfirmed)
 
-    def _from(self, stack: Stack, first: int) -> Stack:
+    def _from(self, calls: _Calls, first: int) -> Stack:
         """The stack from a frame on, below the callers that it must have; one object for each."""
-        number = self._edges(stack)[first][1]
+        number = calls.edges[first] & _LOWER
         if number not in self._above:
             self._above[number] = self._callers_above(number)
-        mended = (*self._above[number], *stack[first:])
+        mended = (*self._above[number], *calls.stack[first:])
         if len(self._mended) > _MOST:
             self._mended.clear()
         return self._mended.setdefault(mended, mended)
 
-    def _edges(self, stack: Stack) -> tuple[Edge, ...]:
-        """The calls of a stack, the root's own first."""
-        known = self._edges_of.get(stack)
-        if known is None:
-            callees = [self._number(Place(frame.function, frame.file)) for frame in stack]
-            known = self._edges_of[stack] = tuple(zip([0, *callees], callees, strict=False))
-        return known
+    def _by_stack(self, stacks: Stacks) -> Iterable[tuple[_Calls, int]]:
+        """The stacks of all threads together, with their samples."""
+        counts: dict[int, int] = {}
+        found: dict[int, _Calls] = {}
+        for (_, stack), count in stacks.items():
+            number = id(stack)
+            counts[number] = counts.get(number, 0) + count
+            if number not in found:
+                found[number] = self._calls.get(number) or self._new_calls(stack)
+        return [(calls, counts[number]) for number, calls in found.items()]
+
+    def _unsettled(self, stacks: Stacks) -> Iterable[tuple[_Calls, int]]:
+        """Those of them with an edge that is not confirmed."""
+        found = []
+        for calls, count in self._by_stack(stacks):
+            calls.settled = calls.settled or self._confirmed.issuperset(calls.edges)
+            if not calls.settled:
+                found.append((calls, count))
+        return found
+
+    def _new_calls(self, stack: Stack) -> _Calls:
+        numbers = self._number_of
+        for frame in stack:
+            if frame not in numbers:
+                numbers[frame] = self._number(Place(frame.function, frame.file))
+        callees = [numbers[frame] for frame in stack]
+        edges = [a << _HALF | b for a, b in zip([0, *callees], callees, strict=False)]
+        calls = self._calls[id(stack)] = _Calls(stack, tuple(edges))
+        return calls
 
     def _number(self, place: Place) -> int:
         number = self._numbers.setdefault(place, len(self._places))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import overload
@@ -64,7 +64,9 @@ class Ranked(Sequence[HotRow]):
         self._number = number
         self._ranked = len(ids)
         if len(ids) > 2 * RANKED_AT_ONCE:
-            least = np.partition(scores, -RANKED_AT_ONCE)[-RANKED_AT_ONCE]
+            high = scores[scores > np.median(scores[:: len(scores) // RANKED_AT_ONCE])]
+            high = high if len(high) > RANKED_AT_ONCE else scores
+            least = np.partition(high, -RANKED_AT_ONCE)[-RANKED_AT_ONCE]
             # Of those that equal the least, the ones with the lowest numbers, as in the full order.
             first = np.flatnonzero(scores > least)
             equal = np.flatnonzero(scores == least)[: RANKED_AT_ONCE - len(first)]
@@ -142,7 +144,9 @@ class FunctionsView:
         before, ticks_before = self._before(looked, count)
         shown = total > 0
         if before is not None and looked.sums.ticks:
-            shown |= (own <= 0) & _beyond_zero(before, ticks_before, looked.sums.ticks)
+            gone = np.flatnonzero((own <= 0) & (before > 0))
+            beyond = _beyond_zero(before[gone], ticks_before, looked.sums.ticks)
+            shown[gone[beyond]] = True
         ids = np.flatnonzero(shown & self._fitting(looked.board.keys))
         primary = self._primary(looked, own, total, before, ticks_before)[ids]
         # The total share decides between equals, and between nothing else.
@@ -230,8 +234,10 @@ class _Maker:
         self._parts = _parts(looked)
         self._torn = any(window.torn for window in looked.windows)
         own = looked.sums.own
-        hottest = np.argpartition(own, -40)[-40:] if len(own) > 40 else np.arange(len(own))
-        trends = [self._trend(self._keys[n]) for n in hottest.tolist() if own[n] > 0]
+        hottest = np.flatnonzero(own > 0)
+        if len(hottest) > 40:
+            hottest = hottest[np.argpartition(own[hottest], -40)[-40:]]
+        trends = [self._trend(n) for n in hottest.tolist()]
         self._top = max((s for trend in trends for s in trend if s is not None), default=0.0)
 
     def __call__(self, number: int) -> HotRow:
@@ -256,7 +262,7 @@ class _Maker:
             total_pct=100 * total / ticks if ticks else 0.0,
             own_s=_at(board.seconds.own, number) if complete else None,
             total_s=_at(board.seconds.total, number) if complete else None,
-            trend=self._trend(key),
+            trend=self._trend(number),
             trend_top=self._top,
             change=moved,
             mark=mark,
@@ -268,18 +274,16 @@ class _Maker:
         before = self._looked.before
         return self._view.baseline is None and before is not None and _at(before.total, number) > 0
 
-    def _trend(self, key: FunctionKey) -> tuple[float | None, ...]:
-        grouping = self._looked.board.grouping
+    def _trend(self, number: int) -> tuple[float | None, ...]:
         return tuple(
-            100 * sum(window.tally(grouping).own[key] for window in windows) / ticks
-            if ticks
-            else None
-            for windows, ticks in self._parts
+            100 * sum([own.get(number, 0.0) for own in owns]) / ticks if ticks else None
+            for owns, ticks in self._parts
         )
 
 
-def _parts(looked: Looked) -> list[tuple[list[Window], float]]:
-    """The windows of each part of the trend's span, and their expected ticks."""
+def _parts(looked: Looked) -> list[tuple[list[Mapping[int, float]], float]]:
+    """Own samples by row in the windows of each part of the trend's span, and their expected
+    ticks."""
     parts: list[list[Window]] = [[] for _ in range(TREND_CELLS)]
     for window in reversed(looked.recent):
         part = TREND_CELLS - 1 - int((looked.now - window.end) / (TREND_SPAN_S / TREND_CELLS))
@@ -287,7 +291,13 @@ def _parts(looked: Looked) -> list[tuple[list[Window], float]]:
             break
         if part < TREND_CELLS:
             parts[part].append(window)
-    return [(part, sum(window.expected_ticks for window in part)) for part in parts]
+    return [
+        (
+            [one.own_by_row for one in looked.board.counted(part)],
+            sum(w.expected_ticks for w in part),
+        )
+        for part in parts
+    ]
 
 
 def _same(some: tuple[object, ...], others: tuple[object, ...]) -> bool:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from perftui.model.stacks import (
     CUT,
+    TOPS_PER_STACK,
     Frame,
     FunctionKey,
     Grouping,
@@ -291,7 +292,7 @@ STACKS = st.dictionaries(
 )
 
 
-@given(st.lists(STACKS, min_size=1, max_size=4), st.integers(1, 5))
+@given(st.lists(STACKS, min_size=1, max_size=4), st.integers(8, 12))
 def test_merge_keeps_own_shares_and_bounds_stacks(
     parts: list[dict[tuple[Thread, tuple[Frame, ...]], int]], keep: int
 ):
@@ -310,3 +311,12 @@ def test_unknown_callers_are_no_function():
     """What stands for unknown callers is no row of the profile."""
     tally = window(0, 1, {(CUT, *stack("work")): 3, (CUT,): 1}).tally(Grouping())
     assert {key.function for key in tally.total} == {"work"}
+
+
+def test_merge_is_bounded_whatever_is_on_top():
+    """However many functions there were, a merged window has so many entries; no sample is lost."""
+    seen = {f"main f{n}x{m}": 1 + n for n in range(40) for m in range(10)}
+    whole = merge([window(0, 1, seen)], keep_stacks=10)
+    assert len(whole.stacks) <= 10 * (1 + TOPS_PER_STACK) + 1
+    assert whole.samples == sum(seen.values())
+    assert max(count for (_, kept), count in whole.stacks.items() if len(kept) > 1) == 40

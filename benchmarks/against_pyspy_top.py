@@ -1,0 +1,378 @@
+"""perftui beside `py-spy top`, on the same target: ``python benchmarks/against_pyspy_top.py``.
+
+Prints two Markdown tables: what each of them takes, and what the target still does meanwhile. The
+second comes from interleaved rounds: in each, the target runs under `py-spy top` and under perftui
+in random order, alone before, between and after, and is compared with itself alone at about the
+same time. See README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import re
+import signal
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from on_terminal import OnTerminal, environment, plain
+from report import MB, heading, judged, orderly, quartiles, say, spread, table
+from targets import HOT, Target
+
+from perftui.sources.pyspy_run import find_pyspy
+
+FIRST_GOAL_S = 1.5
+OWN_CPU_GOAL_PCT = 3.0
+SAMPLER_CPU_GOAL = 1.3
+RSS_GOAL_MB = 45.0
+BYTES_GOAL = 1500.0
+SPEED_GOALS = {2: 0.98, 100: 0.95}
+"""The part of its speed that a target of so many threads keeps at least."""
+
+TIMEOUT_S = 30.0
+SETTLE_S = 2.0
+_HEADER = re.compile(r"(\d+) Hz  (blocking|non-blocking|mixed|GIL only)\b")
+_SAMPLER = re.compile(r"py-spy (\d+)% cpu")
+_FRAME = re.compile(rb"\x1b\[\d+;\d+H")
+_EMPTY_APP = "from textual.app import App; App().run()"
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long and how often it is measured, times in seconds.
+
+    perftui gets `warm_s` before what is measured later; of that, `early_s` are measured too.
+    """
+
+    starts: int
+    rest_s: float
+    rounds: int
+    work_s: float
+    early_s: float
+    warm_s: float
+
+
+FULL = Pace(starts=5, rest_s=20.0, rounds=15, work_s=10.0, early_s=10.0, warm_s=20.0)
+QUICK = Pace(starts=2, rest_s=5.0, rounds=3, work_s=3.0, early_s=4.0, warm_s=8.0)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a program takes at rest: CPU in percent of a core, its own and that of what it started,
+    memory and output in bytes and bytes a second; and what stands on its screen."""
+
+    own_pct: float
+    children_pct: float
+    rss: int
+    bytes_s: float
+    screen: str
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """What perftui's header says: looks a second, mode in words, CPU of py-spy in percent."""
+
+    rate_hz: int
+    mode: str
+    cpu_pct: int | None
+
+    def options(self) -> list[str]:
+        """The same for `py-spy top`. Where most looks are non-blocking, all are there."""
+        gil = ["--gil"] if self.mode == "GIL only" else []
+        nonblocking = [] if self.mode == "blocking" else ["--nonblocking"]
+        return ["--rate", str(self.rate_hz), *nonblocking, *gil]
+
+
+@dataclass
+class Compared:
+    """A program beside the target alone: by round, the part of its speed that the target kept."""
+
+    ratios: list[float] = field(default_factory=list)
+    under: float = 0.0
+    alone: float = 0.0
+
+    def add(self, under: float, alone: float) -> None:
+        """Take in a round: speed under the program, and alone just before and after it."""
+        self.ratios.append(under / alone)
+        self.under += under
+        self.alone += alone
+
+    @property
+    def median(self) -> float:
+        """The median of the rounds."""
+        return quartiles(self.ratios)[1]
+
+    def __str__(self) -> str:
+        """Median, quartiles, and all rounds together."""
+        return f"{spread(self.ratios)}, all {self.under / self.alone:.3f}"
+
+
+class Bench:
+    """Starts perftui, `py-spy top` and an empty app in a directory without settings."""
+
+    def __init__(self, directory: Path, pace: Pace) -> None:
+        self._directory = directory
+        self._env = environment(directory)
+        self.pace = pace
+
+    def perftui(self, target: Target) -> OnTerminal:
+        """perftui as it is without options."""
+        return self._run([sys.executable, "-m", "perftui", str(target.pid)])
+
+    @contextmanager
+    def top(self, target: Target, options: Sequence[str] = ()) -> Iterator[OnTerminal]:
+        """`py-spy top`, by default blocking and at 100 Hz."""
+        argv = [find_pyspy(), "top", "--pid", str(target.pid), *options]
+        with self._run(argv, signal.SIGINT) as top:
+            yield top
+        if target.let_go():
+            say("  py-spy top left the target stopped; it was continued")
+
+    def empty(self) -> OnTerminal:
+        """The least that a Textual app can be."""
+        return self._run([sys.executable, "-c", _EMPTY_APP])
+
+    def _run(self, argv: Sequence[str], end: signal.Signals = signal.SIGTERM) -> OnTerminal:
+        return OnTerminal(argv, self._directory, self._env, end)
+
+    def target(self, threads: int) -> Target:
+        """The program that is watched."""
+        return Target(threads, self._directory)
+
+    def at_rest(self, running: OnTerminal, warm_s: float) -> Taken:
+        """What it takes once it has run for `warm_s` seconds and nobody presses a key."""
+        time.sleep(max(0.0, running.started + warm_s - time.perf_counter()))
+        begun, (own, children), written = time.perf_counter(), running.cpu_s(), running.written
+        time.sleep(self.pace.rest_s)
+        seconds, (own_end, children_end) = time.perf_counter() - begun, running.cpu_s()
+        return Taken(
+            own_pct=100 * (own_end - own) / seconds,
+            children_pct=100 * (children_end - children) / seconds,
+            rss=running.rss(),
+            bytes_s=(running.written - written) / seconds,
+            screen=plain(running.drawn()),
+        )
+
+
+def is_hot(data: bytes) -> bool:
+    """Whether the hottest function has been drawn."""
+    return HOT.encode() in data
+
+
+def seconds_to(running: OnTerminal, is_there: Callable[[bytes], bool]) -> float:
+    """How long it took from its start to draw what is waited for."""
+    at = running.wait(is_there, TIMEOUT_S)
+    if at is None:
+        shown = plain(running.drawn())[-2000:]
+        raise RuntimeError(f"after {TIMEOUT_S:.0f} s it still shows only:\n{shown}")
+    return at - running.started
+
+
+def seconds_to_first(bench: Bench, target: Target) -> tuple[list[float], list[float], list[float]]:
+    """Of perftui, `py-spy top` and the empty app; the first start of each is to warm up."""
+    mine, top, empty = [], [], []
+    for _ in range(bench.pace.starts + 1):
+        with bench.perftui(target) as running:
+            mine.append(seconds_to(running, is_hot))
+        with bench.top(target) as running:
+            top.append(seconds_to(running, is_hot))
+        with bench.empty() as running:
+            empty.append(seconds_to(running, lambda data: bool(_FRAME.search(data))))
+    return mine[1:], top[1:], empty[1:]
+
+
+def sampler_of(screen: str) -> Sampler | None:
+    """What the last header says that was drawn."""
+    headers = list(_HEADER.finditer(screen))
+    if not headers:
+        return None
+    cpu = _SAMPLER.search(screen, headers[-1].start())
+    return Sampler(int(headers[-1][1]), headers[-1][2], int(cpu[1]) if cpu else None)
+
+
+def resources(bench: Bench, threads: int) -> str:
+    """The table of what each takes on a target of so many threads."""
+    pace = bench.pace
+    with bench.target(threads) as target:
+        say(f"{threads} threads: {pace.starts + 1} starts of each")
+        first, first_top, first_empty = seconds_to_first(bench, target)
+        say(f"{threads} threads: perftui at rest")
+        with bench.perftui(target) as running:
+            mine = bench.at_rest(running, pace.warm_s)
+        sampler = sampler_of(mine.screen) or Sampler(100, "blocking", None)
+        say(f"{threads} threads: py-spy top at rest")
+        with bench.top(target) as running:
+            top = bench.at_rest(running, SETTLE_S)
+        with bench.top(target, sampler.options()) as running:
+            same = bench.at_rest(running, SETTLE_S)
+    with bench.empty() as running:
+        empty = bench.at_rest(running, SETTLE_S)
+    ratio = mine.children_pct / same.own_pct if same.own_pct else float("inf")
+    more = (mine.rss - empty.rss) / MB
+    first_s = statistics.median(first)
+    said = "–" if sampler.cpu_pct is None else f"{sampler.cpu_pct}"
+    rows = [
+        (
+            "start to first hot functions, s",
+            *(spread(first, 2), spread(first_top, 2), "", f"{spread(first_empty, 2)} (blank)"),
+            judged(f"≤ {FIRST_GOAL_S:g}", met=first_s <= FIRST_GOAL_S),
+        ),
+        (
+            "own CPU, % of a core",
+            *(f"{mine.own_pct:.1f}", "in the sampler's", "", f"{empty.own_pct:.1f}"),
+            judged(f"≤ {OWN_CPU_GOAL_PCT:g}", met=mine.own_pct <= OWN_CPU_GOAL_PCT),
+        ),
+        (
+            "sampler's CPU, % of a core",
+            f"{mine.children_pct:.1f} (its header: {said})",
+            *(f"{top.own_pct:.1f}", f"{same.own_pct:.1f}", ""),
+            judged(
+                f"≤ {SAMPLER_CPU_GOAL:g} × py-spy top's at the same rate and mode ({ratio:.2f} ×)",
+                met=ratio <= SAMPLER_CPU_GOAL,
+            ),
+        ),
+        (
+            "RSS without py-spy, MB",
+            *(f"{one.rss / MB:.0f}" for one in (mine, top, same, empty)),
+            judged(f"≤ empty app + {RSS_GOAL_MB:g} (+{more:.0f})", met=more <= RSS_GOAL_MB),
+        ),
+        (
+            "bytes/s to the terminal",
+            *(f"{one.bytes_s:.0f}" for one in (mine, top, same, empty)),
+            judged(f"≤ {BYTES_GOAL:g}", met=mine.bytes_s <= BYTES_GOAL),
+        ),
+    ]
+    looked = f"{sampler.rate_hz} Hz, {sampler.mode}"
+    same_as = "py-spy top " + " ".join(sampler.options())
+    titles = (f"{threads} threads", f"perftui ({looked})", "py-spy top", same_as, "empty app")
+    return table((*titles, "goal"), rows)
+
+
+class Work:
+    """What a target of so many threads does alone, under `py-spy top` and under perftui."""
+
+    def __init__(self, bench: Bench, target: Target, threads: int) -> None:
+        self._bench = bench
+        self._target = target
+        self.threads = threads
+        self.top, self.early, self.later = Compared(), Compared(), Compared()
+        self.alone = [self._alone()]
+
+    def round(self) -> None:
+        """Each of the two once, in random order, between times in which the target is alone."""
+        ways = [self._under_top, self._under_perftui]
+        random.shuffle(ways)
+        for way in ways:
+            speeds = way()
+            self.alone.append(self._alone())
+            alone = statistics.mean(self.alone[-2:])
+            for compared, speed in speeds:
+                compared.add(speed, alone)
+
+    def _alone(self) -> float:
+        time.sleep(1.0)
+        return self._target.speed(self._bench.pace.work_s)
+
+    def _under_top(self) -> list[tuple[Compared, float]]:
+        with self._bench.top(self._target):
+            time.sleep(SETTLE_S)
+            return [(self.top, self._target.speed(self._bench.pace.work_s))]
+
+    def _under_perftui(self) -> list[tuple[Compared, float]]:
+        pace = self._bench.pace
+        with self._bench.perftui(self._target) as running:
+            early = self._target.speed(pace.early_s)
+            time.sleep(max(0.0, running.started + pace.warm_s - time.perf_counter()))
+            later = self._target.speed(pace.work_s)
+        return [(self.early, early), (self.later, later)]
+
+    def row(self) -> tuple[str, ...]:
+        """Its row of the table."""
+        goal = SPEED_GOALS.get(self.threads)
+        return (
+            str(self.threads),
+            f"{statistics.median(self.alone):,.0f}",
+            *(str(one) for one in (self.top, self.early, self.later)),
+            "" if goal is None else judged(f"≥ {goal:g}", met=self.later.median >= goal),
+        )
+
+
+def work(bench: Bench, counts: Sequence[int]) -> str:
+    """The table of what targets of so many threads do."""
+    pace = bench.pace
+    measured = []
+    for threads in counts:
+        with bench.target(threads) as target:
+            time.sleep(SETTLE_S)
+            one = Work(bench, target, threads)
+            for number in range(1, pace.rounds + 1):
+                one.round()
+                say(
+                    f"{threads} threads, round {number} of {pace.rounds}: "
+                    f"py-spy top {one.top.ratios[-1]:.3f}, perftui {one.early.ratios[-1]:.3f}, "
+                    f"then {one.later.ratios[-1]:.3f}"
+                )
+        measured.append(one)
+    titles = (
+        "threads",
+        "work/s alone",
+        "under py-spy top",
+        f"under perftui, first {pace.early_s:g} s",
+        f"under perftui after {pace.warm_s:g} s",
+        "goal for the last",
+    )
+    return table(titles, [one.row() for one in measured])
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="perftui beside py-spy top, on the same target.")
+    parser.add_argument(
+        "--threads", default="2,20,100", metavar="N,N", help="of the targets (2,20,100)"
+    )
+    parser.add_argument("--rounds", type=int, metavar="N", help=f"of the work ({FULL.rounds})")
+    parser.add_argument(
+        "--part", choices=("resources", "work", "both"), default="both", help="one table or both"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help=f"{QUICK.rounds} short rounds, to try it"
+    )
+    arguments = parser.parse_args()
+    pace = QUICK if arguments.quick else FULL
+    if arguments.rounds:
+        pace = Pace(**{**vars(pace), "rounds": max(1, arguments.rounds)})
+    counts = [int(number) for number in arguments.threads.split(",")]
+    a_round_s = 4 * pace.work_s + pace.warm_s + SETTLE_S + 5
+    minutes = 0.0
+    if arguments.part != "work":
+        minutes += len(counts) * (4 * pace.rest_s + pace.warm_s + 4 * pace.starts + 10) / 60
+    if arguments.part != "resources":
+        minutes += len(counts) * pace.rounds * a_round_s / 60
+    say(f"about {minutes:.0f} minutes")
+    print(heading(), flush=True)
+    print(
+        f"- a terminal of 120x36; one busy thread, the others asleep, stacks 20 deep"
+        f"{'; a quick try, not a measurement' if arguments.quick else ''}\n",
+        flush=True,
+    )
+    with orderly(), tempfile.TemporaryDirectory(prefix="bench-") as name:
+        bench = Bench(Path(name), pace)
+        if arguments.part != "work":
+            for threads in counts:
+                print(resources(bench, threads), "\n", flush=True)
+        if arguments.part != "resources":
+            print(
+                f"The part of its speed that the target kept, {pace.rounds} interleaved rounds of "
+                f"{pace.work_s:g} s: median (quartiles) of the rounds, then all rounds together.\n"
+            )
+            print(work(bench, counts), flush=True)
+
+
+if __name__ == "__main__":
+    main()
