@@ -598,3 +598,20 @@ async def test_no_figure_of_the_header_is_cut(watch: Any, picture: Any, text_of:
             parts = set(f"{header.left}  {header.right}".split("  "))
             for line in text_of(header):
                 assert set(line.strip().split("  ")) <= parts
+
+
+async def test_the_header_does_not_come_and_go_by_a_line(watch: Any, picture: Any) -> None:
+    """A header that once took two lines keeps them until the terminal has another size."""
+    app, monitor = watch(picture(sources=(status("py-spy", message="140 threads " * 9),)))
+    async with app.run_test(size=WIDE) as pilot:
+        header = app.screen.query_one(Header)
+        app.screen.draw()
+        await pilot.pause()
+        assert header.size.height == 2
+        monitor.latest = picture(sources=(status("py-spy"),))
+        app.screen.draw()
+        await pilot.pause()
+        assert header.size.height == 2
+        await pilot.resize_terminal(200, 36)
+        await pilot.pause()
+        assert header.size.height == 1

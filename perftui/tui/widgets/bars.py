@@ -21,17 +21,27 @@ class Header(Widget):
 
     left: reactive[str] = reactive("")
     right: reactive[str] = reactive("")
+    _width = 0
 
     def show(self, left: str, right: str) -> None:
-        """Draw both, in two lines where one does not hold them."""
-        self.left, self.right = left, right
-        self.on_resize()
+        """Draw both, in two lines where one does not hold them.
 
-    def on_resize(self) -> None:
+        Two lines stay two until the terminal has another size: a header that comes and goes by a
+        line moves the whole screen, and draws all of it again.
+        """
+        self.left, self.right = left, right
+        if self._is_too_long():
+            self.add_class("-two")
+
+    def on_resize(self, event: events.Resize) -> None:
         """Decide again how many lines it takes."""
-        if self.size.width:
-            needed = cell_len(self.left) + cell_len(self.right) + 4
-            self.set_class(needed > self.size.width, "-two")
+        if event.size.width != self._width:
+            self._width = event.size.width
+            self.set_class(self._is_too_long(), "-two")
+
+    def _is_too_long(self) -> bool:
+        needed = cell_len(self.left) + cell_len(self.right) + 4
+        return 0 < self.size.width < needed
 
     def render_line(self, y: int) -> Strip:
         """Line `y` of the widget, by Textual's line API."""
