@@ -68,11 +68,11 @@ class Profile:
     `error_share` is failed looks over all looks, 0 to 1; `coverage` is sampled time over wall time,
     0 to 1; `sampler_cpu_pct` percent of one core; `cut_pct` the percentage of all samples whose
     callers were cut off since they cannot be true; `woken_pct` that of samples left out since only
-    the profiler had woken the thread;
-    `cpu_wait_pct` how long all threads together waited for a CPU, in percent of the time.
-    `gc_pct` how long the garbage collector was at work, known only with native frames.
-    `active_pct` and `gil_pct` add up all threads; the one is not known where GIL holders alone or
-    idle threads too were sampled, the other is known only where GIL holders alone were.
+    the profiler had woken the thread; `cpu_wait_pct` how long all threads together waited for a
+    CPU, in percent of the time; `gc_pct` how long the garbage collector was at work, known only
+    with native frames. `active_pct` and `gil_pct` add up all threads; the one is not known where
+    GIL holders alone or idle threads too were sampled, the other where nothing looked at the
+    holder of the GIL.
     """
 
     seconds: float

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Callable
 
 from perftui.errors import PerftuiError
 from perftui.model.stacks import Mode, Window
 from perftui.sources.base import Clock
-from perftui.sources.pyspy_run import Launch, PySpyRun
+from perftui.sources.pyspy_run import Launch, PySpyRun, find_pyspy
 from perftui.sources.speedscope import SpeedscopeReader, error_count
 
 EVERY_S = 10.0
 FIRST_S = 1.0
 DURATION_S = 1
 RATE_HZ = 100
-MOST_FAILURES = 3
+MOST_FAILURES = 5
+"""More of them in a row make the next try no later."""
 _PATIENCE_S = 5.0
 
 
@@ -27,45 +27,40 @@ class GilLooks:
     Not thread-safe: the profiler calls it.
     """
 
-    def __init__(
-        self,
-        program: str,
-        pid: int,
-        reader: SpeedscopeReader,
-        clock: Clock,
-        launch: Launch = subprocess.Popen,
-    ) -> None:
-        self._argv = [
-            *(program, "record", "--format", "speedscope", "--full-filenames", "--threads"),
+    def __init__(self, pid: int, clock: Clock, launch: Launch = subprocess.Popen) -> None:
+        self._arguments = [
+            *("record", "--format", "speedscope", "--full-filenames", "--threads"),
             *("--gil", "--nonblocking", "--rate", str(RATE_HZ), "--duration", str(DURATION_S)),
             *("--pid", str(pid)),
         ]
-        self._reader, self._clock, self._launch = reader, clock, launch
+        self._reader = SpeedscopeReader(pid)
+        self._clock, self._launch = clock, launch
         self._run: PySpyRun | None = None
         self._due = clock() + FIRST_S
+        self._late = 0.0
         self._failures = 0
 
-    def step(self, *, subprocesses: Callable[[], bool]) -> Window | None:
+    def step(self, *, subprocesses: bool) -> Window | None:
         """Begin when it is time; a window when one is complete. Never waits."""
         run, now = self._run, self._clock()
         if run is None:
-            if now >= self._due and self._failures < MOST_FAILURES:
-                self._due = now + EVERY_S
-                self._run = PySpyRun(
-                    [*self._argv, *(["--subprocesses"] if subprocesses() else [])], self._launch
-                )
+            if now >= self._due:
+                children = ["--subprocesses"] if subprocesses else []
+                self._run = PySpyRun([find_pyspy(), *self._arguments, *children], self._launch)
+                self._due, self._late = now + EVERY_S, now + DURATION_S + _PATIENCE_S
             return None
         run.listen(0)
         if not run.ended:
-            if now > self._due - EVERY_S + _PATIENCE_S:
+            if now > self._late:
                 self.stop()
+                self._failed()
             return None
         self._run = None
         finished = run.finish(_PATIENCE_S)
         try:
             stacks = self._reader.read(finished.data)
         except PerftuiError:
-            self._failures += 1
+            self._failed()
             return None
         self._failures = 0
         return Window(
@@ -84,4 +79,9 @@ class GilLooks:
         if self._run is not None:
             self._run.interrupt(signal.SIGKILL)
             self._run.finish(1.0)
-            self._run, self._failures = None, self._failures + 1
+            self._run = None
+
+    def _failed(self) -> None:
+        """Try again, but less and less often."""
+        self._failures = min(self._failures + 1, MOST_FAILURES)
+        self._due = self._clock() + EVERY_S * 2**self._failures

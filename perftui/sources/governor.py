@@ -45,8 +45,11 @@ _LOOK_STOP_S, _THREAD_STOP_S = 0.2e-3, 0.2e-3
 """What a look costs before anything was measured, by itself and a thread, in seconds: about what
 py-spy 0.4.3 takes on one machine, stops twice that. `benchmarks/looks.py` measures it."""
 _LEARN = 0.3
+"""How much the last window moves what CPU time is thought to be taken."""
 _FORGET = 0.9
+"""What a window's count of stopped polls weighs once the next has come."""
 _PRIOR_STOPS = 1.0
+"""So many stopped polls are what the beliefs above weigh beside the counted ones."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,8 @@ class Plan:
     """How the next window looks at the target.
 
     It lasts `seconds`, and `rest_s` seconds without a look follow it; it will stop the target for
-    about `stop_s` seconds. `remark` says what was
-    decided against the user's wish or what they would expect, and why.
+    about `stop_s` seconds. `remark` says what was decided against the user's wish or what they
+    would expect, and why.
     """
 
     rate_hz: int
@@ -160,6 +163,11 @@ class Governor:
             plan = replace(plan, stop_s=plan.seconds * min(1.0, plan.rate_hz * look_s))
         self._credit_s -= plan.stop_s
         return replace(plan, remark=self._remark(plan, rate, count))
+
+    def cancel(self, plan: Plan) -> None:
+        """This last plan came to nothing: no look was made."""
+        self._credit_s += plan.stop_s
+        self._windows -= 1
 
     def learn(self, plan: Plan, threads: Sequence[int], cost: Cost) -> None:
         """Take in what a window cost that was planned for these threads."""

@@ -51,6 +51,8 @@ PATIENT_S = 0.1
 """How long a wait lasts before it is looked whether perftui ends."""
 VERSION_TRIES = 3
 STOPPED_POLL_S = 0.5
+TELL_S = 300.0
+"""How long the user is told that the target was left stopped."""
 
 
 def with_children(settings: ProfileSettings, python_children: bool) -> bool:
@@ -111,7 +113,8 @@ class Profiler(Source):
         self._reader = SpeedscopeReader(target.pid)
         self._governor = Governor(settings)
         self._edges = EdgeBook()
-        self._gil: GilLooks | None = None
+        self._gil = GilLooks(target.pid, clock, launch)
+        self._let_go_at: float | None = None
 
     def ask_version_again(self) -> None:
         """The target is another program now."""
@@ -146,29 +149,25 @@ class Profiler(Source):
                 return
 
     def _chain(self, program: str) -> None:
-        """Windows, each handed over to the next, until one ends by itself."""
+        """Windows, each handed over to the next, until one ends by itself or a rest follows."""
         current = self._attach(program)
-        reader = SpeedscopeReader(self._target.pid)
-        gil = GilLooks(program, self._target.pid, reader, self.clock, self._launch)
-        self._gil = gil
         try:
             self._look(current)
-            while not (self.stopping.is_set() or current.run.ended):
-                ending = None
-                if current.plan.rest_s:
-                    self._collect(self._interrupted(current))
-                    self.stopping.wait(current.plan.rest_s)
-                    current = self._attach(program)
-                else:
-                    following = self._attach(program)
-                    ending, current = self._interrupted(current), following
+            self._ask_version()
+            while not (self.stopping.is_set() or current.run.ended or current.plan.rest_s):
+                following = self._attach(program)
+                ending, current = self._interrupted(current), following
                 self._look(current, ending)
-                if self.python is None and self._version_tries > 0:
-                    self._version_tries -= 1
-                    self.python = python_version(self._target.pid, self._launch)
+                self._ask_version()
         finally:
-            gil.stop()
+            self._gil.stop()
             self._collect(self._interrupted(current))
+        self.stopping.wait(current.plan.rest_s)
+
+    def _ask_version(self) -> None:
+        if self.python is None and self._version_tries > 0:
+            self._version_tries -= 1
+            self.python = python_version(self._target.pid, self._launch)
 
     def _attach(self, program: str) -> _Running:
         """Start a run, and wait until it looks; raises what py-spy says if it cannot."""
@@ -188,7 +187,7 @@ class Profiler(Source):
         while not (run.attached or run.ended or self.stopping.is_set()):
             if self.clock() > deadline:
                 run.interrupt()
-                self._release(run.finish(END_S))
+                self._release(run.finish(END_S), chosen)
                 raise SourceError(
                     f"py-spy did not attach within {ATTACH_S:.0f} s.", "It is tried again."
                 )
@@ -199,6 +198,7 @@ class Profiler(Source):
             stopped = [] if chosen.nonblocking else [process.pid for process in sampled]
             return _Running(run, chosen, start, times, threads, StopWatch(stopped))
         finished = run.finish(END_S)
+        self._governor.cancel(chosen)
         raise failure(finished.output, finished.returncode)
 
     def _look(self, running: _Running, ending: _Ending | None = None) -> None:
@@ -223,9 +223,10 @@ class Profiler(Source):
 
     def _look_at_gil(self, running: _Running) -> None:
         """Now and then see who holds the GIL, unless that is all that is looked at."""
-        if self._gil is None or running.plan.gil or running.plan.rest_s:
+        if running.plan.gil or running.plan.rest_s:
+            self._gil.stop()
             return
-        window = self._gil.step(subprocesses=lambda: running.plan.subprocesses)
+        window = self._gil.step(subprocesses=running.plan.subprocesses)
         if window is not None:
             self._timeline.add_gil_window(window)
 
@@ -244,7 +245,7 @@ class Profiler(Source):
         """Keep the window of a run that ends; raises what py-spy says if there is none."""
         plan = ending.running.plan
         finished = ending.running.run.finish(END_S + LATE_LOOKS / plan.rate_hz)
-        self._release(finished)
+        self._release(finished, plan)
         if not finished.data:
             if self.stopping.is_set():
                 return
@@ -288,8 +289,12 @@ class Profiler(Source):
             Cost(seconds, held, finished.cpu_s, stops.polls, stops.stopped),
         )
         self.error = None
-        remark = f"holds {held:.0f} of {chosen.rate_hz} Hz" if held < chosen.rate_hz else ""
-        self.say(SourceState.OK, "; ".join(part for part in (chosen.remark, remark) if part))
+        remarks = [chosen.remark]
+        if held < chosen.rate_hz:
+            remarks.append(f"holds {held:.0f} of {chosen.rate_hz} Hz")
+        if self._let_go_at is not None and end - self._let_go_at < TELL_S:
+            remarks.append("was left stopped by a py-spy that hung, goes on")
+        self.say(SourceState.OK, "; ".join(filter(None, remarks)))
 
     def _thread_times(self, chosen: Plan) -> dict[int, ThreadTime]:
         """What each thread took so far, where the samples are those of all threads that run."""
@@ -298,14 +303,23 @@ class Profiler(Source):
         sampled = self._family.sampled(subprocesses=chosen.subprocesses)
         return thread_times(process.pid for process in sampled)
 
-    def _release(self, finished: Finished) -> None:
-        """A py-spy that was killed may have left what it sampled stopped: let it go on."""
-        if finished.returncode >= 0:
+    def _release(self, finished: Finished, plan: Plan) -> None:
+        """A blocking py-spy that was killed may have left what it sampled stopped: let it go on,
+        and say so."""
+        if finished.returncode >= 0 or plan.nonblocking:
             return
-        for process in self._family.members():
+        left = []
+        for process in self._family.sampled(subprocesses=plan.subprocesses):
             with suppress(psutil.Error, OSError):
                 if process.status() in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP):
                     os.kill(process.pid, signal.SIGCONT)
+                    left.append(process.pid)
+        if left:
+            self._let_go_at = self.clock()
+            raise SourceError(
+                f"py-spy hung, was killed, and left pid {', '.join(map(str, left))} stopped.",
+                "It was continued (SIGCONT).",
+            )
 
 
 def _stopped_s(plan: Plan, stops: StopWatch, seconds: float) -> float | None:

@@ -94,6 +94,9 @@ class EdgeBook:
     """
 
     def __init__(self) -> None:
+        self._forget_all()
+
+    def _forget_all(self) -> None:
         self._numbers: dict[Place, int] = {}
         self._places: list[Place] = [Place("", "")]
         self._number_of: dict[Frame, int] = {}
@@ -124,7 +127,7 @@ class EdgeBook:
         while self._recent and self._recent[0].seen.end < window.end - RECHECK_S:
             self._recent.popleft()
         if max(len(self._numbers), len(self._doubts)) > _MOST:
-            self.__init__()  # type: ignore[misc] # everything is forgotten, nothing is wrong
+            self._forget_all()
         if max(len(self._calls), len(self._number_of)) > _MOST:
             self._calls.clear()
             self._number_of.clear()

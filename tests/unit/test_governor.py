@@ -71,6 +71,21 @@ def test_it_begins_gently():
     assert first.rate_hz * first.seconds <= 3
 
 
+def test_a_look_that_was_never_made_costs_nothing():
+    """A py-spy that cannot attach gives back what its window may have stopped the target for, and
+    what comes after it begins as gently as it would have."""
+    tried, calm = Target(3, nonblocking=False), Target(3, nonblocking=False)
+    for _ in range(50):
+        tried.governor.cancel(tried.plan())
+    assert tried.watch(10) == calm.watch(10)
+    tried, calm = Target(30), Target(30)
+    tried.watch(3), calm.watch(3)
+    for _ in range(50):
+        tried.governor.cancel(tried.plan())
+    assert tried.watch(30) == calm.watch(30)
+    assert blocking(calm.plans)
+
+
 def test_where_looks_are_cheap_all_are_blocking():
     """A target that the full rate stops for less than its budget is always sampled truly."""
     plans = Target(1, stop_s=0.05e-3).watch(30)

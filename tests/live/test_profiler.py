@@ -1,0 +1,110 @@
+"""The chain of windows on real targets: rests between them, and a py-spy that goes wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any
+
+import psutil
+import pytest
+from servers import wait_for
+
+from perftui.model.snapshot import SourceState, SourceStatus
+from perftui.monitor import Monitor
+from perftui.settings import load
+from perftui.sources.pyspy_run import Launch
+from perftui.target.describe import describe
+
+pytestmark = pytest.mark.live
+
+SLOW_S = 60.0
+
+BURN = """
+def burn():
+    return sum(range(1000))
+
+print("ready")
+while True:
+    burn()
+"""
+
+HANGS = """
+import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+os.kill(int(sys.argv[1]), signal.SIGSTOP)
+print("Sampling process", flush=True)
+while True:
+    time.sleep(60)
+"""
+
+
+@contextmanager
+def watched(pid: int, launch: Launch = subprocess.Popen, **profile: Any) -> Iterator[Monitor]:
+    settings = load({"profile": profile}, {}, [])
+    monitor = Monitor(describe(pid), settings, launch=launch)
+    monitor.start()
+    try:
+        yield monitor
+    finally:
+        monitor.stop()
+
+
+def pyspy(monitor: Monitor) -> SourceStatus:
+    return next(source for source in monitor.snapshot().sources if source.name == "py-spy")
+
+
+@pytest.mark.parametrize("mode", [{"nonblocking": True}, {"nonblocking": False}])
+def test_a_duty_rests_between_the_windows(python_target: Any, mode: dict[str, bool]) -> None:
+    """With `--duty 50` the target is left alone for as long as it was looked at, and the header's
+    words say so."""
+    target = python_target(BURN)
+    with watched(target.pid, duty=50, **mode) as monitor:
+        wait_for(lambda: len(monitor.snapshot().windows) >= 3, SLOW_S, "three windows")
+        windows = monitor.snapshot().windows
+        status = pyspy(monitor)
+    for before, after in pairwise(windows):
+        assert after.start - before.end >= 0.9 * (before.end - before.start)
+    assert status.state is SourceState.OK
+    assert "looks 50% of time" in status.message
+
+
+def test_a_target_may_end_in_a_rest(python_target: Any) -> None:
+    """That its target ended while nothing looked is no fault of py-spy, and is said as it is."""
+    target = python_target(BURN)
+    with watched(target.pid, duty=5) as monitor:
+        wait_for(lambda: monitor.snapshot().windows, SLOW_S, "a window")
+        target.process.kill()
+        target.process.wait(SLOW_S)
+        wait_for(lambda: monitor.profiler_ended, SLOW_S, "the profiler's end")
+        status = pyspy(monitor)
+        assert monitor.profiler_error is None
+    assert (status.state, status.message) == (SourceState.WAITING, "the target has ended")
+
+
+def test_what_a_hung_pyspy_left_stopped_goes_on_and_is_told(python_target: Any) -> None:
+    """A py-spy that hangs is killed; the target that it had stopped is continued, and the user is
+    told, also once a new py-spy looks."""
+    target = python_target(BURN)
+    stuck: list[int] = []
+
+    def launch(argv: list[str], **how: Any) -> subprocess.Popen[bytes]:
+        if "record" in argv and not stuck:
+            stuck.append(target.pid)
+            argv = [sys.executable, "-c", HANGS, str(target.pid)]
+        return subprocess.Popen(argv, **how)
+
+    heard: set[str] = set()
+
+    def told() -> bool:
+        heard.add(pyspy(monitor).message)
+        return any("was left stopped" in message for message in heard)
+
+    with watched(target.pid, launch, nonblocking=False) as monitor:
+        wait_for(told, SLOW_S, "a window after the hang")
+        assert psutil.Process(target.pid).status() != psutil.STATUS_STOPPED
+    assert any(f"left pid {target.pid} stopped" in message for message in heard), heard
