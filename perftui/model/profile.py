@@ -18,9 +18,8 @@ from perftui.model.stacks import (
     of_newest_kind,
 )
 
-OVERDUE_S = 3.0
-"""A window lasts about a second; when none has come for this long, time is being missed."""
-
+OVERDUE_S = 4.0
+"""A window lasts two seconds at most; when none has come for this long, time is being missed."""
 
 COLLECTORS = frozenset(
     {"gc_collect_main", "gc_collect_generations", "gc_collect_young", "gc_collect_increment"}
@@ -184,10 +183,14 @@ def profile(
     """
     end = settled_until(windows, now)
     coverage = covered_seconds(windows, start, end) / (end - start) if end > start else None
+    # Whatever was looked for, it cost the target and its host.
+    all_looks = [*windows, *(window for window in gil_windows if start < window.end <= end)]
+    sampler_cpu_s = known_sum(window.sampler_cpu_s for window in all_looks)
+    stopped_s = known_sum(window.stopped_s for window in windows)
+    all_s = max(sum(window.seconds for window in windows), end - start)
     windows = of_newest_kind(windows)
     ticks = sum(window.expected_ticks for window in windows)
     sampled = sum(window.seconds for window in windows)
-    wall = max(sampled, end - start)
     errors = sum(window.errors for window in windows)
     looks = sum(window.expected_ticks * window.processes for window in windows)
     samples = sum(window.samples for window in windows)
@@ -213,8 +216,8 @@ def profile(
         errors=errors,
         error_share=min(1.0, errors / looks) if looks else None,
         coverage=coverage if windows else None,
-        sampler_cpu_pct=_percent(known_sum(w.sampler_cpu_s for w in windows), wall),
-        stopped_pct=_percent(known_sum(w.stopped_s for w in windows), wall),
+        sampler_cpu_pct=_percent(sampler_cpu_s, all_s),
+        stopped_pct=_percent(stopped_s, all_s),
         cpu_wait_pct=_percent(known_sum(w.cpu_wait_s for w in windows), sampled),
         cut_pct=_percent(cut, samples),
         woken_pct=_percent(woken, samples + (woken or 0)),

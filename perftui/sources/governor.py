@@ -21,6 +21,10 @@ RATES_HZ = (5, 7, 10, 15, 20, 25, 35, 50, 75, 100)
 """The rates that are chosen among, so that the one in use changes seldom. None is lower: py-spy
 hears that it is to end only at its next look."""
 WINDOW_S = 1.0
+LONG_WINDOW_S = 2.0
+"""Of looks that cost little beside the start of py-spy there are more in a window."""
+DEAR_START = 0.25
+"""A start is dear when it takes so much CPU time of what a second of looks does, or more."""
 FIRST_WINDOW_S = 0.3
 """The first window is short, so that the screen has something to show soon."""
 LEAST_WINDOW_S = 0.2
@@ -39,11 +43,12 @@ LEAST_GIL_RATE_HZ = 5
 CAUTION = 0.8
 """A rate goes up again only when what it costs is below this part of the budget."""
 
-_RUN_CPU_S = 0.02
+_START_CPU_S = 0.02
 _LOOK_CPU_S, _THREAD_CPU_S, _GIL_THREAD_CPU_S = 0.3e-3, 0.1e-3, 0.005e-3
 _LOOK_STOP_S, _THREAD_STOP_S = 0.2e-3, 0.2e-3
-"""What a look costs before anything was measured, by itself and a thread, in seconds: about what
-py-spy 0.4.3 takes on one machine, stops twice that. `benchmarks/looks.py` measures it."""
+"""What a start and a look cost before anything was measured, the look by itself and a thread, in
+seconds: about what py-spy 0.4.3 takes on one machine, stops twice that. `benchmarks/looks.py`
+measures it."""
 _LEARN = 0.3
 """How much the last window moves what CPU time is thought to be taken."""
 _FORGET = 0.9
@@ -97,8 +102,9 @@ class Plan:
 class Cost:
     """What one window took.
 
-    py-spy used `cpu_s` seconds of CPU time for `seconds` of looks at `held_hz` a second. The target
-    was polled `polls` times while it was blocking, and found stopped `stopped` times.
+    py-spy used `cpu_s` seconds of CPU time for `seconds` of looks at `held_hz` a second,
+    `start_cpu_s` of them before its first look, None where that is not known. The target was polled
+    `polls` times while it was blocking, and found stopped `stopped` times.
     """
 
     seconds: float
@@ -106,6 +112,7 @@ class Cost:
     cpu_s: float
     polls: int = 0
     stopped: int = 0
+    start_cpu_s: float | None = None
 
 
 class Governor:
@@ -119,7 +126,9 @@ class Governor:
     """
 
     def __init__(self, settings: ProfileSettings) -> None:
+        self._start_cpu_s = _START_CPU_S
         self._cpu_factor = {False: 1.0, True: 1.0}
+        self._window_s = WINDOW_S
         self._stops = self._expected_stops = 0.0
         self._full = False
         self._windows = 0
@@ -142,6 +151,7 @@ class Governor:
         count, largest = max(1, sum(threads)), max(threads, default=1)
         self._choose_gil(count)
         rate = self._cpu_rate(count)
+        self._choose_length(rate * self._look_cpu_s(count, gil=self._gil))
         plan = Plan(
             rate_hz=rate,
             nonblocking=True,
@@ -150,7 +160,7 @@ class Governor:
             native=settings.native,
             function=settings.function,
             subprocesses=subprocesses,
-            seconds=FIRST_WINDOW_S if self._windows == 0 else WINDOW_S,
+            seconds=FIRST_WINDOW_S if self._windows == 0 else self._window_s,
         )
         look_s = self._stop_s(largest)
         if settings.nonblocking is False or settings.native:
@@ -173,9 +183,10 @@ class Governor:
         """Take in what a window cost that was planned for these threads."""
         count, largest = max(1, sum(threads)), max(threads, default=1)
         looks = max(1.0, cost.held_hz * cost.seconds)
-        usual = _RUN_CPU_S + looks * _cpu_s(count, gil=plan.gil)
-        factor = self._cpu_factor[plan.gil]
-        self._cpu_factor[plan.gil] += _LEARN * (cost.cpu_s / usual - factor)
+        start_s = _START_CPU_S if cost.start_cpu_s is None else cost.start_cpu_s
+        self._start_cpu_s += _LEARN * (start_s - self._start_cpu_s)
+        factor = max(0.0, cost.cpu_s - start_s) / (looks * _cpu_s(count, gil=plan.gil))
+        self._cpu_factor[plan.gil] += _LEARN * (factor - self._cpu_factor[plan.gil])
         budget = self._settings.max_overhead / 100
         stopped_s = plan.stop_s
         if cost.polls:
@@ -194,8 +205,18 @@ class Governor:
 
     def _cpu_pct(self, rate_hz: float, threads: int, *, gil: bool) -> float:
         """py-spy's CPU time at this rate, in percent of a core."""
-        usual = _RUN_CPU_S / WINDOW_S + rate_hz * _cpu_s(threads, gil=gil)
-        return 100 * self._cpu_factor[gil] * usual
+        looks_s = rate_hz * self._look_cpu_s(threads, gil=gil)
+        return 100 * (self._start_cpu_s / self._window_s + looks_s)
+
+    def _look_cpu_s(self, threads: int, *, gil: bool) -> float:
+        """What a look takes of a CPU, in seconds."""
+        return self._cpu_factor[gil] * _cpu_s(threads, gil=gil)
+
+    def _choose_length(self, looks_cpu_s: float) -> None:
+        """Longer windows where the start of py-spy takes much beside a second of looks."""
+        is_long = self._window_s == LONG_WINDOW_S
+        dear = DEAR_START * (CAUTION if is_long else 1.0) * looks_cpu_s
+        self._window_s = LONG_WINDOW_S if self._start_cpu_s > dear else WINDOW_S
 
     def _choose_gil(self, threads: int) -> None:
         """Only the holder of the GIL, where py-spy can read all threads too seldom."""
@@ -245,7 +266,7 @@ class Governor:
         if not self._settings.rate:
             fitting = [r for r in RATES_HZ if r <= rate and r * look_s <= BURST * budget]
             rate = max(LEAST_BURST_HZ, *fitting, 0)
-        most_s = FIRST_WINDOW_S if self._windows == 1 else WINDOW_S
+        most_s = FIRST_WINDOW_S if self._windows == 1 else self._window_s
         seconds = min(most_s, max(LEAST_WINDOW_S, BURST * budget / (rate * look_s)))
         if seconds * rate * look_s > self._credit_s or look_s > MOST_STOP_S:
             return plan

@@ -37,7 +37,7 @@ from perftui.sources.speedscope import SpeedscopeReader, error_count, failure
 from perftui.sources.stops import StopWatch
 from perftui.sources.torn import EdgeBook
 
-LIMIT_S = 3
+LIMIT_S = 5
 """py-spy ends by itself after this, should perftui not be there to end it. Whole seconds."""
 ATTACH_S = 10.0
 """py-spy reads the symbols of large interpreters slowly on a busy host; after this it is stuck."""
@@ -62,16 +62,19 @@ def with_children(settings: ProfileSettings, python_children: bool) -> bool:
 
 @dataclass(frozen=True)
 class _Running:
-    """A run that looks at the target since `start` (Unix seconds), when its threads had taken
-    these `times`, by thread id; empty where that does not matter. It looks at processes with so
-    many `threads` each, and `stops` counts how often it is found to stop them."""
+    """A run that was `launched` and looks at the target since `start` (both Unix seconds), when its
+    threads had taken these `times`, by thread id; empty where that does not matter. It looks at
+    processes with so many `threads` each, and `stops` counts how often it is found to stop them. To
+    get so far took py-spy `start_cpu_s` seconds of CPU time, None where that is not known."""
 
     run: PySpyRun
     plan: Plan
+    launched: float
     start: float
     times: dict[int, ThreadTime]
     threads: list[int]
     stops: StopWatch
+    start_cpu_s: float | None
 
 
 @dataclass(frozen=True)
@@ -176,6 +179,7 @@ class Profiler(Source):
         sampled = self._family.sampled(subprocesses=subprocesses)
         threads = thread_counts(sampled)
         chosen = self._governor.plan(threads, subprocesses=subprocesses)
+        launched = self.clock()
         run = PySpyRun(
             [
                 *(program, "record", "--format", "speedscope", "--full-filenames", "--threads"),
@@ -196,7 +200,9 @@ class Profiler(Source):
             start = self.clock()
             times = self._thread_times(chosen)
             stopped = [] if chosen.nonblocking else [process.pid for process in sampled]
-            return _Running(run, chosen, start, times, threads, StopWatch(stopped))
+            watch = StopWatch(stopped)
+            cpu_s = run.cpu_so_far()
+            return _Running(run, chosen, launched, start, times, threads, watch, cpu_s)
         finished = run.finish(END_S)
         self._governor.cancel(chosen)
         raise failure(finished.output, finished.returncode)
@@ -259,6 +265,7 @@ class Profiler(Source):
         seen = stacks = self._reader.read(finished.data)
         woken: int | None = None
         seconds = least_seconds(stacks, end - running.start, chosen.rate_hz)
+        seconds = min(seconds, end - running.launched)
         if spent:
             stacks, woken = without_waking(stacks, spent, seconds, chosen.rate_hz)
         held = held_rate(stacks, spent, seconds, chosen.rate_hz, idle=chosen.idle)
@@ -286,7 +293,7 @@ class Profiler(Source):
         self._governor.learn(
             chosen,
             running.threads,
-            Cost(seconds, held, finished.cpu_s, stops.polls, stops.stopped),
+            Cost(seconds, held, finished.cpu_s, stops.polls, stops.stopped, running.start_cpu_s),
         )
         self.error = None
         remarks = [chosen.remark]

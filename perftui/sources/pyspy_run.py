@@ -109,6 +109,18 @@ class PySpyRun:
         elif chunk == b"":
             self.ended = True
 
+    def cpu_so_far(self) -> float | None:
+        """Seconds of CPU time that it has used, None where that cannot be read.
+
+        Linux counts nanoseconds for each thread; what it counts for a process are hundredths of a
+        second, and a whole start takes one or two of them.
+        """
+        try:
+            threads = [*Path(f"/proc/{self._process.pid}/task").iterdir()]
+            return sum(int((one / "schedstat").read_text().split()[0]) for one in threads) / 1e9
+        except (OSError, ValueError, IndexError):
+            return None
+
     def interrupt(self, number: signal.Signals = signal.SIGINT) -> None:
         """Tell it to write its file and end; with another signal, to end otherwise."""
         self._signal(number)

@@ -65,7 +65,8 @@ def sampler(snapshot: Snapshot) -> str:
         return f"py-spy FAILED for {format_age(snapshot.taken_at - status.since)}"
     if not windows:
         return f"py-spy {plain(status.message)}" if status is not None else ""
-    seen = profile(windows, windows[0].start, snapshot.data_at, with_rows=False)
+    begun, now = windows[0].start, snapshot.data_at
+    seen = profile(windows, begun, now, gil_windows=snapshot.gil_windows, with_rows=False)
     more = ["+idle"] * windows[-1].idle + ["+native"] * windows[-1].native
     return _figures(seen, more, status.message if status is not None else "")
 

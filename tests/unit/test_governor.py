@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from perftui.model.stacks import Mode
 from perftui.settings import ProfileSettings
-from perftui.sources.governor import FIRST_WINDOW_S, RATES_HZ, WINDOW_S, Cost, Governor, Plan
+from perftui.sources.governor import (
+    FIRST_WINDOW_S,
+    LONG_WINDOW_S,
+    RATES_HZ,
+    WINDOW_S,
+    Cost,
+    Governor,
+    Plan,
+)
 from perftui.sources.profiler import with_children
 
 PER_THREAD_S = 0.1e-3
@@ -62,6 +70,10 @@ def blocking(plans: Iterable[Plan]) -> list[Plan]:
     return [plan for plan in plans if not plan.nonblocking]
 
 
+def seconds(plans: Iterable[Plan]) -> float:
+    return sum(plan.seconds for plan in plans)
+
+
 def test_it_begins_gently():
     """Nothing is known of a target at first: the first window is short and does not stop it."""
     first, second = Target(500).watch(2)
@@ -86,6 +98,21 @@ def test_a_look_that_was_never_made_costs_nothing():
     assert blocking(calm.plans)
 
 
+@pytest.mark.parametrize(
+    ("start_cpu_s", "length"), [(0.001, WINDOW_S), (0.03, LONG_WINDOW_S), (None, LONG_WINDOW_S)]
+)
+def test_windows_are_longer_where_a_start_is_dear(start_cpu_s: float | None, length: float):
+    """py-spy is started less often where that takes much CPU time beside the looks themselves:
+    here a second of looks takes 0.04 s. What is not known is thought to be usual, 0.02 s."""
+    governor = Governor(ProfileSettings(nonblocking=True))
+    for _ in range(20):
+        plan = governor.plan([4], subprocesses=False)
+        cpu_s = (start_cpu_s or 0.02) + 0.04 * plan.seconds
+        cost = Cost(plan.seconds, plan.rate_hz, cpu_s, start_cpu_s=start_cpu_s)
+        governor.learn(plan, [4], cost)
+    assert (plan.seconds, plan.rate_hz) == (length, 100)
+
+
 def test_where_looks_are_cheap_all_are_blocking():
     """A target that the full rate stops for less than its budget is always sampled truly."""
     plans = Target(1, stop_s=0.05e-3).watch(30)
@@ -98,9 +125,9 @@ def test_where_they_are_dear_one_window_in_several_is():
     target = Target(20, cpu_s=0.02e-3)
     target.watch(20)
     plans = target.watch(60)
-    assert 5 <= len(blocking(plans)) <= 15
+    assert 0.1 <= seconds(blocking(plans)) / seconds(plans) <= 0.3
     assert {plan.rate_hz for plan in plans if plan.nonblocking} == {100}
-    assert all(plan.seconds == WINDOW_S for plan in plans)
+    assert all(plan.seconds <= LONG_WINDOW_S for plan in plans)
 
 
 @given(

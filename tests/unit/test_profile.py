@@ -48,6 +48,23 @@ def test_covered_seconds_counts_each_second_once(spans: list[tuple[int, int]]):
     assert covered_seconds(windows, 10, 90) == len(covered & set(range(10, 90)))
 
 
+def test_all_looks_are_counted_in_what_sampling_costs():
+    """Windows of another kind and looks at the GIL's holder took CPU time too, and stopped it."""
+    made = {"sampler_cpu_s": 0.2, "stopped_s": 0.02}
+    windows = [
+        window(NOW - 4, NOW - 2, **made),
+        window(NOW - 2, NOW, mode=Mode.GIL, **made),
+    ]
+    looks = [
+        window(NOW - 9, NOW - 8, mode=Mode.GIL, sampler_cpu_s=0.1),
+        window(NOW - 3, NOW - 2, mode=Mode.GIL, sampler_cpu_s=0.1),
+    ]
+    seen = profile(windows, NOW - 4, NOW, gil_windows=looks)
+    assert seen.sampler_cpu_pct == pytest.approx(100 * 0.5 / 4)
+    assert seen.stopped_pct == pytest.approx(100 * 0.04 / 4)
+    assert seen.mode is Mode.GIL
+
+
 def test_the_window_under_way_is_no_gap():
     """Until it is overdue, what the window under way covers is not missing."""
     windows = [window(NOW - 2, NOW - 1)]
@@ -60,7 +77,7 @@ def test_an_overdue_window_is_a_gap():
     end = NOW - OVERDUE_S
     windows = [window(end - 1, end)]
     assert settled_until(windows, NOW) == NOW
-    assert profile(windows, end - 1, NOW).coverage == 0.25
+    assert profile(windows, end - 1, NOW).coverage == 1 / (1 + OVERDUE_S)
     assert settled_until([], NOW) == NOW
 
 
