@@ -23,7 +23,7 @@ from report import heading, orderly, say, table
 from targets import Target
 
 from perftui.sources import governor
-from perftui.sources.pyspy_run import Finished, PySpyRun, find_pyspy
+from perftui.sources.pyspy_run import Finished, PySpyRun
 from perftui.sources.speedscope import SpeedscopeReader, error_count
 from perftui.sources.stops import StopWatch
 
@@ -102,13 +102,7 @@ class Runs:
         )
 
     def _attach(self, way: Way) -> PySpyRun:
-        run = PySpyRun(
-            [
-                *(find_pyspy(), "record", "--format", "speedscope", "--full-filenames"),
-                *("--threads", "--duration", str(LIMIT_S), *way.arguments()),
-                *("--pid", str(self._target.pid)),
-            ]
-        )
+        run = PySpyRun(way.arguments(), self._target.pid, LIMIT_S)
         deadline = time.monotonic() + ATTACH_S
         while not (run.attached or run.ended) and time.monotonic() < deadline:
             run.listen(0.1)
@@ -187,7 +181,7 @@ def fitted(costs: dict[Way, list[Cost]]) -> str:
         )
         kind = " -g" if gil else ""
         rows += [
-            (f"CPU of a run{kind} (_RUN_CPU_S)", _ms(run_s), _ms(governor._RUN_CPU_S)),
+            (f"CPU of a run{kind} (_START_CPU_S)", _ms(run_s), _ms(governor._START_CPU_S)),
             (f"CPU of a look{kind} (_LOOK_CPU_S)", _ms(look_s), _ms(governor._LOOK_CPU_S)),
             (f"CPU of a look, for each thread{kind} ({names})", _ms(thread_s), _ms(believed)),
         ]

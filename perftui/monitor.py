@@ -27,11 +27,12 @@ from perftui.model.target import Target, TargetState
 from perftui.model.timeline import Timeline
 from perftui.settings import ProfileSettings, Settings
 from perftui.sources.base import Clock, Source
+from perftui.sources.elevated import find_sudo
 from perftui.sources.family import Family
 from perftui.sources.process import HostSource, ProcessSource
 from perftui.sources.profiler import Profiler
 from perftui.sources.prometheus import PrometheusSource
-from perftui.sources.pyspy_run import Launch
+from perftui.sources.pyspy_run import Launch, PySpy
 from perftui.target.describe import describe
 from perftui.target.find import listening_ports
 from perftui.target.python import looks_like_python
@@ -91,7 +92,10 @@ class Monitor:
         self._span_s = span_s
         self._baseline = baseline
         self._timeline = Timeline(whole_s=span_s)
-        self._launch = launch
+        sudo = find_sudo() if settings.profile.sudo else None
+        if sudo is not None:
+            sudo.check(target.pid)
+        self._pyspy = PySpy(launch, sudo)
         self._host = HostSource(self._timeline, self.clock)
         self._marks: tuple[Mark, ...] = ()
         self._ports: frozenset[int] = frozenset()
@@ -141,7 +145,7 @@ class Monitor:
             self._timeline,
             self.clock,
             self._family,
-            self._launch,
+            self._pyspy,
         )
         self._of_target: list[Source] = [
             self._profiler,

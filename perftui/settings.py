@@ -127,6 +127,7 @@ class ProfileSettings(_Strict):
     function: bool = False
     threads: bool = False
     nonblocking: bool | None = None
+    sudo: bool = False
 
     @model_validator(mode="after")
     def _exclusive(self) -> ProfileSettings:

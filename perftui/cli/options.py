@@ -105,6 +105,12 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     ):
         sampling.add_argument(f"--{name}", type=float, metavar=metavar, help=text)
     sampling.add_argument(
+        "--sudo",
+        action="store_true",
+        default=None,
+        help="py-spy alone as root, by sudo -n: for the process of another user",
+    )
+    sampling.add_argument(
         "--baseline", metavar="FILE", help="a saved snapshot --json document to compare with"
     )
     metrics = parser.add_argument_group("metrics and objectives")
@@ -162,6 +168,7 @@ _PROFILE_FLAGS = (
     "max_overhead",
     "max_sampler_cpu",
     "duty",
+    "sudo",
 )
 
 

@@ -44,6 +44,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         parser.error("it starts a service of its own, and no other program")
     if command == []:
         parser.error("no program stands behind --")
+    if command is not None and arguments.sudo:
+        parser.error("what perftui starts is yours; --sudo is for the process of another user")
     arguments.command = command
     return arguments
 

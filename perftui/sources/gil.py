@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 
 from perftui.errors import PerftuiError
 from perftui.model.stacks import Mode, Window
 from perftui.sources.base import Clock
-from perftui.sources.pyspy_run import Launch, PySpyRun, find_pyspy
+from perftui.sources.pyspy_run import PySpy, PySpyRun
 from perftui.sources.speedscope import SpeedscopeReader, error_count
 
 EVERY_S = 10.0
@@ -27,14 +26,11 @@ class GilLooks:
     Not thread-safe: the profiler calls it.
     """
 
-    def __init__(self, pid: int, clock: Clock, launch: Launch = subprocess.Popen) -> None:
-        self._arguments = [
-            *("record", "--format", "speedscope", "--full-filenames", "--threads"),
-            *("--gil", "--nonblocking", "--rate", str(RATE_HZ), "--duration", str(DURATION_S)),
-            *("--pid", str(pid)),
-        ]
+    def __init__(self, pid: int, clock: Clock, pyspy: PySpy) -> None:
+        self._how = ["--rate", str(RATE_HZ), "--nonblocking", "--gil"]
+        self._pid = pid
         self._reader = SpeedscopeReader(pid)
-        self._clock, self._launch = clock, launch
+        self._clock, self._pyspy = clock, pyspy
         self._run: PySpyRun | None = None
         self._due = clock() + FIRST_S
         self._late = 0.0
@@ -46,7 +42,7 @@ class GilLooks:
         if run is None:
             if now >= self._due:
                 children = ["--subprocesses"] if subprocesses else []
-                self._run = PySpyRun([find_pyspy(), *self._arguments, *children], self._launch)
+                self._run = self._pyspy.record([*self._how, *children], self._pid, DURATION_S)
                 self._due, self._late = now + EVERY_S, now + DURATION_S + _PATIENCE_S
             return None
         run.listen(0)
@@ -76,10 +72,10 @@ class GilLooks:
 
     def stop(self) -> None:
         """End what runs; nothing of it is kept."""
-        if self._run is not None:
-            self._run.interrupt(signal.SIGKILL)
-            self._run.finish(1.0)
-            self._run = None
+        run, self._run = self._run, None
+        if run is not None:
+            run.interrupt(signal.SIGKILL)
+            run.finish(1.0)
 
     def _failed(self) -> None:
         """Try again, but less and less often."""

@@ -122,10 +122,12 @@ class Governor:
     target that starts a hundred threads is treated as one at once. The factor of the stops is the
     mean of a Gamma posterior for a Poisson count of stopped polls, older windows forgotten. What
     was measured is also kept in an account: every second adds to how long the target may be
-    stopped, a blocking window takes from it, and has to wait until it is there.
+    stopped, a blocking window takes from it, and has to wait until it is there. With
+    `whole_seconds` no window is shorter than a second, or ends between two.
     """
 
-    def __init__(self, settings: ProfileSettings) -> None:
+    def __init__(self, settings: ProfileSettings, *, whole_seconds: bool = False) -> None:
+        self._whole_seconds = whole_seconds
         self._start_cpu_s = _START_CPU_S
         self._cpu_factor = {False: 1.0, True: 1.0}
         self._window_s = WINDOW_S
@@ -160,7 +162,7 @@ class Governor:
             native=settings.native,
             function=settings.function,
             subprocesses=subprocesses,
-            seconds=FIRST_WINDOW_S if self._windows == 0 else self._window_s,
+            seconds=self._length(FIRST_WINDOW_S if self._windows == 0 else self._window_s),
         )
         look_s = self._stop_s(largest)
         if settings.nonblocking is False or settings.native:
@@ -268,6 +270,7 @@ class Governor:
             rate = max(LEAST_BURST_HZ, *fitting, 0)
         most_s = FIRST_WINDOW_S if self._windows == 1 else self._window_s
         seconds = min(most_s, max(LEAST_WINDOW_S, BURST * budget / (rate * look_s)))
+        seconds = self._length(seconds)
         if seconds * rate * look_s > self._credit_s or look_s > MOST_STOP_S:
             return plan
         return replace(plan, nonblocking=False, rate_hz=rate, seconds=seconds)
@@ -286,8 +289,11 @@ class Governor:
                 duty = min(duty, self._settings.max_overhead / stopped)
         if duty >= 1:
             return plan
-        seconds = min(plan.seconds, max(LEAST_WINDOW_S, duty * REST_PERIOD_S))
+        seconds = self._length(min(plan.seconds, max(LEAST_WINDOW_S, duty * REST_PERIOD_S)))
         return replace(plan, seconds=seconds, rest_s=seconds / duty - seconds)
+
+    def _length(self, seconds: float) -> float:
+        return float(max(1, int(seconds))) if self._whole_seconds else seconds
 
     def _remark(self, plan: Plan, rate_hz: int, threads: int) -> str:
         """What was decided, and why, in a few words."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -32,7 +31,7 @@ from perftui.sources.base import Clock, Source
 from perftui.sources.family import Family, thread_counts
 from perftui.sources.gil import GilLooks
 from perftui.sources.governor import Cost, Governor, Plan
-from perftui.sources.pyspy_run import Finished, Launch, PySpyRun, find_pyspy, python_version
+from perftui.sources.pyspy_run import Finished, PySpy, PySpyRun
 from perftui.sources.speedscope import SpeedscopeReader, error_count, failure
 from perftui.sources.stops import StopWatch
 from perftui.sources.torn import EdgeBook
@@ -47,6 +46,8 @@ ENDING_S = 0.01
 """How often it is looked whether it has."""
 LATE_LOOKS = 5
 """It hears that it is to end at its next look, which may be so many times later than usual."""
+LEAD = 1.5
+"""A start that is so many times slower than the last one leaves no gap."""
 PATIENT_S = 0.1
 """How long a wait lasts before it is looked whether perftui ends."""
 VERSION_TRIES = 3
@@ -76,6 +77,14 @@ class _Running:
     stops: StopWatch
     start_cpu_s: float | None
 
+    @property
+    def lead_s(self) -> float:
+        """How long before its end the next one is started: where it cannot be told when to end,
+        about as long as it took to attach itself."""
+        if not self.run.ends_alone:
+            return 0.0
+        return min(self.plan.seconds / 2, LEAD * (self.start - self.launched))
+
 
 @dataclass(frozen=True)
 class _Ending:
@@ -102,7 +111,7 @@ class Profiler(Source):
         timeline: Timeline,
         clock: Clock,
         family: Family,
-        launch: Launch = subprocess.Popen,
+        pyspy: PySpy,
     ) -> None:
         super().__init__("py-spy", clock)
         self.python: str | None = None
@@ -111,12 +120,12 @@ class Profiler(Source):
         self._settings = settings
         self._timeline = timeline
         self._family = family
-        self._launch = launch
+        self._pyspy = pyspy
         self._version_tries = VERSION_TRIES
         self._reader = SpeedscopeReader(target.pid)
-        self._governor = Governor(settings)
+        self._governor = Governor(settings, whole_seconds=pyspy.ends_alone)
         self._edges = EdgeBook()
-        self._gil = GilLooks(target.pid, clock, launch)
+        self._gil = GilLooks(target.pid, clock, pyspy)
         self._let_go_at: float | None = None
 
     def ask_version_again(self) -> None:
@@ -135,7 +144,6 @@ class Profiler(Source):
 
     def run(self) -> None:
         """Sample until told to stop or until the target ends."""
-        program = find_pyspy()
         while not self.stopping.is_set():
             if self._family.target_state() is TargetState.STOPPED:
                 # py-spy cannot attach to it now.
@@ -143,7 +151,7 @@ class Profiler(Source):
                 self.stopping.wait(STOPPED_POLL_S)
                 continue
             try:
-                self._chain(program)
+                self._chain()
             except PerftuiError:
                 if self._family.target_state() in (TargetState.RUNNING, TargetState.LOST):
                     raise
@@ -151,14 +159,14 @@ class Profiler(Source):
                 self.say(SourceState.WAITING, "the target has ended")
                 return
 
-    def _chain(self, program: str) -> None:
+    def _chain(self) -> None:
         """Windows, each handed over to the next, until one ends by itself or a rest follows."""
-        current = self._attach(program)
+        current = self._attach()
         try:
             self._look(current)
             self._ask_version()
             while not (self.stopping.is_set() or current.run.ended or current.plan.rest_s):
-                following = self._attach(program)
+                following = self._attach()
                 ending, current = self._interrupted(current), following
                 self._look(current, ending)
                 self._ask_version()
@@ -170,9 +178,9 @@ class Profiler(Source):
     def _ask_version(self) -> None:
         if self.python is None and self._version_tries > 0:
             self._version_tries -= 1
-            self.python = python_version(self._target.pid, self._launch)
+            self.python = self._pyspy.version(self._target.pid)
 
-    def _attach(self, program: str) -> _Running:
+    def _attach(self) -> _Running:
         """Start a run, and wait until it looks; raises what py-spy says if it cannot."""
         python_children = len(self._family.sampled(subprocesses=True)) > 1
         subprocesses = with_children(self._settings, python_children)
@@ -180,13 +188,8 @@ class Profiler(Source):
         threads = thread_counts(sampled)
         chosen = self._governor.plan(threads, subprocesses=subprocesses)
         launched = self.clock()
-        run = PySpyRun(
-            [
-                *(program, "record", "--format", "speedscope", "--full-filenames", "--threads"),
-                *("--duration", str(LIMIT_S), *chosen.arguments(), "--pid", str(self._target.pid)),
-            ],
-            self._launch,
-        )
+        duration_s = round(chosen.seconds) if self._pyspy.ends_alone else LIMIT_S
+        run = self._pyspy.record(chosen.arguments(), self._target.pid, duration_s)
         deadline = self.clock() + ATTACH_S
         while not (run.attached or run.ended or self.stopping.is_set()):
             if self.clock() > deadline:
@@ -210,7 +213,7 @@ class Profiler(Source):
     def _look(self, running: _Running, ending: _Ending | None = None) -> None:
         """Let it sample as long as it was planned; less if it ends, or perftui does. Meanwhile the
         one before it ends."""
-        end = running.start + running.plan.seconds
+        end = running.start + running.plan.seconds - running.lead_s
         while not (self.stopping.is_set() or running.run.ended):
             left = end - self.clock()
             if left <= 0:
@@ -237,14 +240,17 @@ class Profiler(Source):
             self._timeline.add_gil_window(window)
 
     def _interrupted(self, running: _Running) -> _Ending:
-        """Tell a run to end."""
-        running.run.listen(0)
+        """Tell a run to end, or wait until it does by itself."""
+        run = running.run
+        if run.ends_alone:
+            run.wait(running.start + run.duration_s + END_S - self.clock())
+        run.listen(0)
         running.stops.close()
-        # It ended by itself at LIMIT_S if perftui was held up for longer, stopped by Ctrl+Z say.
-        end = min(self.clock(), running.start + LIMIT_S)
+        # It has ended by itself if perftui was held up for longer, stopped by Ctrl+Z say.
+        end = min(self.clock(), running.start + run.duration_s)
         after = self._thread_times(running.plan)
-        if not running.run.ended:
-            running.run.interrupt()
+        if not run.ended:
+            run.interrupt()
         return _Ending(running, end, spent_between(running.times, after))
 
     def _collect(self, ending: _Ending) -> None:

@@ -19,6 +19,7 @@ from perftui.errors import (
     SourceError,
 )
 from perftui.model.stacks import Frame, Stack, Thread
+from perftui.sources.elevated import refusal
 
 _THREAD = re.compile(
     r'(?:Process (?P<pid>\d+) )?Thread (?P<tid>0x[0-9a-fA-F]+|\d+)(?: "(?P<name>.*)")?', re.DOTALL
@@ -122,7 +123,7 @@ _MEANINGS: tuple[tuple[tuple[str, ...], PerftuiError], ...] = (
         ("Permission Denied", "Permission denied", "Operation not permitted"),
         NotPermitted(
             "py-spy may not read this process.",
-            "Run perftui as the user of the target or with sudo; in a container add SYS_PTRACE.",
+            "Add --sudo, or run perftui as the user of the target; in a container add SYS_PTRACE.",
         ),
     ),
     (
@@ -133,7 +134,7 @@ _MEANINGS: tuple[tuple[tuple[str, ...], PerftuiError], ...] = (
         ("No python processes found",),
         NotPython(
             "py-spy found no Python in this process or its children.",
-            "If it is Python, run perftui as the user of the target or with sudo.",
+            "If it is Python, add --sudo, or run perftui as the user of the target.",
         ),
     ),
     (
@@ -152,6 +153,9 @@ def failure(output: str, returncode: int | None) -> PerftuiError:
     for signs, error in _MEANINGS:
         if any(sign in output for sign in signs):
             return error
+    by_sudo = refusal(output)
+    if by_sudo is not None:
+        return by_sudo
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     said = next((line for line in lines if line.startswith("Error")), lines[0] if lines else "")
     return SourceError(f"py-spy ended with {returncode}: {said[:200] or 'it said nothing'}.")

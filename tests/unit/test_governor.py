@@ -113,6 +113,18 @@ def test_windows_are_longer_where_a_start_is_dear(start_cpu_s: float | None, len
     assert (plan.seconds, plan.rate_hz) == (length, 100)
 
 
+@pytest.mark.parametrize("wish", [{}, {"duty": 2.0}, {"nonblocking": False}])
+def test_whole_seconds(wish: dict[str, object]):
+    """Where a window cannot be told when to end, none ends between two seconds, and what it may
+    stop the target for holds all the same."""
+    governor = Governor(ProfileSettings(**wish), whole_seconds=True)
+    target = Target(20, **wish)
+    target.governor = governor
+    plans = target.watch(40)
+    assert {plan.seconds for plan in plans} <= {1.0, 2.0}
+    assert target.stopped <= 0.02 * target.wall
+
+
 def test_where_looks_are_cheap_all_are_blocking():
     """A target that the full rate stops for less than its budget is always sampled truly."""
     plans = Target(1, stop_s=0.05e-3).watch(30)

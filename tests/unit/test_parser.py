@@ -191,3 +191,11 @@ def test_output_is_for_a_program():
     with pytest.raises(UsageError, match="--output is for"):
         on_target(parse(["--output", "x", "1"]), lambda _: pytest.fail("it was watched"), 0)
     assert not Path("x").exists()
+
+
+def test_what_is_started_needs_no_sudo():
+    """--sudo is for the process of another user, not for a program of one's own."""
+    assert settings_for(parse(["--sudo", "1"])).profile.sudo
+    assert not settings_for(parse(["1"])).profile.sudo
+    with pytest.raises(UsageError, match="another user"):
+        parse(["--sudo", "--", "x"])
