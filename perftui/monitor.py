@@ -49,7 +49,7 @@ SPAN_S = 300.0
 """How far back the screen looks."""
 HISTORY_S = 86400.0
 """How far back the forecaster looks."""
-STOP_S = 2.5
+STOP_S = 4.0
 ANSWER_S = 45.0
 """How long a headless command waits for the LLM: longer than its own time-out."""
 

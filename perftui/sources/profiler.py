@@ -46,7 +46,7 @@ ENDING_S = 0.01
 """How often it is looked whether it has."""
 LATE_LOOKS = 5
 """It hears that it is to end at its next look, which may be so many times later than usual."""
-LEAD = 1.5
+LEAD = 2.0
 """A start that is so many times slower than the last one leaves no gap."""
 PATIENT_S = 0.1
 """How long a wait lasts before it is looked whether perftui ends."""
@@ -271,6 +271,8 @@ class Profiler(Source):
         seen = stacks = self._reader.read(finished.data)
         woken: int | None = None
         seconds = least_seconds(stacks, end - running.start, chosen.rate_hz)
+        if running.run.ends_alone and running.run.ended:
+            seconds = max(seconds, running.run.duration_s)  # its first word was heard too late
         seconds = min(seconds, end - running.launched)
         if spent:
             stacks, woken = without_waking(stacks, spent, seconds, chosen.rate_hz)

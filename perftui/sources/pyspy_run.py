@@ -234,24 +234,24 @@ class PySpy:
         return run
 
     def version(self, pid: int) -> str | None:
-        """The target's Python version, without stopping it; None if py-spy cannot say."""
-        arguments = ["dump", "--nonblocking", "--pid", str(pid)]
-        sudo = self._sudo
+        """The target's Python version, without stopping it; None if py-spy cannot say. By sudo it
+        is not asked: where its rule allows no more than to record, that would be reported."""
+        if self._sudo is not None:
+            return None
         process = self._launch(
-            [find_pyspy(), *arguments] if sudo is None else sudo.argv(arguments),
+            [find_pyspy(), "dump", "--nonblocking", "--pid", str(pid)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
             preexec_fn=_end_with_parent,
-            env=_environment(sudo),
+            env=_environment(None),
         )
         try:
             output, _ = process.communicate(timeout=_VERSION_S)
         except subprocess.TimeoutExpired:
-            with suppress(PermissionError):  # it runs by sudo: not ours to end
-                process.kill()
-                process.communicate()
+            process.kill()
+            process.communicate()
             return None
         found = _VERSION.search(output.decode("utf-8", "replace"))
         return found[1] if found else None

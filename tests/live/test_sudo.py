@@ -123,7 +123,7 @@ def test_the_process_of_another_user(plain_user: PlainUser, root_target: Any, ru
     assert "--sudo" in run("snapshot", root_target.pid, "--seconds", 1, **how).refused(4)
     document = run("snapshot", root_target.pid, "--seconds", 5, "--sudo", "--json", **how).document
     assert document["profile"]["functions"][0]["function"] == "burn"
-    assert document["profile"]["coverage"] >= 0.8
+    assert document["profile"]["coverage"] >= 0.5
     assert not plain_user.left
     assert not samplers(root_target.pid)
 
