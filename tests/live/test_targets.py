@@ -136,3 +136,43 @@ def test_recursion_counts_once(python_target: Any, run: Any) -> None:
     document = run("snapshot", target.pid, "--seconds", 3, "--json").document
     rows = {row["function"]: row for row in document["profile"]["functions"]}
     assert rows["deep"]["total_pct"] == pytest.approx(rows["busy"]["total_pct"], abs=5)
+
+
+MODULES = """
+import importlib, pathlib, sys
+
+folder = pathlib.Path("modules")
+folder.mkdir()
+for number in range(500):
+    (folder / f"module_{number}.py").write_text(
+        "\\n".join(f"def function_{n}(value):\\n    return value + {n}\\n" for n in range(20))
+    )
+sys.path.insert(0, str(folder))
+modules = [importlib.import_module(f"module_{number}") for number in range(500)]
+
+def busy():
+    value = 0
+    while True:
+        for module in modules:
+            value = module.function_7(value)
+
+print(sum(name.startswith("module_") for name in sys.modules))
+print("ready", flush=True)
+busy()
+"""
+
+COVERED_S = 20
+"""For a minute the share is the same: what a window misses it misses at its ends."""
+
+
+@pytest.mark.parametrize(
+    "program", [pytest.param(MODULES, id="500-modules"), pytest.param(POOL, id="200-threads")]
+)
+def test_next_to_nothing_is_missed(program: str, python_target: Any, run: Any) -> None:
+    """On a target that is dear to read, at least 97 % of the time is inside windows."""
+    target = python_target(program)
+    profile = run("snapshot", target.pid, "--seconds", COVERED_S, "--json").document["profile"]
+    assert profile["coverage"] >= 0.97
+    if program is MODULES:
+        assert target.output()[0] == "500"
+        assert len({row["file"] for row in profile["functions"]}) > 100
