@@ -33,7 +33,7 @@ from perftui.sources.process import HostSource, ProcessSource
 from perftui.sources.profiler import Profiler
 from perftui.sources.prometheus import PrometheusSource
 from perftui.sources.pyspy_run import Launch, PySpy
-from perftui.target.describe import describe
+from perftui.target.describe import create_time_lag, describe
 from perftui.target.find import listening_ports
 from perftui.target.python import looks_like_python
 from perftui.target.source import read_source
@@ -253,7 +253,9 @@ class Monitor:
 
     def source(self, file: str) -> SourceText:
         """The text of a source file, as the target sees it."""
-        return read_source(file, self._target.pid, self._target.started_at)
+        target = self._target
+        # What was written just before the start is older than that start, not newer.
+        return read_source(file, target.pid, target.started_at + create_time_lag())
 
     def snapshot(self, since: float | None = None) -> Snapshot:
         """Everything known now, with windows and points since `since` (Unix seconds)."""

@@ -8,9 +8,7 @@ from collections.abc import Iterable
 import psutil
 
 from perftui.model.target import Target
-
-_TICK_S = 0.01
-"""The kernel rounds the start of a process down to this."""
+from perftui.target.describe import create_time_lag
 
 
 def successor(ended: Target, ports: frozenset[int], alive_ago_s: float) -> int | None:
@@ -22,7 +20,7 @@ def successor(ended: Target, ports: frozenset[int], alive_ago_s: float) -> int |
     A listener goes before the others, then what began after the end (a worker that has outlived
     its server still listens), then the topmost of a tree, then the one that began first.
     """
-    since = _now_as_create_time() - alive_ago_s - _TICK_S
+    since = time.time() - create_time_lag() - alive_ago_s
     listening = _listening(ports)
     found: dict[int, tuple[psutil.Process, float]] = {}
     for process in psutil.process_iter():
@@ -43,15 +41,6 @@ def successor(ended: Target, ports: frozenset[int], alive_ago_s: float) -> int |
         return (pid not in listening, began < since, began, pid)
 
     return min(heads, key=rank, default=None)
-
-
-def _now_as_create_time() -> float:
-    """The present on the scale of psutil's `create_time`, to compare with one."""
-    since_boot = getattr(time, "CLOCK_BOOTTIME", None)
-    if since_boot is None:
-        return time.time()
-    # Linux: psutil adds to it the boot time in whole seconds, so it lags up to 1 s.
-    return psutil.boot_time() + time.clock_gettime(since_boot)
 
 
 def _runs(process: psutil.Process, cmdline: tuple[str, ...]) -> bool:

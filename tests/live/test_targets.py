@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import psutil
 import pytest
-from servers import START_S, free_port, get, samplers, wait_for
+from servers import BURN, START_S, free_port, get, samplers, wait_for
 from terminal import Open
+
+from perftui.monitor import Monitor
+from perftui.settings import load
+from perftui.target.describe import describe
 
 pytestmark = pytest.mark.live
 
@@ -259,3 +265,14 @@ def test_gunicorn_with_workers(python_target: Any, run: Any, terminal: Open) -> 
         tmux.keys("q")
         tmux.back()
     assert samplers(target.pid) == []
+
+
+def test_a_script_that_was_written_just_before(python_target: Any) -> None:
+    """A file that was written right before its process began has not changed since; one that is
+    written later has."""
+    target = python_target(BURN)
+    monitor = Monitor(describe(target.pid), load({}, {}, []))
+    assert not monitor.source(str(target.script)).is_stale
+    target.script.write_text("")
+    os.utime(target.script, (time.time() + 1, time.time() + 1))
+    assert monitor.source(str(target.script)).is_stale
