@@ -33,7 +33,7 @@ from perftui.sources.process import HostSource, ProcessSource
 from perftui.sources.profiler import Profiler
 from perftui.sources.prometheus import PrometheusSource
 from perftui.sources.pyspy_run import Launch, PySpy
-from perftui.target.describe import describe
+from perftui.target.describe import create_time_lag, describe
 from perftui.target.find import listening_ports
 from perftui.target.python import looks_like_python
 from perftui.target.source import read_source
@@ -99,7 +99,6 @@ class Monitor:
         self._host = HostSource(self._timeline, self.clock)
         self._marks: tuple[Mark, ...] = ()
         self._ports: frozenset[int] = frozenset()
-        self._ports_at = -PORTS_EVERY_S
         self._look_at(target)
         self._objectives = settings.objectives()
         self._unusable = [
@@ -112,7 +111,9 @@ class Monitor:
         self._forecaster = Forecaster(self._objectives)
         self._forecast_failure: SourceStatus | None = None
         self._state = TargetState.RUNNING
-        self._state_since = self.clock()
+        self._state_since = self._alive_at = self.clock()
+        self._swapping = threading.Lock()
+        self._following = threading.Lock()
         self._advisor = Advisor(
             settings.llm,
             allowed=llm_allowed,
@@ -138,6 +139,7 @@ class Monitor:
     def _look_at(self, target: Target) -> None:
         """Make the sources of a target; what was collected of another one stays."""
         self._target = target
+        self._ports_at = -PORTS_EVERY_S
         self._family = Family(target)
         self._profiler = Profiler(
             target,
@@ -168,22 +170,34 @@ class Monitor:
         return [*self._of_target[:2], self._host, *self._of_target[2:]]
 
     def follow(self) -> str:
-        """Watch what took the place of a target that has ended; says what came of it."""
+        """Watch what took the place of a target that has ended; says what came of it. It may be
+        called by several threads: one of them follows."""
+        if not self._following.acquire(blocking=False):
+            return "Its successor is being looked for."
+        try:
+            return self._follow()
+        finally:
+            self._following.release()
+
+    def _follow(self) -> str:
         if self._family.target_state() is not TargetState.EXITED:
             return "The target still runs."
-        pid = successor(self._target, self._ports)
+        pid = successor(self._target, self._ports, self.clock() - self._alive_at)
         if pid is None:
             return "No successor yet: nothing runs this command or listens on its port."
         try:
             target = describe(pid)
         except PerftuiError:
             return "Its successor has ended too."
-        for source in self._of_target:
-            source.stop()
-        self._look_at(target)
-        for source in self._of_target:
-            source.start()
-        self._marks = (*self._marks, Mark(self.clock(), f"restart: pid {pid}"))
+        with self._swapping:
+            if self._stopping.is_set():
+                return "perftui is ending."  # nothing may start that nobody stops
+            for source in self._of_target:
+                source.stop()
+            self._look_at(target)
+            for source in self._of_target:
+                source.start()
+            self._marks = (*self._marks, Mark(self.clock(), f"restart: pid {pid}"))
         self.latest = self.snapshot()
         return f"Following pid {pid}."
 
@@ -196,7 +210,8 @@ class Monitor:
 
     def stop(self) -> None:
         """End everything that was started; returns when no sampler is left, or after `STOP_S`."""
-        self._stopping.set()
+        with self._swapping:
+            self._stopping.set()
         self._advisor.stop()
         for source in self._sources:
             source.stop()
@@ -238,14 +253,22 @@ class Monitor:
 
     def source(self, file: str) -> SourceText:
         """The text of a source file, as the target sees it."""
-        return read_source(file, self._target.pid, self._target.started_at)
+        target = self._target
+        # What was written just before the start is older than that start, not newer.
+        return read_source(file, target.pid, target.started_at + create_time_lag())
 
     def snapshot(self, since: float | None = None) -> Snapshot:
         """Everything known now, with windows and points since `since` (Unix seconds)."""
+        with self._swapping:
+            return self._snapshot(since)
+
+    def _snapshot(self, since: float | None) -> Snapshot:
         now = self.clock()
         state = self._family.target_state()
         if state is not self._state:
             self._state, self._state_since = state, now
+        if state is not TargetState.EXITED:
+            self._alive_at = now
         if since is None:
             since = (self._state_since if state is TargetState.EXITED else now) - self._span_s
         return Snapshot(
@@ -293,10 +316,13 @@ class Monitor:
             now = describe(self._target.pid)
         except PerftuiError:
             return
+        if now.started_at != self._target.started_at:
+            return  # another process has its id by now
         if self.clock() - self._ports_at >= PORTS_EVERY_S:
             self._ports_at = self.clock()
-            self._ports = listening_ports(self._target.pid)
-        if now.started_at == self._target.started_at and now.cmdline != self._target.cmdline:
+            # One that drains listens no more, but its successor does where it did.
+            self._ports = listening_ports(self._target.pid) or self._ports
+        if now.cmdline != self._target.cmdline:
             self._target = now
             self._profiler.ask_version_again()
 

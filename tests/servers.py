@@ -260,17 +260,29 @@ class PythonTarget:
         directory.mkdir(parents=True, exist_ok=True)
         self.script = directory / "target.py"
         self.script.write_text(source, encoding="utf-8")
+        self.interpreter = interpreter
         self.log = directory / "output"
+        self._earlier: list[subprocess.Popen[bytes]] = []
+        self.process = self._run()
+
+    def _run(self) -> subprocess.Popen[bytes]:
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
         with self.log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [interpreter, str(self.script)],
+            return subprocess.Popen(
+                [self.interpreter, str(self.script)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                cwd=directory,
+                cwd=self.script.parent,
                 env=environment,
             )
+
+    def again(self) -> subprocess.Popen[bytes]:
+        """Run the same command once more; gives the process that ran so far, which runs on."""
+        self._earlier.append(self.process)
+        self.process = self._run()
+        self.wait_until_ready()
+        return self._earlier[-1]
 
     @property
     def pid(self) -> int:
@@ -293,8 +305,9 @@ class PythonTarget:
         wait_for(ready, START_S, "the target's line 'ready'")
 
     def kill(self) -> None:
-        """Kill it and its children."""
-        kill_tree(self.process)
+        """Kill it and its children, and what ran before it."""
+        for process in (*self._earlier, self.process):
+            kill_tree(process)
 
 
 def http(status: int, body: bytes | str, *headers: str, length: int | None = None) -> bytes:

@@ -56,6 +56,10 @@ class Terminal:
         """What stands on the terminal."""
         return self._call("capture-pane", "-p")
 
+    def styled(self) -> str:
+        """The same with the escape sequences of its colours."""
+        return self._call("capture-pane", "-e", "-p")
+
     def lines(self) -> list[str]:
         """Its lines."""
         return self.text().splitlines()
@@ -97,6 +101,15 @@ class Terminal:
         except AssertionError as error:
             raise AssertionError(f"{error}\n{last}") from None
         return last
+
+    def wait_without(self, wanted: str, gone: re.Pattern[str]) -> None:
+        """Wait until `wanted` stands on the terminal, and nothing fits `gone`."""
+        wait_for(
+            lambda: wanted in (text := self.text()) and not gone.search(text),
+            SLOW_S,
+            f"{gone} to be gone",
+            every=0.05,
+        )
 
     def run(self, *arguments: object) -> None:
         """Type the command line of perftui."""

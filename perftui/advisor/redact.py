@@ -12,17 +12,16 @@ import re
 import sys
 from pathlib import PurePosixPath
 
+from perftui.model.kinds import Kind, installed
 from perftui.model.text import plain
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SPECIAL = re.compile(r"<(?:module|lambda|locals|listcomp|dictcomp|setcomp|genexpr)>")
-_INTERPRETER = re.compile(r"(?:python|pypy)(?:\d+(?:\.\d+)?t?)?")
 _FROZEN = re.compile(r"<frozen ([A-Za-z0-9_.]+)>")
 _METRIC = re.compile(r"[A-Za-z0-9_:.-]{1,60}")
 _PSEUDONYM = re.compile(r"(?<!\w)(?:fn|m)_\d+(?!\w)")
 _MAX_NAME = 80
 
-_SITES = ("site-packages", "dist-packages")
 _SOURCES = (".py", ".pyc", ".pyx", ".so", ".pyd")
 
 _UNITS = frozenset(
@@ -74,12 +73,9 @@ def _module(file: str) -> list[str] | None:
     path = PurePosixPath(file)
     if not path.is_absolute() or not path.name.endswith(_SOURCES):
         return None
-    for at in reversed(range(3, len(path.parts))):
-        below, (lib, interpreter) = path.parts[at:], path.parts[at - 2 : at]
-        if lib not in ("lib", "lib64") or not _INTERPRETER.fullmatch(interpreter):
-            continue
-        if below[0] in _SITES:
-            return _dotted(below[1:])
+    for kind, below in installed(file):
+        if kind is Kind.SITE:
+            return _dotted(below)
         module = _dotted(below[1:] if below[0] == "lib-dynload" else below)
         if module and module[0] in sys.stdlib_module_names:
             return module

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Iterator
 
+from perftui.model.baseline import Baseline
 from perftui.model.findings import Forecast, ForecastState, LlmState
+from perftui.model.noise import Change, change
 from perftui.model.present import (
     format_age,
     format_value,
     place,
     series_name,
 )
-from perftui.model.profile import Profile, profile
+from perftui.model.profile import FunctionRow, Profile, profile
 from perftui.model.snapshot import Snapshot, SourceState
+from perftui.model.stacks import Mode, Place, Window, of_newest_kind
 from perftui.model.target import TargetState
 from perftui.model.text import plain
 from perftui.model.warning import said, strongest
 
 FUNCTIONS = 20
+WIDTH = 80
+MOST_NAME = 48
+_MODES = {Mode.BLOCKING: "blocking", Mode.NONBLOCKING: "non-blocking", Mode.GIL: "GIL only"}
 
 
 def report(snapshot: Snapshot) -> str:
@@ -46,59 +53,138 @@ def line(snapshot: Snapshot) -> str:
 
 def _report(snapshot: Snapshot) -> Iterator[str]:
     target = snapshot.target
-    seen = profile(snapshot.windows, snapshot.since, snapshot.data_at)
     python = f"Python {target.python}" if target.python else "Python version not known"
     age = format_age(snapshot.taken_at - target.started_at)
-    yield f"{plain(target.name)}  pid {target.pid}  {python}  on {plain(target.host)}"
+    yield from _wrapped(
+        f"{plain(target.name)}  pid {target.pid}  {python}  on {plain(target.host)}", indent=0
+    )
     yield f"{snapshot.target_state.value}, started {age} ago"
     if snapshot.target_state is not TargetState.RUNNING:
         yield f"  since {format_age(snapshot.taken_at - snapshot.target_since)}"
     yield ""
-    yield from _functions(seen)
+    yield from _functions(snapshot)
     yield ""
     yield "METRICS"
-    for series in snapshot.series:
-        name = series_name(series.key)
+    names = [plain(series_name(series.key), MOST_NAME) for series in snapshot.series]
+    width = max(map(len, names), default=0)
+    for name, series in zip(names, snapshot.series, strict=True):
         value = format_value(series.last.value, series.key.unit)
-        yield f"  {name[:60]:<16} {value:>12}   {series.key.origin.value}"
+        yield f"  {name:<{width}} {value:>12}   {series.key.origin.value}"
     yield ""
     yield "FORECAST"
     for forecast in snapshot.forecasts:
-        yield f"  {_forecast(forecast, snapshot.taken_at)}"
+        yield from _wrapped(_forecast(forecast, snapshot.taken_at))
         for mitigation in forecast.mitigations:
-            yield f"      try: {plain(mitigation.action)}"
+            yield from _wrapped(f"try: {plain(mitigation.action)}", indent=6)
     llm = snapshot.llm
     state = "" if llm.state is LlmState.OFF else f"{llm.state.value} "
-    yield f"  LLM {state}{plain(llm.message)}".rstrip()
+    yield from _wrapped(f"LLM {state}{plain(llm.message)}".rstrip())
     troubles = [s for s in snapshot.sources if s.state is not SourceState.OK]
     if troubles:
         yield ""
         yield "SOURCES"
     for status in troubles:
         age = format_age(snapshot.taken_at - status.since)
-        yield f"  {status.name} {status.state.value} for {age}: {plain(status.message)}"
+        how = f"{status.name} {status.state.value} for {age}"
+        yield from _wrapped(f"{how}: {plain(status.message)}")
 
 
-def _functions(seen: Profile) -> Iterator[str]:
+def _wrapped(text: str, indent: int = 2) -> list[str]:
+    """`text` in lines of at most `WIDTH`; those that go on stand deeper. A word stays whole."""
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=" " * indent,
+        subsequent_indent=" " * (indent + 4),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _functions(snapshot: Snapshot) -> Iterator[str]:
+    seen = profile(
+        snapshot.windows, snapshot.since, snapshot.data_at, gil_windows=snapshot.gil_windows
+    )
     if not seen.expected_ticks:
         yield "FUNCTIONS: no samples"
         return
-    coverage = f"{seen.coverage:.0%}" if seen.coverage is not None else "–"
-    cpu = f"{seen.sampler_cpu_pct:.0f} % CPU" if seen.sampler_cpu_pct is not None else "–"
-    cut = f", cut {seen.cut_pct:.0f} %" if seen.cut_pct is not None else ""
-    yield (
-        f"FUNCTIONS  {seen.seconds:.1f} s at {seen.rate_hz:.0f} Hz {seen.mode}, "
-        f"coverage {coverage}, errors {seen.errors}{cut}, py-spy {cpu}"
-    )
-    yield f"  {'own %':>6} {'±':>5} {'total %':>8}  function"
+    windows = of_newest_kind(snapshot.windows)
+    torn = any(window.torn for window in windows)
+    yield from _figures(seen, windows[-1])
+    baseline = snapshot.baseline
+    change_title = f" {'Δbase':>8} {'±':>5}" if baseline is not None else ""
+    yield f"  {'own %':>6} {'±':>5} {'total %':>8}{change_title}  function"
     for row in seen.functions[:FUNCTIONS]:
-        where = plain(place(row.key.file, row.line))
-        yield (
-            f"  {row.own_pct:6.1f} {row.own_margin:5.1f} {row.total_pct:8.1f}  "
-            f"{plain(row.key.function)[:60]}  {where[:60]}"
-        )
+        yield _row(row, seen.expected_ticks, baseline, torn=torn)
     if len(seen.functions) > FUNCTIONS:
         yield f"  … and {len(seen.functions) - FUNCTIONS} more (--json has them all)"
+    if baseline is not None:
+        yield from _gone(seen, baseline)
+    if torn:
+        yield "  ~ some stacks were read without stopping the process"
+    if baseline is not None:
+        yield "  ▲ ▼ NEW GONE: own % has changed beyond the sampling noise"
+
+
+def _figures(seen: Profile, newest: Window) -> Iterator[str]:
+    """How it was looked, what was seen of the time, and what that cost the target."""
+    mode = "mixed" if seen.mixed else _MODES[seen.mode] if seen.mode else ""
+    more = " +idle" * newest.idle + " +native" * newest.native
+    yield f"FUNCTIONS  {seen.seconds:.1f} s at {seen.rate_hz:.0f} Hz, {mode}{more}"
+    errors = seen.error_share
+    parts = [
+        # Rounded down: what is not covered is never rounded away.
+        f"coverage {int(100 * seen.coverage)} %" if seen.coverage is not None else "coverage –",
+        f"errors {100 * errors:.1f} %" if errors is not None else "errors –",
+        f"cut {seen.cut_pct:.0f} %" if seen.cut_pct is not None else "",
+        f"woke {seen.woken_pct:.0f} %" if seen.woken_pct else "",
+        f"GIL {seen.gil_pct:.0f} %" if seen.gil_pct is not None else "",
+        f"GC {seen.gc_pct:.0f} %" if seen.gc_pct is not None else "",
+    ]
+    yield f"  {', '.join(part for part in parts if part)}"
+    stopped = f"{seen.stopped_pct:.1f} %" if seen.stopped_pct is not None else "?"
+    cpu = f"{seen.sampler_cpu_pct:.0f} % CPU" if seen.sampler_cpu_pct is not None else "–"
+    yield f"  stops it {stopped}, py-spy {cpu}"
+
+
+def _row(row: FunctionRow, ticks: float, baseline: Baseline | None, *, torn: bool) -> str:
+    total = f"{'~' if torn else ''}{row.total_pct:.1f}"
+    figures = f"  {row.own_pct:6.1f} {row.own_margin:5.1f} {total:>8}"
+    if baseline is not None:
+        was = baseline.own.get(Place(row.key.function, row.key.file), 0.0)
+        moved = change((row.own_samples, ticks), (was, baseline.ticks))
+        figures += _change(moved, "" if was else "NEW")
+    return _named(figures, row.key.function, place(row.key.file, row.line))
+
+
+def _gone(seen: Profile, baseline: Baseline) -> Iterator[str]:
+    """What the baseline has and nothing has any more, where that is beyond the noise."""
+    there = {row.key[:2] for row in seen.functions}
+    gone = sorted(baseline.own.keys() - there, key=lambda one: (-baseline.own[one], one))
+    for one in gone[:FUNCTIONS]:
+        moved = change((0.0, seen.expected_ticks), (baseline.own[one], baseline.ticks))
+        if moved.beyond_noise:
+            figures = f"  {'–':>6} {'–':>5} {'–':>8}{_change(moved, 'GONE')}"
+            yield _named(figures, one.function, place(one.file, None))
+
+
+def _change(moved: Change, mark: str) -> str:
+    """A change in points with its margin; `mark` says what a change beyond the noise is."""
+    points = f"{moved.points:+.1f}"
+    if moved.beyond_noise and mark:
+        points = f"{mark} {abs(moved.points):.0f}"
+    elif moved.beyond_noise:
+        points = f"{'▲' if moved.points > 0 else '▼'}{abs(moved.points):.1f}"
+    return f" {points:>8} {moved.margin:5.1f}"
+
+
+def _named(figures: str, function: str, where: str) -> str:
+    """A row with its function and place, in `WIDTH`; of a long place the end is what counts."""
+    room = WIDTH - len(figures) - 4
+    where = plain(where)
+    if len(where) > room // 2:
+        where = f"…{where[1 - room // 2 :]}"
+    return f"{figures}  {plain(function, room - len(where))}  {where}"
 
 
 def _forecast(forecast: Forecast, now: float) -> str:

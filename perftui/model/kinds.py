@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from enum import Enum
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -14,7 +15,7 @@ _NATIVE = re.compile(
     r"\.(?:so(?:\.\d+)*|dylib|dll|pyd|exe|[chsS]|cc|cpp|cxx|c\+\+|hh|hpp|hxx|inc|rs|go|zig|f|f90|f95"
     r"|cu|cuh|m|mm|asm|pyx|pxd|pxi)$"
 )
-_SITES = frozenset(("site-packages", "dist-packages", "__pypackages__"))
+_SITES = frozenset(("site-packages", "dist-packages"))
 
 
 class Kind(Enum):
@@ -34,21 +35,22 @@ class Installed(NamedTuple):
     below: tuple[str, ...]
 
 
-def installed(file: str) -> Installed | None:
-    """Where `file` is in an installation of Python; None where it is in none.
+def installed(file: str) -> Iterator[Installed]:
+    """Where `file` is in an installation of Python by its whole layout, the innermost place first.
 
-    An installation is known by its layout: `site-packages/…` or `dist-packages/…` and, where
-    there is none of these, `lib/python3.11/…` for the standard library. The innermost one counts.
+    That is `lib/python3.11/site-packages/…` or `dist-packages/…`, and else `lib/python3.11/…` for
+    the standard library, whatever is below it. Site-packages may stand below a plain `lib/python`.
     """
     parts = PurePosixPath(file).parts
-    folders = range(len(parts) - 2, -1, -1)
-    for at in folders:
-        if parts[at] in _SITES or parts[at].endswith(".egg"):
-            return Installed(Kind.SITE, parts[at + 1 :])
-    for at in folders[1:]:
-        if parts[at] in ("lib", "lib64") and _INTERPRETER.fullmatch(parts[at + 1]):
-            return Installed(Kind.STDLIB, parts[at + 2 :])
-    return None
+    for at in range(len(parts) - 1, 1, -1):
+        library, interpreter, first = parts[at - 2 : at + 1]
+        if library not in ("lib", "lib64"):
+            continue
+        versioned = _INTERPRETER.fullmatch(interpreter) is not None
+        if first in _SITES and (versioned or interpreter in ("python", "pypy")):
+            yield Installed(Kind.SITE, parts[at + 1 :])
+        elif versioned:
+            yield Installed(Kind.STDLIB, parts[at:])
 
 
 @lru_cache(maxsize=50_000)
@@ -58,5 +60,10 @@ def kind_of(file: str) -> Kind:
         return Kind.NATIVE
     if file == "python" or _INTERPRETER.fullmatch(file):
         return Kind.NATIVE  # a frame of the interpreter itself
-    found = installed(file)
-    return Kind.OWN if found is None else found.kind
+    # A package may also be put anywhere (pip install --target): the folder's name is enough here.
+    if any(
+        folder in _SITES or folder == "__pypackages__" or folder.endswith(".egg")
+        for folder in PurePosixPath(file).parts[:-1]
+    ):
+        return Kind.SITE
+    return Kind.STDLIB if any(installed(file)) else Kind.OWN

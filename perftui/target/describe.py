@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 from pathlib import Path, PurePath
 
 import psutil
@@ -13,6 +14,8 @@ from perftui.model.target import Target
 from perftui.target.python import is_interpreter
 
 _CONTAINER = re.compile(r"[0-9a-f]{64}")
+_TICK_S = 0.01
+"""The kernel rounds the start of a process down to this."""
 
 
 def describe(pid: int) -> Target:
@@ -43,6 +46,17 @@ def _or_empty(process: psutil.Process) -> tuple[str, ...]:
         return tuple(process.cmdline())
     except psutil.AccessDenied:
         return ()
+
+
+def create_time_lag() -> float:
+    """How far the start of a process, as psutil has it, lags behind the clock at most, in seconds.
+
+    On Linux it is the boot time in whole seconds plus the ticks of the kernel since.
+    """
+    since_boot = getattr(time, "CLOCK_BOOTTIME", None)
+    if since_boot is None:
+        return 0.0
+    return time.time() - time.clock_gettime(since_boot) - psutil.boot_time() + _TICK_S
 
 
 def program_name(cmdline: tuple[str, ...]) -> str:

@@ -10,6 +10,7 @@ from llm_samples import P99, RSS, SECRET, local, series, snapshot, windows
 from perftui.advisor import prompt
 from perftui.advisor.evidence import facts
 from perftui.advisor.redact import Pseudonyms, public_function, public_unit
+from perftui.model.kinds import Kind, kind_of
 from perftui.model.objective import Objective
 from perftui.model.series import Origin
 from perftui.model.stacks import Frame
@@ -49,6 +50,7 @@ def test_library_functions_leave_by_their_dotted_names(function, file, name):
         "/srv/lib/python3.11-tools/json/x.py",
         "/srv/lib/python3.11/billing/x.py",
         "/srv/xlib/python3.11/json/decoder.py",
+        "/srv/lib/python/json/decoder.py",
         "/srv/lib/python3.11",
         "/usr/lib/python3.11/json/../../../../home/u/x.py",
         "/usr/lib/python3.11/site-packages/../x.py",
@@ -166,13 +168,25 @@ def test_own_names_and_paths_never_leak(functions, metric, unit, label):
     assert mark not in prompt.request(table, Pseudonyms(), "claude-haiku-5-5").content
 
 
-@given(path=st.lists(st.sampled_from(["lib", "python3.11", "site-packages", "app", "json", ".."])))
+FOLDERS = st.lists(
+    st.sampled_from(["lib", "python3.11", "python", "site-packages", "app", "json", ".."])
+)
+
+
+@given(path=FOLDERS)
+def test_what_leaves_is_drawn_as_a_library(path):
+    """No function that is drawn as one's own code leaves by its name."""
+    file = "/".join(["/home", *path, "decoder.py"])
+    assert public_function("f", file) is None or kind_of(file) in {Kind.STDLIB, Kind.SITE}
+
+
+@given(path=FOLDERS)
 def test_only_what_is_below_a_library_root_can_leave(path):
     """No order of directories lets a name outside an installation's layout out."""
     file = "/".join(["/home", "Zq7", *path, "x.py"])
     name = public_function("f", file)
     assert name is None or "Zq7" not in name
-    assert name is None or "lib/python3.11/" in file
+    assert name is None or "lib/python3.11/" in file or "lib/python/site-packages/" in file
 
 
 def test_numbers_are_rounded_but_thresholds_are_not():

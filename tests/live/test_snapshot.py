@@ -10,12 +10,21 @@ import subprocess
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from servers import BURN, PythonTarget, interpreter_id, interpreters, wait_for, wait_for_windows
+from servers import (
+    BURN,
+    PythonTarget,
+    interpreter_id,
+    interpreters,
+    samplers,
+    wait_for,
+    wait_for_windows,
+)
 
 pytestmark = pytest.mark.live
 
@@ -299,18 +308,34 @@ def test_gil_only(python_target: Any, run: Any) -> None:
     assert seen["threads"][0]["gil_pct"] > 30
 
 
-def test_rate_and_first_lines(python_target: Any, run: Any) -> None:
+def rates(pid: int) -> set[str]:
+    """The rates of the py-spies that look at a process, but for those that look at the GIL."""
+    found = set()
+    for process in samplers(pid):
+        with suppress(psutil.Error):
+            command = process.cmdline()
+            if "--rate" in command and "--gil" not in command:
+                found.add(command[command.index("--rate") + 1])
+    return found
+
+
+def test_rate_and_first_lines(python_target: Any, begin: Any, finish: Any) -> None:
     """-r sets the rate, and with -F a function's line is that of its definition."""
     target = python_target(BURN)
-    document = run("snapshot", target.pid, "-F", "-r", 50, "--seconds", 1, "--json").document
-    # A busy host may not let py-spy hold its rate, which the document then says.
-    rate = document["profile"]["rate_hz"]
-    assert 10 < rate <= 50
+    started = begin("snapshot", target.pid, "-F", "-r", 50, "--seconds", 1, "--json")
+    assert wait_for(lambda: rates(target.pid), SLOW_S, "a py-spy") == {"50"}
+    document = finish(started).document
+    # That py-spy does not hold its rate on a busy host is its nature, and then the rate is the one
+    # it held: so many looks as there were. burn could run at each of them, so their number is that
+    # of its samples, as exactly as the rate is compared (a tenth) and but for the Poisson noise of
+    # py-spy's ticks, which is beyond five standard deviations once in a million runs.
+    profile = document["profile"]
+    ticks = profile["rate_hz"] * profile["seconds"]
+    assert profile["rate_hz"] <= 50
+    assert profile["expected_ticks"] == pytest.approx(ticks, abs=1)
+    assert profile["samples"] == pytest.approx(ticks, abs=0.1 * ticks + 5 * ticks**0.5)
     first = 1 + BURN.splitlines().index("def burn(count):")
     assert functions(document)["burn"]["line"] == first
-    assert document["profile"]["expected_ticks"] == pytest.approx(
-        rate * document["profile"]["seconds"], abs=1
-    )
 
 
 NATIVE = """

@@ -23,6 +23,8 @@ FILES = {
     "/srv/venv/lib/python3.12/site-packages/vendored/lib/python3.12/x.py": Kind.SITE,
     "/app/eggs/Foo-1.0-py3.egg/foo.py": Kind.SITE,
     "/app/__pypackages__/3.8/lib/foo.py": Kind.SITE,
+    "/app/site-packages/foo.py": Kind.SITE,
+    "/app/lib/python3.11/site-packages": Kind.STDLIB,
     "": Kind.NATIVE,
     "<string>": Kind.NATIVE,
     "<frozen importlib._bootstrap>": Kind.NATIVE,
@@ -44,11 +46,33 @@ def test_kind(file: str) -> None:
 
 
 def test_where_in_the_library() -> None:
-    """What is installed also says where below its library it is."""
+    """What is installed also says where below its library it is, the innermost place first."""
+    site, stdlib = Kind.SITE, Kind.STDLIB
     below = ("json", "decoder.py")
-    assert installed("/usr/lib/python3.11/json/decoder.py") == (Kind.STDLIB, below)
-    assert installed("/usr/lib/python3/dist-packages/json/decoder.py") == (Kind.SITE, below)
-    assert installed("/srv/json/decoder.py") is None
+    assert list(installed("/usr/lib/python3.11/json/decoder.py")) == [(stdlib, below)]
+    assert list(installed("/usr/lib/python3/dist-packages/json/decoder.py")) == [(site, below)]
+    assert list(installed("/home/u/lib/python/site-packages/six.py")) == [(site, ("six.py",))]
+    assert list(installed("/app/lib/python3.9/site-packages/own/lib/python3.9/x.py")) == [
+        (stdlib, ("x.py",)),
+        (site, ("own", "lib", "python3.9", "x.py")),
+    ]
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "/srv/json/decoder.py",
+        "/srv/site-packages/six.py",
+        "/srv/lib/site-packages/six.py",
+        "/srv/lib/python/json/decoder.py",
+        "/srv/lib/python3.11",
+        "/srv/python3.11/site-packages/six.py",
+        "",
+    ],
+)
+def test_not_in_a_library(file: str) -> None:
+    """A part of the layout is not enough to say where in a library a file is."""
+    assert list(installed(file)) == []
 
 
 @given(st.text())

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from perftui.model.objective import Objective
 from perftui.model.series import Point, Series, in_order
-from perftui.model.snapshot import SourceState, SourceStatus
+from perftui.model.snapshot import Mark, SourceState, SourceStatus
 from perftui.model.target import TargetState
 from perftui.tui.metrics_view import (
     CHART_ROWS,
@@ -109,6 +109,23 @@ def test_bars_cover_the_threshold():
 def test_a_line_of_one_row_has_no_threshold():
     """A chart of one row is bars alone."""
     assert draw((), threshold=50.0) == (" " * 10,)
+
+
+def test_marks_are_vertical_lines():
+    """A moment that was marked is a line through every row, above bars too; outside there is
+    none."""
+    seen = points([100] * 10)
+    marks = (NOW, NOW - 2.5, NOW - 10.5, NOW + 1)
+    assert draw(seen, height=2, marks=marks) == ("███████┊█┊",) * 2
+    assert draw((), marks=(NOW - 9,)) == ("┊" + " " * 9,)
+
+
+def test_the_marks_of_a_snapshot_are_on_its_charts():
+    """Where the target was replaced by its successor each chart has a mark."""
+    found = series("rss", [1.0] * 60, unit="B")
+    line = one_line(found, marks=(Mark(NOW - 30, "restart: pid 7"),))
+    assert line.chart[0].index("┊") == 9
+    assert "┊" not in one_line(found).chart[0]
 
 
 def test_no_width_no_chart():

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from perftui.cli import main
 from perftui.cli.choose import on_target, settings_for
 from perftui.cli.options import settings_of
 from perftui.cli.parser import parse
@@ -50,6 +52,85 @@ def test_flags_of_the_sampler(flag: str, setting: str, value: object):
     """Flags have py-spy's letters and set what they say, and nothing else."""
     expected = Settings(profile={setting: value})
     assert settings(flag) == expected
+
+
+BUDGETS = [("max-overhead", 100), ("max-sampler-cpu", 1000), ("duty", 100)]
+
+
+@pytest.mark.parametrize(("flag", "most"), BUDGETS)
+@pytest.mark.parametrize("value", ["0.001", "1", "2.5", "1e1", "most"])
+def test_budgets(flag: str, most: int, value: str):
+    """A budget is percent, with a fraction too: more than none, and at most all of it."""
+    typed = str(most) if value == "most" else value
+    found = settings(f"--{flag}", typed)
+    assert found == Settings(profile={flag.replace("-", "_"): float(typed)})
+
+
+@pytest.mark.parametrize(("flag", "most"), BUDGETS)
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("0", "greater than 0"),
+        ("-1", "greater than 0"),
+        ("nan", "finite number"),
+        ("inf", "finite number"),
+        ("over", "less than or equal to"),
+    ],
+)
+def test_budgets_have_limits(flag: str, most: int, value: str, reason: str):
+    """A budget that cannot be is exit 2: one sentence that names the setting and the value."""
+    typed = str(most + 0.5) if value == "over" else value
+    with pytest.raises(UsageError, match=reason) as caught:
+        settings(f"--{flag}={typed}")
+    error = caught.value
+    assert f"profile.{flag.replace('-', '_')} (it is {float(typed)})" in error.message
+    assert (error.fix, error.exit_code) == ("Mend that value.", 2)
+
+
+@pytest.mark.parametrize("flag", ["max-overhead", "max-sampler-cpu", "duty"])
+@pytest.mark.parametrize(
+    ("argv", "reason"),
+    [
+        (["x"], "invalid float value: 'x'"),
+        (["1%"], "invalid float value: '1%'"),
+        ([""], "invalid float value: ''"),
+        ([], "expected one argument"),
+    ],
+)
+def test_budgets_are_numbers(flag: str, argv: list[str], reason: str):
+    """What is no number is said to be none, and the fix is the command's help."""
+    with pytest.raises(UsageError) as caught:
+        settings(f"--{flag}", *argv)
+    error = caught.value
+    assert error.message == f"argument --{flag}: {reason}."
+    assert (error.fix, error.exit_code) == ("See perftui watch --help.", 2)
+
+
+@pytest.mark.parametrize("command", [["snapshot"], ["watch"], []], ids=str)
+def test_a_baseline_is_a_file(command: list[str]):
+    """Every command that watches takes a baseline, by the file's name, as it is typed."""
+    assert parse([*command, "1", "--baseline", "before.json"]).baseline == "before.json"
+    assert parse([*command, "1", "--baseline=-"]).baseline == "-"
+    assert parse([*command, "1"]).baseline is None
+    with pytest.raises(UsageError, match=r"argument --baseline: expected one argument\.") as caught:
+        parse([*command, "1", "--baseline"])
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("content", [None, "no JSON"])
+def test_a_baseline_that_cannot_be_read(content: str | None, capsys: pytest.CaptureFixture[str]):
+    """It is exit 2 with one sentence and one fix, and nothing is printed."""
+    if content is not None:
+        Path("before.json").write_text(content)
+    own = str(os.getpid())
+    assert main(["snapshot", own, "--baseline", "before.json"]) == 2
+    said = capsys.readouterr()
+    reason = "cannot be read: No such file or directory" if content is None else "is no JSON"
+    assert said.out == ""
+    assert said.err == (
+        f"perftui: The baseline before.json {reason}. "
+        "Save one with perftui snapshot PID --json > FILE.\n"
+    )
 
 
 def test_flags_go_before_the_file():

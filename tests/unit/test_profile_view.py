@@ -314,14 +314,18 @@ def test_a_kind_that_comes_back_is_counted_once():
     assert looked.sums.seconds == 70
 
 
-def test_one_thread():
-    """Of a chosen thread only its own samples are shown, in percent of all the ticks."""
+def of_three_threads() -> Snapshot:
     stacks = {
         (MAIN, stack("main work")): 40,
         (WORKER, stack("main")): 7,
         (CHILD, stack("main")): 9,
     }
-    seen = at(NOW, [replace(one, stacks=stacks) for one in run_of_windows(10, {})])
+    return at(NOW, [replace(one, stacks=stacks) for one in run_of_windows(10, {})])
+
+
+def test_one_thread():
+    """Of a chosen thread only its own samples are shown, in percent of all the ticks."""
+    seen = of_three_threads()
     view = counted(seen)
     view.choose(thread=WORKER)
     assert view.choice_name == "thread 2 worker"
@@ -335,12 +339,7 @@ def test_one_thread():
 
 def test_one_process():
     """Of a chosen process all threads are shown together; choosing it lets a thread go."""
-    stacks = {
-        (MAIN, stack("main work")): 40,
-        (WORKER, stack("main")): 7,
-        (CHILD, stack("main")): 9,
-    }
-    seen = at(NOW, [replace(one, stacks=stacks) for one in run_of_windows(10, {})])
+    seen = of_three_threads()
     view = counted(seen)
     view.choose(thread=CHILD)
     view.choose(pid=PID)

@@ -3,14 +3,15 @@ from __future__ import annotations
 import time
 
 import pytest
-from builders import MAIN, NOW, P99, forecast, run_of_windows, series, snapshot, status
+from builders import MAIN, NOW, P99, forecast, run_of_windows, series, snapshot, status, window
 from builders import target as process
 
 from perftui.cli.text import FUNCTIONS, line, report
+from perftui.model.baseline import Baseline
 from perftui.model.findings import ForecastState, LlmState, LlmStatus, Mitigation
 from perftui.model.objective import Objective
 from perftui.model.snapshot import Snapshot, SourceState
-from perftui.model.stacks import Frame, Mode, Window
+from perftui.model.stacks import Frame, Mode, Place, Window
 from perftui.model.target import TargetState
 
 COUNTS = {"main:3 work:7": 40, "main:3 idle:9": 10}
@@ -74,21 +75,94 @@ def test_a_report():
         "checkout  pid 4775  Python 3.11.7  on web-12",
         "running, started 3h12m ago",
         "",
-        "FUNCTIONS  10.0 s at 100 Hz blocking, coverage 100%, errors 10, py-spy 7 % CPU",
+        "FUNCTIONS  10.0 s at 100 Hz, blocking",
+        "  coverage 100 %, errors 1.0 %",
+        "  stops it ?, py-spy 7 % CPU",
         "   own %     ±  total %  function",
         "    40.0   3.9     40.0  work  app.py:7",
         "    10.0   2.0     10.0  idle  app.py:9",
         "     0.0   0.2     50.0  main  app.py",
         "",
         "METRICS",
-        "  cpu                     143 %   process",
-        "  rss                    412 MB   process",
-        "  p99{path=/a}           400 ms   process",
+        "  cpu                 143 %   process",
+        "  rss                412 MB   process",
+        "  p99{path=/a}       400 ms   process",
         "",
         "FORECAST",
         "  local: p99 > 0.5 for 10s: 84 % within 1 min  (usually 3 %); capped",
         "  LLM",
     ]
+
+
+def test_a_report_of_mixed_looks():
+    """What perftui does to the target and what it cannot know are said as on the screen: mixed
+    modes, the stopped and the cut share, torn totals with their ~, the GIL."""
+    some = {"stopped_s": 0.01, "cut": 5, "woken": 1, "sampler_cpu_s": 0.07}
+    windows = (
+        *run_of_windows(8, COUNTS, end=NOW - 2, mode=Mode.NONBLOCKING, torn=True, **some),
+        *run_of_windows(2, COUNTS, **some),
+    )
+    gil = (window(NOW - 1, NOW - 0.9, {"main": 7}, mode=Mode.GIL, sampler_cpu_s=0.0),)
+    found = report(full(windows=windows, gil_windows=gil)).splitlines()
+    assert found[3:8] == [
+        "FUNCTIONS  10.0 s at 100 Hz, mixed",
+        "  coverage 100 %, errors 0.0 %, cut 10 %, woke 2 %, GIL 70 %",
+        "  stops it 1.0 %, py-spy 7 % CPU",
+        "   own %     ±  total %  function",
+        "    40.0   3.9    ~40.0  work  app.py:7",
+    ]
+    assert "  ~ some stacks were read without stopping the process" in found
+
+
+def test_a_report_of_native_and_idle():
+    """What else was looked for is said, and how long garbage was collected."""
+    collects = (Frame("main", "/srv/app.py", 1), Frame("gc_collect_main", "gcmodule.c", 1))
+    counts = {collects: 20, (Frame("main", "/srv/app.py", 1),): 20}
+    windows = run_of_windows(3, counts, native=True, idle=True)
+    found = report(full(since=NOW - 3, windows=windows)).splitlines()
+    assert found[3:5] == [
+        "FUNCTIONS  3.0 s at 100 Hz, blocking +idle +native",
+        "  coverage 100 %, errors 0.0 %, GC 20 %",
+    ]
+
+
+def test_a_report_with_a_baseline():
+    """Each own share says how it has changed since, with its margin; beyond the noise it has a
+    mark, and what is not there any more stands below."""
+    own = {Place("work", "/srv/app.py"): 120, Place("idle", "/srv/app.py"): 97}
+    gone = {Place("gone", "/srv/old.py"): 300, Place("rare", "/srv/old.py"): 1}
+    counts = {"main work:7": 40, "main idle:9": 10, "main fresh:11": 15}
+    windows = run_of_windows(10, counts)
+    found = report(full(windows=windows, baseline=Baseline(own | gone, 1000))).splitlines()
+    assert found[6:12] == [
+        "   own %     ±  total %    Δbase     ±  function",
+        "    40.0   3.9     40.0    ▲28.0   4.5  work  app.py:7",
+        "    15.0   2.4     15.0   NEW 15   2.4  fresh  app.py:11",
+        "    10.0   2.0     10.0     +0.3   2.8  idle  app.py:9",
+        "     0.0   0.2     65.0     +0.0   0.4  main  app.py",
+        "       –     –        –  GONE 30   3.4  gone  old.py",
+    ]
+    assert found[12] == "  ▲ ▼ NEW GONE: own % has changed beyond the sampling noise"
+    assert "Δbase" not in report(full())
+
+
+def test_a_report_fits_a_terminal():
+    """No line is longer than 80 characters, however long the names are; the line of a place
+    stays."""
+    long = "a_long_name_" * 20
+    stack = (Frame(long, f"/srv/{long}.py", 123),)
+    found = report(
+        full(
+            target=process(name="a long name " * 20),
+            windows=run_of_windows(10, {stack: 50}, torn=True, mode=Mode.NONBLOCKING),
+            baseline=Baseline({Place(long + "x", f"/srv/{long}.py"): 900}, 1000),
+            series=[series("p99", [1], labels=(("path", long),)), series("cpu", [1], unit="%")],
+            sources=[status("prometheus", SourceState.FAILED, "no answer from it " * 10)],
+            forecasts=[forecast(probability=0.5, summary="it has been said at length " * 10)],
+        )
+    ).splitlines()
+    assert [line for line in found if len(line) > 80] == []
+    assert any(line.endswith("_.py:123") for line in found)
 
 
 def test_a_report_without_samples():
