@@ -28,6 +28,13 @@ START_S = 30.0
 """How long a program may take to start on a busy machine."""
 GONE_S = 3.0
 """What perftui started has ended so soon after it."""
+AS_NOBODY = [
+    *("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"),
+    *("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"),
+    *(sys.executable, "-m", "perftui"),
+]
+"""perftui as another user; only root can say so. It may read all files, as this Python may be where
+only root can read it, but no process of another user's."""
 
 
 def require(name: str) -> str:

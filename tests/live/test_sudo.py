@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 import pytest
-from servers import wait_for
+from servers import AS_NOBODY, wait_for
 from terminal import Open
 
 from perftui.errors import SourceError
@@ -50,19 +50,10 @@ def readme_rule() -> str:
 
 @dataclass
 class PlainUser:
-    """Runs perftui as the user nobody. It may read all files, as this Python may be where only root
-    can read it, but no process of another user's."""
+    """The user nobody, with a directory of its own, and what sudo's `rules` allow it."""
 
     files: Path
     rules: Path
-
-    @property
-    def prefix(self) -> list[str]:
-        return [
-            *("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"),
-            *("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"),
-            *(sys.executable, "-m", "perftui"),
-        ]
 
     @property
     def env(self) -> dict[str, str]:
@@ -119,7 +110,7 @@ def test_the_process_of_another_user(plain_user: PlainUser, root_target: Any, ru
     """With README's rule a plain user sees root's functions; without --sudo that is exit 4, with
     what mends it. No file is left."""
     plain_user.allow_pyspy()
-    how = {"prefix": plain_user.prefix, "env": plain_user.env}
+    how = {"prefix": AS_NOBODY, "env": plain_user.env}
     assert "--sudo" in run("snapshot", root_target.pid, "--seconds", 1, **how).refused(4)
     document = run("snapshot", root_target.pid, "--seconds", 5, "--sudo", "--json", **how).document
     assert document["profile"]["functions"][0]["function"] == "burn"
@@ -135,9 +126,9 @@ def test_sudo_does_not_allow_it(
     """Without a rule for py-spy it is not permitted, and where to read what to allow is said."""
     if rule:
         plain_user.allow(rule)
-    said = run(
-        "snapshot", root_target.pid, "--sudo", prefix=plain_user.prefix, env=plain_user.env
-    ).refused(4)
+    said = run("snapshot", root_target.pid, "--sudo", prefix=AS_NOBODY, env=plain_user.env).refused(
+        4
+    )
     assert "README" in said
 
 
@@ -154,10 +145,17 @@ def test_the_rule_allows_nothing_else(arguments: list[str], plain_user: PlainUse
     """README's rule lets py-spy start no program, and write nowhere else."""
     plain_user.allow_pyspy()
     spy = Path(sys.executable).with_name("py-spy").resolve()
-    user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
 
     def allowed(arguments: list[str]) -> bool:
-        asked = [*user, "sudo", "-n", "-l", "--", spy, *arguments]
+        asked = [
+            *AS_NOBODY[: AS_NOBODY.index(sys.executable)],
+            "sudo",
+            "-n",
+            "-l",
+            "--",
+            spy,
+            *arguments,
+        ]
         return subprocess.run(asked, capture_output=True, check=False).returncode == 0
 
     output = str(plain_user.files / "perftui/sudo/window-abc")
@@ -170,7 +168,7 @@ def test_a_killed_perftui(plain_user: PlainUser, root_target: Any, begin: Any) -
     plain_user.allow_pyspy()
     process = begin(
         *("watch", root_target.pid, "--sudo", "--jsonl"),
-        prefix=plain_user.prefix,
+        prefix=AS_NOBODY,
         env=plain_user.env,
     )
     assert process.stdout is not None
@@ -189,7 +187,7 @@ def test_the_screen(plain_user: PlainUser, root_target: Any, terminal: Open) -> 
     plain_user.allow_pyspy()
     tmux = terminal(columns=80, rows=24)
     settings = [f"{name}={value}" for name, value in plain_user.env.items()]
-    line = ["env", *settings, *plain_user.prefix, str(root_target.pid), "--sudo"]
+    line = ["env", *settings, *AS_NOBODY, str(root_target.pid), "--sudo"]
     tmux.type(shlex.join(line), "Enter")
     tmux.wait("● LIVE", "burn", re.compile("py-spy [0-9]+% cpu"))
     tmux.keys("q")
