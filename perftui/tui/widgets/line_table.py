@@ -171,7 +171,10 @@ class LineTable(ScrollView, Generic[T], can_focus=True):
         key, sign = self.sort_mark
         return tuple(c.title + (sign if c.key == key else "") for c in self.columns)
 
-    def _strip(self, cells: Cells, style: Style, accents: Mapping[str, Style] = {}) -> Strip:
+    def _strip(
+        self, cells: Cells, style: Style, accents: Mapping[str, Style] | None = None
+    ) -> Strip:
+        accents = accents or {}
         shown = dict(zip((column.key for column in self.columns), cells, strict=True))
         segments: list[Segment] = []
         used = 0
