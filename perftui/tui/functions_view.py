@@ -148,7 +148,7 @@ class FunctionsView:
             beyond = _beyond_zero(before[gone], ticks_before, looked.sums.ticks)
             shown[gone[beyond]] = True
         ids = np.flatnonzero(shown & self._fitting(looked.board.keys))
-        primary = self._primary(looked, own, total, before, ticks_before)[ids]
+        primary = self._primary(looked, ids, before, ticks_before)
         # The total share decides between equals, and between nothing else.
         between = 1e-9 * total[ids] / total.max(initial=1.0)
         scores = (primary if self.descending else -primary) + between
@@ -157,28 +157,28 @@ class FunctionsView:
         )
 
     def _primary(
-        self, looked: Looked, own: Counts, total: Counts, before: Counts | None, ticks: float
+        self, looked: Looked, ids: Ids, before: Counts | None, ticks_before: float
     ) -> Counts:
-        """What the rows are sorted by, as numbers."""
-        count = len(own)
+        """What these rows are sorted by, as numbers."""
         if self.sort in ("function", "place"):
             by_name = self.sort == "function"
+            keys = (looked.board.keys[number] for number in ids.tolist())
             names = [
                 (key.function, key.file, key.line or 0)
                 if by_name
                 else (key.file, key.line or 0, key.function)
-                for key in looked.board.keys
+                for key in keys
             ]
-            order = np.empty(count)
-            order[sorted(range(count), key=names.__getitem__)] = -np.arange(count)
+            order = np.empty(len(ids))
+            order[sorted(range(len(ids)), key=names.__getitem__)] = -np.arange(len(ids))
             return order
-        if self.sort == "change":
-            if before is None or not ticks or not looked.sums.ticks:
-                return own
-            return own / looked.sums.ticks - before / ticks
-        seconds = looked.board.seconds
-        sorts = {"own": own, "total": total, "own_s": seconds.own, "total_s": seconds.total}
-        return _sized(sorts[self.sort], count)
+        sums, seconds = looked.sums, looked.board.seconds
+        own = _sized(sums.own, len(looked.board.keys))[ids]
+        if self.sort == "change" and before is not None and ticks_before and sums.ticks:
+            return own / sums.ticks - before[ids] / ticks_before
+        sorts = {"total": sums.total, "own_s": seconds.own, "total_s": seconds.total}
+        sort = sorts.get(self.sort)
+        return own if sort is None else _sized(sort, len(looked.board.keys))[ids]
 
     def _before(self, looked: Looked, count: int) -> tuple[Counts | None, float]:
         """Own samples to compare with, and their ticks: of the baseline, or of the span before."""
