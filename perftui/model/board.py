@@ -156,7 +156,7 @@ class Board:
             return key.line
         found = Tally()
         for window in windows:
-            found.lines[key].update(window.tops(self.grouping).lines.get(key, ()))
+            found.lines[key].update(window.lines(self.grouping).get(key, ()))
         return found.hottest_line(key)
 
     def _sum(self, counted: _Counted, sign: float) -> None:

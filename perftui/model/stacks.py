@@ -95,6 +95,10 @@ class Grouping:
         )
 
 
+Lines = dict[FunctionKey, Counter[int]]
+"""Own samples of each line of a row."""
+
+
 @dataclass(eq=False)
 class Tally:
     """Samples per row: on top of the stack (`own`), and anywhere in it (`total`).
@@ -105,7 +109,7 @@ class Tally:
 
     own: Counter[FunctionKey] = field(default_factory=Counter)
     total: Counter[FunctionKey] = field(default_factory=Counter)
-    lines: dict[FunctionKey, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
+    lines: Lines = field(default_factory=lambda: defaultdict(Counter))
 
     def update(self, other: Tally) -> None:
         """Add the samples of `other`."""
@@ -157,7 +161,7 @@ class Window:
     cpu_wait_s: float | None = None
     # Not copied by dataclasses.replace: other stacks have other tallies.
     _tallies: dict[Grouping, Tally] = field(default_factory=dict, repr=False, init=False)
-    _tops: dict[Grouping, Tally] = field(default_factory=dict, repr=False, init=False)
+    _lines: dict[Grouping, Lines] = field(default_factory=dict, repr=False, init=False)
 
     @property
     def kind(self) -> tuple[bool, bool, bool]:
@@ -183,39 +187,31 @@ class Window:
         """Own and total samples per row; computed once per grouping."""
         known = self._tallies.get(grouping)
         if known is None:
-            known = self._tallies[grouping] = _tally(self.stacks, grouping)
+            known = self._tallies[grouping] = _tally(self.stacks, grouping, self.lines(grouping))
         return known
 
-    def tops(self, grouping: Grouping) -> Tally:
-        """Own samples and their lines alone: what the table of functions needs for the rows in
-        sight."""
-        known = self._tops.get(grouping)
+    def lines(self, grouping: Grouping) -> Lines:
+        """Own samples of each line of a row; computed once per grouping."""
+        known = self._lines.get(grouping)
         if known is None:
-            known = self._tops[grouping] = Tally()
+            known = self._lines[grouping] = defaultdict(Counter)
             for (thread, stack), count in self.stacks.items():
-                if stack and grouping.has(thread):
-                    top = grouping.key(stack[-1], thread)
-                    known.own[top] += count
-                    if stack[-1].line is not None:
-                        known.lines[top][stack[-1].line] += count
+                if stack and stack[-1].line is not None and grouping.has(thread):
+                    known[grouping.key(stack[-1], thread)][stack[-1].line] += count
         return known
 
 
-def _tally(stacks: Mapping[tuple[Thread, Stack], int], grouping: Grouping) -> Tally:
-    tally = Tally()
+def _tally(stacks: Mapping[tuple[Thread, Stack], int], grouping: Grouping, lines: Lines) -> Tally:
+    tally = Tally(lines=lines)
     for (thread, stack), count in stacks.items():
         if not grouping.has(thread):
             continue
         keys = [grouping.key(frame, thread) for frame in stack if frame is not CUT]
         if not keys:
             continue
-        top = keys[-1]
-        tally.own[top] += count
+        tally.own[keys[-1]] += count
         for key in set(keys):
             tally.total[key] += count
-        line = stack[-1].line
-        if line is not None:
-            tally.lines[top][line] += count
     return tally
 
 
