@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -615,3 +616,42 @@ async def test_the_header_does_not_come_and_go_by_a_line(watch: Any, picture: An
         await pilot.resize_terminal(200, 36)
         await pilot.pause()
         assert header.size.height == 1
+
+
+async def test_following_takes_its_time(watch: Any) -> None:
+    """While the successor is looked for the screen goes on, and is not asked twice; then it says
+    what came of it."""
+    app, monitor = watch()
+    may_go_on, asked = threading.Event(), []
+
+    def follow() -> str:
+        asked.append(1)
+        assert may_go_on.wait(30)
+        return "Following pid 7 [/red]."
+
+    monitor.follow = follow
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("F", "F", "p")
+        assert app.screen.profile.view.paused_at is not None
+        may_go_on.set()
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert [n.message for n in app._notifications] == ["Following pid 7 [/red]."]
+        assert asked == [1]
+
+
+async def test_following_fails(watch: Any) -> None:
+    """A failure that nobody foresaw is said; the program goes on."""
+    app, monitor = watch()
+
+    def follow() -> str:
+        raise OSError("no more processes")
+
+    monitor.follow = follow
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("F")
+        while not app._notifications:
+            await pilot.pause()
+        assert [n.message for n in app._notifications] == [
+            "It cannot be followed: no more processes"
+        ]

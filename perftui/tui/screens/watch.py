@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -13,6 +14,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Footer, Input
+from textual.worker import Worker, WorkerState
 
 from perftui.model.snapshot import Snapshot
 from perftui.model.warning import strongest
@@ -70,6 +72,7 @@ class WatchScreen(Screen[None]):
         self._refresh_s = USUAL_REFRESH_S
         self._timer: Timer | None = None
         self._titles: dict[str, str] = {}
+        self._following: Worker[str] | None = None
 
     def compose(self) -> ComposeResult:
         """Every panel, for wide and narrow screens alike; the stylesheet arranges them."""
@@ -154,8 +157,21 @@ class WatchScreen(Screen[None]):
 
     def action_follow(self) -> None:
         """Watch what took the place of a target that has ended."""
-        self.notify(self.monitor.follow(), markup=False)
-        self.draw()
+        if self._following is None or self._following.is_finished:
+            self._following = self._follow()
+
+    @work(thread=True, exit_on_error=False, group="follow")
+    def _follow(self) -> str:
+        """Look for the successor, which can take a while, off the screen's thread."""
+        return self.monitor.follow()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Say what came of it."""
+        if event.state is WorkerState.ERROR:
+            self.notify(f"It cannot be followed: {event.worker.error}", markup=False)
+        elif event.state is WorkerState.SUCCESS:
+            self.notify(str(event.worker.result), markup=False)
+            self.draw()
 
     def action_refresh_rate(self, step: int) -> None:
         """Draw more or less often."""
