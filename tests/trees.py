@@ -34,10 +34,10 @@ def tree(counts: Mapping[str | Stack, int], *, by_line: bool = False) -> Node:
     return call_tree(stacks(counts), by_line=by_line)
 
 
-def live_tree(counts: Mapping[str | Stack, int]) -> CallTree:
-    """A tree of such stacks that can be added to."""
+def live_tree(seen: Stacks) -> CallTree:
+    """A tree of these stacks that can be added to."""
     live = CallTree()
-    live.add(stacks(counts))
+    live.add(seen)
     return live
 
 

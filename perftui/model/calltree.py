@@ -238,14 +238,27 @@ class CallTree:
         self._windows = now
 
     def callees(self, function: str, file: str) -> Node:
-        """As :func:`callees`, of this tree's stacks."""
-        return _of(_cut(self._counts(), function, file, 1), function, file)
+        """What a function calls: the tree below its outermost occurrence in each stack.
+
+        Each stack counts once, so the node's `total` is the function's total; where it recurses, it
+        is among its own callees.
+        """
+        return _of(_cut(self.counts(), function, file, 1), function, file)
 
     def callers(self, function: str, file: str) -> Node:
-        """As :func:`callers`, of this tree's stacks."""
-        return _of(_cut(self._counts(), function, file, -1), function, file)
+        """Who called a function: its children are its callers, theirs the callers of those, and so
+        on.
 
-    def _counts(self) -> Iterator[tuple[Stack, int]]:
+        From its outermost occurrence in each stack on, where :meth:`callees` begins too: so both
+        tell of the same samples, and callers are those who brought the function its total. From an
+        inner occurrence a function that recurses would mostly have been called by itself, which
+        hides who began it. `own` of a node are the samples of stacks that begin there; `line` is
+        where it calls.
+        """
+        return _of(_cut(self.counts(), function, file, -1), function, file)
+
+    def counts(self) -> Iterator[tuple[Stack, int]]:
+        """Each stack, whatever thread had it, with its samples."""
         return ((seen.frames, seen.samples) for seen in self._seen.values())
 
 
@@ -254,30 +267,6 @@ def call_tree(stacks: Stacks, *, by_line: bool = False) -> Node:
     tree = CallTree(by_line=by_line)
     tree.add(stacks)
     return tree.root
-
-
-def callees(stacks: Stacks, function: str, file: str) -> Node:
-    """What a function calls: the tree below its outermost occurrence in each stack.
-
-    Each stack counts once, so the node's `total` is the function's total; where it recurses, it is
-    among its own callees.
-    """
-    return _of(_cut(_counts(stacks), function, file, 1), function, file)
-
-
-def callers(stacks: Stacks, function: str, file: str) -> Node:
-    """Who called a function: its children are its callers, theirs the callers of those, and so on.
-
-    From its outermost occurrence in each stack on, where :func:`callees` begins too: so both tell
-    of the same samples, and callers are those who brought the function its total. From an inner
-    occurrence a function that recurses would mostly have been called by itself, which hides who
-    began it. `own` of a node are the samples of stacks that begin there; `line` is where it calls.
-    """
-    return _of(_cut(_counts(stacks), function, file, -1), function, file)
-
-
-def _counts(stacks: Stacks) -> Iterator[tuple[Stack, int]]:
-    return ((stack, count) for (_, stack), count in stacks.items())
 
 
 def _cut(

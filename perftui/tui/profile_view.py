@@ -40,6 +40,21 @@ class Looked:
     now: float
     start: float
 
+    @property
+    def ticks(self) -> float:
+        """The looks that samples of the windows are shares of."""
+        return sum(window.expected_ticks for window in self.windows)
+
+    @property
+    def earlier_ticks(self) -> float:
+        """Those of the windows of the span before."""
+        return sum(window.expected_ticks for window in self.earlier)
+
+    @property
+    def unconfirmed(self) -> frozenset[tuple[Place, Place]]:
+        """Calls in the windows that no look at a target that stood still has shown yet."""
+        return frozenset().union(*(window.unconfirmed for window in self.windows))
+
 
 @dataclass
 class ProfileView:
@@ -208,24 +223,8 @@ class ProfileView:
 
     def stacks(self, snapshot: Snapshot) -> Stacks:
         """The stacks of the span, of the chosen thread or process."""
-        return self._stacks(self.look(snapshot).windows)
-
-    def stacks_before(self, snapshot: Snapshot) -> tuple[Stacks, float] | None:
-        """The stacks to compare with, of the baseline or of the span before, and their ticks; None
-        where there are none."""
-        looked = self.look(snapshot)
-        if self.baseline is None:
-            earlier = looked.earlier
-            found = self._stacks(earlier), sum(window.expected_ticks for window in earlier)
-        elif self.fits_baseline(looked):
-            found = (self.baseline.stacks, self.baseline.ticks)
-        else:
-            return None
-        return found if found[0] and found[1] else None
-
-    def _stacks(self, windows: Sequence[Window]) -> Stacks:
         stacks: Counter[tuple[Thread, Stack]] = Counter()
-        for window in windows:
+        for window in self.look(snapshot).windows:
             stacks.update(window.stacks)
         grouping = self.grouping
         if grouping.only_pid is None and grouping.only_thread is None:

@@ -1,13 +1,13 @@
-"""From a source file and stacks to lines with their shares. No widgets."""
+"""From a source file and stacks to lines with their shares; the hottest of them. No widgets."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from perftui.model.source import SourceText
-from perftui.model.stacks import Stack, Thread
+from perftui.model.stacks import Place, Stack
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,13 @@ class SourceLine:
 
 
 def source_lines(
-    source: SourceText, stacks: Mapping[tuple[Thread, Stack], int], ticks: float
+    source: SourceText, counts: Iterable[tuple[Stack, int]], ticks: float
 ) -> list[SourceLine]:
-    """The lines of the file, and those that samples were in where it has no text."""
+    """The lines of the file, and those that samples were in where it has no text; `counts` are
+    stacks with their samples."""
     own: Counter[int] = Counter()
     total: Counter[int] = Counter()
-    for (_, stack), count in stacks.items():
+    for stack, count in counts:
         lines = {frame.line for frame in stack if frame.file == source.file and frame.line}
         for line in lines:
             total[line] += count
@@ -41,3 +42,17 @@ def source_lines(
         SourceLine(number, text, own[number] * scale, total[number] * scale)
         for number, text in texts.items()
     ]
+
+
+def hottest_line(place: Place, counts: Iterable[tuple[Stack, int]]) -> int | None:
+    """The line of a function with most own samples, of equals that with most in all; None where no
+    line of it is known."""
+    own: Counter[int] = Counter()
+    total: Counter[int] = Counter()
+    for stack, count in counts:
+        lines = {frame.line for frame in stack if frame.line and frame[:2] == place}
+        for line in lines:
+            total[line] += count
+        if stack and stack[-1].line and stack[-1][:2] == place:
+            own[stack[-1].line] += count
+    return min(total, key=lambda line: (-own[line], -total[line], line), default=None)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
-from trees import FILE, HOSTILE, stacks
+from trees import FILE, HOSTILE, live_tree, stacks
 
-from perftui.model.calltree import Stacks, callees, callers
+from perftui.model.calltree import Stacks
 from perftui.model.stacks import Frame, Place
 from perftui.tui.widgets.callers import CallersTable
 
@@ -33,7 +33,8 @@ class CallersApp(App[None]):
         self.table.focus()
 
     def show(self, function: str, file: str = FILE) -> None:
-        above, below = callers(self.seen, function, file), callees(self.seen, function, file)
+        tree = live_tree(self.seen)
+        above, below = tree.callers(function, file), tree.callees(function, file)
         self.table.show_calls(above, below, 1000)
 
     def on_callers_table_chosen(self, event: CallersTable.Chosen) -> None:

@@ -168,7 +168,7 @@ async def test_a_double_click_zooms() -> None:
 
 async def test_only_changed_lines_are_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A refresh that changes nothing draws nothing; a move draws the rows it leaves and enters."""
-    app, live = FlameApp(), live_tree(COUNTS)
+    app, live = FlameApp(), live_tree(stacks(COUNTS))
     async with app.run_test(size=(80, 24)) as pilot:
         app.graph.show(live.root, 1000)
         await pilot.pause()

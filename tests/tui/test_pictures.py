@@ -65,6 +65,7 @@ def test_the_views(
     async def draw(pilot: Any) -> None:
         app.screen.draw()
         await pilot.press(VIEWS[view])
+        await app.workers.wait_for_complete()
         await pilot.pause()
         await pilot.pause()
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from builders import MAIN, NOW, run_of_windows, stack, status, window
 
 from perftui.model.source import SourceText
-from perftui.model.stacks import CUT, Place, Stack, Thread
+from perftui.model.stacks import CUT, Frame, Place, Stack, Thread
 from perftui.tui.app import PerftuiApp
+from perftui.tui.profile_words import VIEWS
 from perftui.tui.screens.watch import WatchScreen
 from perftui.tui.widgets.callers import CallersTable
 from perftui.tui.widgets.flame import FlameGraph
 from perftui.tui.widgets.functions import FunctionsTable
-from perftui.tui.widgets.profile import VIEWS, ProfilePanel
+from perftui.tui.widgets.profile import ProfilePanel
 from perftui.tui.widgets.source import SourceTable
 from perftui.tui.widgets.threads import ThreadsTable
 from perftui.tui.widgets.tree import TreeTable
@@ -22,12 +25,19 @@ from perftui.tui.widgets.tree import TreeTable
 WIDE, NARROW = (120, 36), (80, 24)
 FILE = "/srv/app.py"
 CALLS: dict[str | Stack, int] = {"main work:3 parse:7": 50, "main work:4": 10, "main other:9": 20}
+NATIVE: Stack = (Frame("work", FILE, None),)
 KEYS = {"threads": "t", "tree": "T", "flame": "f", "callers": "c", "source": "enter"}
 
 
 def panel_of(app: PerftuiApp) -> ProfilePanel:
     assert isinstance(app.screen, WatchScreen)
     return app.screen.profile
+
+
+async def read(pilot: Any) -> None:
+    """Wait until the file that was asked for is read and shown."""
+    await pilot.app.workers.wait_for_complete()
+    await pilot.pause()
 
 
 def title(app: PerftuiApp) -> str:
@@ -105,6 +115,7 @@ async def test_the_source_opens_at_the_hottest_line(watch: Any, text_of: Any) ->
     app, _ = watch()
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("enter")
+        await read(pilot)
         table = app.screen.query_one(SourceTable)
         assert table.selected is not None
         assert (table.selected.number, table.selected.own_pct) == (7, 50.0)
@@ -120,13 +131,59 @@ async def test_a_file_that_is_not_there_or_has_changed(watch: Any, text_of: Any)
     monitor.sources.clear()
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("enter")
+        await read(pilot)
         lines = text_of(app.screen.query_one(SourceTable))
         assert any("50.0" in line for line in lines)  # shares are known all the same
     app, monitor = watch()
     monitor.sources[FILE] = SourceText(FILE, ("new",) * 40, is_stale=True)
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("enter")
+        await read(pilot)
         assert "CHANGED since" in title(app)
+
+
+async def test_a_file_that_takes_its_time(watch: Any, text_of: Any) -> None:
+    """While a file is read the screen goes on; what is no longer wanted when it comes is not
+    shown."""
+    app, monitor = watch()
+    may_go_on = threading.Event()
+    at_once = monitor.source
+
+    def in_time(file: str) -> SourceText:
+        assert may_go_on.wait(30)
+        return at_once(file)
+
+    monitor.source = in_time
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("enter")
+        table = app.screen.query_one(SourceTable)
+        assert "reading the file" in " ".join(text_of(table))
+        app.screen.draw()
+        await pilot.press("escape")
+        assert panel_of(app).showing == "functions"
+        may_go_on.set()
+        await read(pilot)
+        assert panel_of(app).showing == "functions"
+        await pilot.press("enter")
+        await read(pilot)
+        assert any("line 7" in line for line in text_of(table))
+
+
+async def test_a_file_that_cannot_be_read(watch: Any, text_of: Any) -> None:
+    """A failure that nobody foresaw is said; the program goes on."""
+    app, monitor = watch()
+
+    def fail(file: str) -> SourceText:
+        raise OSError("the disk is gone")
+
+    monitor.source = fail
+    monitor.latest = replace(monitor.latest, windows=run_of_windows(5, {NATIVE: 50}))
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("enter")
+        await pilot.pause()
+        while panel_of(app).workers:  # it has failed: waiting for it would raise here, too
+            await pilot.pause()
+        assert "the disk is gone" in " ".join(text_of(app.screen.query_one(SourceTable)))
 
 
 async def test_one_thread_alone(watch: Any, picture: Any, names_of: Any) -> None:
@@ -221,7 +278,7 @@ async def test_calls_that_are_not_confirmed_are_quiet(watch: Any, picture: Any) 
         assert quiet == ["other"]
 
 
-async def test_unknown_callers_can_be_looked_at(watch: Any, picture: Any) -> None:
+async def test_unknown_callers_can_be_looked_at(watch: Any, picture: Any, text_of: Any) -> None:
     """Stacks whose callers were cut hang below their own sign, which is no function."""
     cut = (CUT, *stack("parse:7"))
     app, _ = watch(picture({cut: 40, "main work:3": 20}))
@@ -229,8 +286,16 @@ async def test_unknown_callers_can_be_looked_at(watch: Any, picture: Any) -> Non
         await pilot.press("T")
         tree = app.screen.query_one(TreeTable)
         assert tree.items[0].frame.function == CUT.function
-        await pilot.press("enter", "c", "f")
-        assert panel_of(app).showing in ("tree", "flame", "callers")
+        assert CUT.function in text_of(tree)[1]
+        await pilot.pause()  # the cursor goes where it was among the functions
+        await pilot.press("home", "enter", "c")  # it has no source and no callers
+        assert panel_of(app).showing == "tree"
+        await pilot.press("right")
+        assert tree.place == Place("parse", FILE)
+        await pilot.press("c")
+        rows = text_of(app.screen.query_one(CallersTable))
+        assert [row.split()[:2] for row in rows[1:3]] == [["called", "by"], ["function", "100.0"]]
+        assert CUT.function in rows[1]
 
 
 async def test_the_flame_keeps_its_zoom_until_it_is_closed(watch: Any) -> None:
@@ -244,15 +309,24 @@ async def test_the_flame_keeps_its_zoom_until_it_is_closed(watch: Any) -> None:
 
 
 @pytest.mark.parametrize("name", KEYS)
-async def test_every_view_says_why_it_is_empty(name: str, watch: Any, picture: Any) -> None:
-    """Before the first window no view fails."""
+async def test_every_view_says_why_it_is_empty(
+    name: str, watch: Any, picture: Any, text_of: Any
+) -> None:
+    """Before the first window a view says so, one that is about a function does not open; with the
+    first window it is filled."""
     app, monitor = watch(picture(windows=(), sources=(status("py-spy"),)))
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press(KEYS[name])
+        seen = "functions" if name in ("callers", "source") else name
+        assert panel_of(app).showing == seen
+        view = app.screen.query_one(f"#{seen}")
+        assert "no samples yet" in " ".join(text_of(view))
         monitor.latest = picture(CALLS)
         app.screen.draw()
         await pilot.pause()
-        assert app.is_running
+        text = " ".join(text_of(view))
+        assert "no samples yet" not in text
+        assert ("MainThread" if seen == "threads" else "work") in text
 
 
 @pytest.mark.parametrize(("key", "name"), [("g", "gil"), ("I", "idle"), ("C", "native")])

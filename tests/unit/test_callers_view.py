@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
-from trees import FILE, STACKS, stacks
+from trees import FILE, STACKS, live_tree, stacks
 
-from perftui.model.calltree import Stacks, callees, callers
+from perftui.model.calltree import Stacks
 from perftui.tui.callers_view import CallRow, Role, call_rows
 
 
 def rows_of(seen: Stacks, function: str, file: str = FILE, ticks: float = 1000) -> list[CallRow]:
-    return call_rows(callers(seen, function, file), callees(seen, function, file), ticks)
+    tree = live_tree(seen)
+    return call_rows(tree.callers(function, file), tree.callees(function, file), ticks)
 
 
 def words(row: CallRow) -> tuple[str, str | None, float, float]:

@@ -65,7 +65,7 @@ def test_branches_without_a_match_are_not_laid_out() -> None:
 
 def test_a_tree_that_changes() -> None:
     """New samples are found, and gone ones forgotten."""
-    live, looker = live_tree({"main a": 5}), search("a")
+    live, looker = live_tree(stacks({"main a": 5})), search("a")
     assert looker.samples(live.root) == 5
     live.add(stacks({"main b a": 2}))
     live.add(stacks({"main a": 5}), -1)

@@ -15,8 +15,6 @@ from perftui.model.calltree import (
     Path,
     Stacks,
     call_tree,
-    callees,
-    callers,
     find,
     hottest_path,
 )
@@ -68,7 +66,7 @@ def test_lines_of_a_function_are_one_node() -> None:
 
 def test_the_line_of_a_node_follows_the_samples() -> None:
     """When samples of the hottest line go, another line is the hottest."""
-    live = live_tree({"main:3 work": 5, "main:4 work": 2})
+    live = live_tree(stacks({"main:3 work": 5, "main:4 work": 2}))
     main = live.root.children[Frame("main", FILE, None)]
     assert main.line == 3
     live.add(stacks({"main:3 work": 4}), -1)
@@ -106,7 +104,7 @@ def test_callers_and_callees_tell_of_the_function_s_total(seen: Stacks) -> None:
     """Both trees hold exactly the samples that the function's row counts in its total."""
     totals = Window(0, 1, 100, Mode.BLOCKING, seen).tally(Grouping()).total
     for key, total in totals.items():
-        for node in (callees(seen, *key[:2]), callers(seen, *key[:2])):
+        for node in (live_tree(seen).callees(*key[:2]), live_tree(seen).callers(*key[:2])):
             assert node.frame == Frame(key.function, key.file, None)
             assert node.total == total
             assert node.total == node.own + sum(c.total for c in node.children.values())
@@ -135,7 +133,7 @@ def test_windows_come_and_go(seen: list[Stacks], data: st.DataObject) -> None:
 
 def test_what_goes_must_have_come() -> None:
     """Taking out what was never counted is an error, not a negative share."""
-    live = live_tree({"main": 1})
+    live = live_tree(stacks({"main": 1}))
     with pytest.raises(ValueError, match="more samples"):
         live.add(stacks({"main": 2}), -1)
 
@@ -153,7 +151,7 @@ def test_a_window_counts_once() -> None:
 def test_callees_of_a_function_that_recurses() -> None:
     """The tree begins at its outermost occurrence, so that nothing counts twice."""
     seen = stacks({"main fib fib fib": 5, "main fib": 1, "main fib log": 2})
-    node = callees(seen, "fib", FILE)
+    node = live_tree(seen).callees("fib", FILE)
     assert shape(node) == {
         "": (1, 8),
         "fib": (0, 5),
@@ -165,7 +163,7 @@ def test_callees_of_a_function_that_recurses() -> None:
 def test_callers_of_a_function_that_recurses() -> None:
     """Its callers are those who began the recursion, with the lines that they call at."""
     seen = stacks({"main:3 a:5 fib fib": 5, "main:4 b:6 fib": 1, "fib main fib": 2})
-    node = callers(seen, "fib", FILE)
+    node = live_tree(seen).callers("fib", FILE)
     assert shape(node) == {
         "": (2, 8),
         "a": (0, 5),
@@ -179,24 +177,26 @@ def test_callers_of_a_function_that_recurses() -> None:
 def test_callers_of_functions_that_call_each_other() -> None:
     """a calls b calls a: what called the first of them is the caller."""
     seen = stacks({"main a b a b": 4})
-    assert list(callers(seen, "b", FILE).children) == [Frame("a", FILE, None)]
-    assert shape(callers(seen, "b", FILE)) == {"": (0, 4), "a": (0, 4), "a main": (4, 4)}
+    assert list(live_tree(seen).callers("b", FILE).children) == [Frame("a", FILE, None)]
+    assert shape(live_tree(seen).callers("b", FILE)) == {"": (0, 4), "a": (0, 4), "a main": (4, 4)}
 
 
 def test_a_function_that_nobody_saw() -> None:
     """Its trees are empty."""
-    for node in (callees({}, "f", "/f.py"), callers({}, "f", "/f.py")):
+    for node in (live_tree({}).callees("f", "/f.py"), live_tree({}).callers("f", "/f.py")):
         assert (node.frame, node.total, node.children) == (Frame("f", "/f.py", None), 0, {})
 
 
 def test_a_live_tree_knows_callers_and_callees() -> None:
     """The same as from the stacks, of what is in the tree at the time."""
     counts = {"main work parse": 4, "other work": 2, "gone work": 1}
-    live = live_tree(counts)
+    live = live_tree(stacks(counts))
     live.add(stacks({"gone work": 1}), -1)
     del counts["gone work"]
-    assert shape(live.callers("work", FILE)) == shape(callers(stacks(counts), "work", FILE))
-    assert shape(live.callees("work", FILE)) == shape(callees(stacks(counts), "work", FILE))
+    anew = live_tree(stacks(counts))
+    assert shape(live.callers("work", FILE)) == shape(anew.callers("work", FILE))
+    assert shape(live.callees("work", FILE)) == shape(anew.callees("work", FILE))
+    assert dict(live.counts()) == {stack("main work parse"): 4, stack("other work"): 2}
 
 
 def test_deep_stacks() -> None:
@@ -204,8 +204,8 @@ def test_deep_stacks() -> None:
     seen = {(MAIN, tuple(Frame(f"f{n}", FILE, n) for n in range(DEEP))): 1}
     root = call_tree(seen)
     assert sum(1 for _ in nodes(root)) == DEEP + 1
-    assert sum(1 for _ in nodes(callers(seen, f"f{DEEP - 1}", FILE))) == DEEP
-    assert sum(1 for _ in nodes(callees(seen, "f0", FILE))) == DEEP
+    assert sum(1 for _ in nodes(live_tree(seen).callers(f"f{DEEP - 1}", FILE))) == DEEP
+    assert sum(1 for _ in nodes(live_tree(seen).callees("f0", FILE))) == DEEP
     assert len(hottest_path(root)) == MOST_HOT
     deep = TOP
     for frame in (frame for _, s in seen for frame in s):

@@ -126,7 +126,7 @@ def test_zoom_and_back() -> None:
 
 def test_the_zoom_stays_while_the_tree_changes() -> None:
     """New data are drawn under the same zoom; where nothing of it is left, that is said."""
-    live, view = live_tree(COUNTS), FlameView()
+    live, view = live_tree(stacks(COUNTS)), FlameView()
     view.resize(80)
     view.show(live.root, 1000)
     moved(view, "down", "down")

@@ -79,7 +79,7 @@ def test_what_is_folded_stays_so() -> None:
 
 def test_rows_are_ranked_when_data_come() -> None:
     """Samples that came since are shown with the next data, not by a key."""
-    live, view = live_tree({"a": 5, "b": 4}), TreeView()
+    live, view = live_tree(stacks({"a": 5, "b": 4})), TreeView()
     view.show(live.root, 100)
     before = list(view.rows)
     live.add(stacks({"b": 9}))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
 from textual.widget import Widget
+from textual.worker import Worker, WorkerState
 
-from perftui.model.calltree import CallTree, Node, Stacks, call_tree, callees, callers
 from perftui.model.snapshot import Snapshot
 from perftui.model.source import SourceText
 from perftui.model.stacks import CUT, Place
@@ -20,10 +21,11 @@ from perftui.model.text import plain
 from perftui.monitor import Monitor
 from perftui.tui.difference import Difference
 from perftui.tui.functions_view import SORTS, FunctionsView
-from perftui.tui.profile_view import ProfileView
-from perftui.tui.source_view import source_lines
+from perftui.tui.profile_view import Looked, ProfileView
+from perftui.tui.profile_words import VIEWS, title, why_empty
+from perftui.tui.source_view import hottest_line, source_lines
+from perftui.tui.span_trees import SpanTrees
 from perftui.tui.threads_view import thread_lines
-from perftui.tui.tree_view import Calls
 from perftui.tui.widgets.callers import CallersTable
 from perftui.tui.widgets.flame import FlameGraph
 from perftui.tui.widgets.functions import FunctionsTable
@@ -32,14 +34,7 @@ from perftui.tui.widgets.source import SourceTable
 from perftui.tui.widgets.threads import ThreadsTable
 from perftui.tui.widgets.tree import TreeTable
 
-VIEWS = {
-    "functions": "Functions",
-    "threads": "Threads",
-    "tree": "Call tree",
-    "flame": "Flame",
-    "callers": "Callers",
-    "source": "Source",
-}
+T = TypeVar("T")
 
 
 class ProfilePanel(Vertical):
@@ -86,7 +81,7 @@ class ProfilePanel(Vertical):
         self._place: Place | None = None
         self._source: SourceText | None = None
         self._behind = "functions"
-        self._tree: tuple[object, CallTree] | None = None
+        self._trees = SpanTrees(self.view)
         self._has_difference = False
 
     def compose(self) -> ComposeResult:
@@ -105,29 +100,13 @@ class ProfilePanel(Vertical):
     @property
     def title(self) -> str:
         """What is shown, of which span and choice."""
-        view = self.view
-        parts = [VIEWS[self.showing]]
-        if self.showing == "functions":
-            parts = ["Lines" if view.by_line else "Functions"]
-            sign = "▾" if self.functions.descending else "▴"
-            parts.append(f"{self.functions.sort.replace('_', ' ')} {sign}")
-        if self.showing in ("callers", "source") and self._place is not None:
-            stale = self._source is not None and self._source.is_stale
-            parts.append(plain(self._place.function)[:40])
-            if self.showing == "source":
-                parts.append("CHANGED since the start of the process" if stale else "")
-        parts.append(view.span_name)
-        if view.span_s is None and self.showing != "functions":
-            parts.append("(5 min at most)")
-        parts.append(plain(view.choice_name)[:30])
-        if self._has_difference and self.showing in ("tree", "flame"):
-            parts.append("Δ baseline" if view.baseline is not None else "Δ span before")
-        parts.append("own code" if view.own_only else "")
-        if view.pattern_error:
-            parts.append(f"no filter: {view.pattern_error}")
-        elif view.pattern:
-            parts.append(f"/{view.pattern}/")
-        return "  ".join(part for part in parts if part)
+        return title(
+            self.showing,
+            self.functions,
+            self._place,
+            is_stale=self._source is not None and self._source.is_stale,
+            has_difference=self._has_difference,
+        )
 
     @property
     def seen(self) -> Widget:
@@ -173,84 +152,60 @@ class ProfilePanel(Vertical):
         getattr(self, f"_draw_{self.showing}")()
         self.post_message(self.Changed())
 
+    def _look(self) -> Looked:
+        return self.view.look(self._snapshot)
+
     def _draw_functions(self) -> None:
         table = self.query_one(FunctionsTable)
         rows = self.functions.rows(self._snapshot)
         table.sort_mark = (self.functions.sort, "▾" if self.functions.descending else "▴")
         table.name_change("Δbase" if self.view.baseline is not None else "Δbefore")
-        table.empty_text = "" if rows else self._why_empty()
-        table.show(rows)
+        self._fill(table, rows)
 
     def _draw_threads(self) -> None:
-        looked = self.view.look(self._snapshot)
-        table = self.query_one(ThreadsTable)
-        table.show(thread_lines(looked.windows, self._ticks(), self._snapshot.gil_windows))
-        table.empty_text = "" if table.items else self._why_empty()
+        looked = self._look()
+        lines = thread_lines(looked.windows, looked.ticks, self._snapshot.gil_windows)
+        self._fill(self.query_one(ThreadsTable), lines)
+
+    def _fill(self, table: LineTable[T], rows: Sequence[T]) -> None:
+        table.empty_text = "" if rows else why_empty(self.view, self._snapshot)
+        table.show(rows)
 
     def _draw_tree(self) -> None:
-        tree = self.query_one(TreeTable)
-        tree.compare(self._difference())
-        tree.show_tree(self._root(), self._ticks(), self._doubtful())
-        tree.empty_text = "" if tree.items else self._why_empty()
+        looked, table = self._look(), self.query_one(TreeTable)
+        root = self._trees.now(looked).root
+        table.compare(self._difference(looked))
+        table.empty_text = "" if root.total else why_empty(self.view, self._snapshot)
+        table.show_tree(root, looked.ticks, looked.unconfirmed)
 
     def _draw_flame(self) -> None:
-        flame = self.query_one(FlameGraph)
-        flame.view.difference = self._difference()
-        flame.show(self._root(), self._ticks(), self._doubtful())
+        looked, flame = self._look(), self.query_one(FlameGraph)
+        flame.view.difference = self._difference(looked)
+        flame.show(self._trees.now(looked).root, looked.ticks, looked.unconfirmed)
 
-    def _root(self) -> Node:
-        """The tree of the span, kept up from one refresh to the next."""
-        looked, grouping = self.view.look(self._snapshot), self.view.grouping
-        choice = (grouping.only_pid, grouping.only_thread)
-        if self._tree is None or self._tree[0] != choice:
-            self._tree = (choice, CallTree(keep=grouping.has))
-        self._tree[1].follow(looked.windows)
-        return self._tree[1].root
-
-    def _difference(self) -> Difference | None:
+    def _difference(self, looked: Looked) -> Difference | None:
         """What tree and flame are compared with, where the user wants that."""
-        before = self.view.stacks_before(self._snapshot) if self._has_difference else None
-        return Difference(call_tree(before[0]), before[1]) if before is not None else None
+        return self._trees.difference(looked) if self._has_difference else None
 
     def _draw_callers(self) -> None:
         if self._place is None:
             return
-        stacks = self._stacks()
-        self.query_one(CallersTable).show_calls(
-            callers(stacks, *self._place), callees(stacks, *self._place), self._ticks()
-        )
+        looked = self._look()
+        tree, table = self._trees.now(looked), self.query_one(CallersTable)
+        above, below = tree.callers(*self._place), tree.callees(*self._place)
+        table.empty_text = "" if below.total else "no samples of it in this span"
+        table.show_calls(above, below, looked.ticks)
 
     def _draw_source(self) -> None:
-        if self._source is None:
-            return
-        lines = source_lines(self._source, self._stacks(), self._ticks())
         table = self.query_one(SourceTable)
+        if self._source is None:
+            table.empty_text = "reading the file"
+            table.show(())
+            return
+        looked = self._look()
+        lines = source_lines(self._source, self._trees.now(looked).counts(), looked.ticks)
         table.empty_text = f"no source here: {plain(self._source.why)}" if not lines else ""
         table.show(lines)
-
-    def _stacks(self) -> Stacks:
-        return self.view.stacks(self._snapshot)
-
-    def _ticks(self) -> float:
-        looked = self.view.look(self._snapshot)
-        return sum(window.expected_ticks for window in looked.windows)
-
-    def _doubtful(self) -> Calls:
-        looked = self.view.look(self._snapshot)
-        return frozenset().union(*(window.unconfirmed for window in looked.windows))
-
-    def _why_empty(self) -> str:
-        """Why there is nothing to show."""
-        view = self.view
-        if view.pattern:
-            return "no function fits the filter (Esc clears it)"
-        if view.own_only:
-            return "no own code was running (o shows all)"
-        status = self._snapshot.source("py-spy")
-        if status is not None and status.message and not self._snapshot.windows:
-            return f"no functions: {plain(status.message)}"
-        looked = any(window.end > view.reset_at for window in self._snapshot.windows)
-        return "no Python code was running" if looked else "no samples yet"
 
     def _selected(self) -> Place | None:
         """The function under the cursor of the view that is seen."""
@@ -288,22 +243,30 @@ class ProfilePanel(Vertical):
         place = self._selected()
         if place is None or self.showing in ("source", "threads"):
             return
-        self._place, self._behind = place, self.showing
-        self._source = self.monitor.source(place.file)
-        line = self._hottest_line(place)
+        self._place, self._behind, self._source = place, self.showing, None
         self._show_view("source")
         self.redraw()
-        self.query_one(SourceTable).open_at(line)
+        self._read(place.file)
 
-    def _hottest_line(self, place: Place) -> int | None:
-        lines: dict[int, tuple[int, int]] = {}
-        for (_, stack), count in self.view.stacks(self._snapshot).items():
-            for depth, frame in enumerate(stack):
-                if (frame.function, frame.file) == place and frame.line:
-                    own, total = lines.get(frame.line, (0, 0))
-                    own += count if depth == len(stack) - 1 else 0
-                    lines[frame.line] = (own, total + count)
-        return max(lines, key=lambda line: lines[line], default=None)
+    @work(thread=True, exclusive=True, exit_on_error=False, group="source")
+    def _read(self, file: str) -> SourceText:
+        """Read a file, which can take a while, off the screen's thread."""
+        return self.monitor.source(file)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """The file is read, or cannot be; it is shown if it is still wanted."""
+        if event.state is WorkerState.ERROR and self._place is not None:
+            self._open(SourceText(self._place.file, why=str(event.worker.error)))
+        elif event.state is WorkerState.SUCCESS and isinstance(event.worker.result, SourceText):
+            self._open(event.worker.result)
+
+    def _open(self, source: SourceText) -> None:
+        if self.showing != "source" or self._place is None or source.file != self._place.file:
+            return
+        self._source = source
+        self.redraw()
+        counts = self._trees.now(self._look()).counts()
+        self.query_one(SourceTable).open_at(hottest_line(self._place, counts))
 
     def on_threads_table_chosen(self, event: ThreadsTable.Chosen) -> None:
         """Look at one thread or process only."""
@@ -394,7 +357,7 @@ class ProfilePanel(Vertical):
     def action_difference(self) -> None:
         """Colour tree and flame by what has changed against the baseline, or the span before."""
         self._has_difference = not self._has_difference
-        if self._has_difference and self.view.stacks_before(self._snapshot) is None:
+        if self._has_difference and self._difference(self._look()) is None:
             self.notify("There are no stacks to compare with yet; b marks some.", markup=False)
         self.redraw()
 

@@ -1,0 +1,69 @@
+"""What the panel of the profile says of itself: its title, and why it is empty. No widgets."""
+
+from __future__ import annotations
+
+from perftui.model.snapshot import Snapshot
+from perftui.model.stacks import Place
+from perftui.model.text import plain
+from perftui.tui.functions_view import FunctionsView
+from perftui.tui.profile_view import ProfileView
+
+VIEWS = {
+    "functions": "Functions",
+    "threads": "Threads",
+    "tree": "Call tree",
+    "flame": "Flame",
+    "callers": "Callers",
+    "source": "Source",
+}
+"""The views of the profile and their names."""
+
+
+def title(
+    showing: str,
+    functions: FunctionsView,
+    place: Place | None = None,
+    *,
+    is_stale: bool = False,
+    has_difference: bool = False,
+) -> str:
+    """What is shown, of which span and choice.
+
+    `place` is the function whose callers or source are seen, `is_stale` says that the source has
+    changed, `has_difference` that tree and flame are compared.
+    """
+    view = functions.view
+    parts = [VIEWS[showing]]
+    if showing == "functions":
+        parts = ["Lines" if view.by_line else "Functions"]
+        sign = "▾" if functions.descending else "▴"
+        parts.append(f"{functions.sort.replace('_', ' ')} {sign}")
+    if showing in ("callers", "source") and place is not None:
+        parts.append(plain(place.function)[:40])
+    if showing == "source" and is_stale:
+        parts.append("CHANGED since the start of the process")
+    parts.append(view.span_name)
+    if view.span_s is None and showing != "functions":
+        parts.append("(5 min at most)")
+    parts.append(plain(view.choice_name)[:30])
+    if has_difference and showing in ("tree", "flame"):
+        parts.append("Δ baseline" if view.baseline is not None else "Δ span before")
+    parts.append("own code" if view.own_only else "")
+    if view.pattern_error:
+        parts.append(f"no filter: {view.pattern_error}")
+    elif view.pattern:
+        parts.append(f"/{view.pattern}/")
+    return "  ".join(part for part in parts if part)
+
+
+def why_empty(view: ProfileView, snapshot: Snapshot) -> str:
+    """Why a view has nothing to show."""
+    if view.pattern:
+        return "no function fits the filter (Esc clears it)"
+    if view.own_only:
+        return "no own code was running (o shows all)"
+    status = snapshot.source("py-spy")
+    if status is not None and status.message and not snapshot.windows:
+        return f"no functions: {plain(status.message)}"
+    looked = any(window.end > view.reset_at for window in snapshot.windows)
+    return "no Python code was running" if looked else "no samples yet"
