@@ -263,8 +263,8 @@ async def test_only_changed_lines_are_drawn_again(
     """A draw with the same figures paints nothing of the table; one with a new row paints it."""
     app, monitor = watch(picture(MANY))
     drawn: list[int] = []
-    draw = LineTable._draw
-    monkeypatch.setattr(LineTable, "_draw", lambda self, y: (drawn.append(y), draw(self, y))[1])
+    draw = LineTable.paint
+    monkeypatch.setattr(LineTable, "paint", lambda self, y: (drawn.append(y), draw(self, y))[1])
     async with app.run_test(size=WIDE) as pilot:
         await pilot.pause()
         assert len(drawn) > 10

@@ -123,9 +123,8 @@ class WatchScreen(Screen[None]):
         if self._refresh_s != USUAL_REFRESH_S:
             left += f"  every {self._refresh_s:g} s"
         self.query_one(Header).show(left, right)
-        line = self.query_one(WarningLine)
         warning = strongest(snapshot)
-        line.level, line.text = warning.level, warning.text
+        self.query_one(WarningLine).show(warning.level, warning.text)
         self._draw_titles(snapshot)
 
     def _draw_titles(self, snapshot: Snapshot) -> None:

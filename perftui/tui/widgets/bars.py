@@ -14,13 +14,14 @@ from textual.widget import Widget
 
 from perftui.model.warning import Level
 from perftui.tui.cells import fit
+from perftui.tui.widgets.painted import Painted
 
 
-class Header(Widget):
+class Header(Painted, Widget):
     """The target on the left and the sampler on the right; below each other where it is narrow."""
 
-    left: reactive[str] = reactive("")
-    right: reactive[str] = reactive("")
+    left = ""
+    right = ""
     _width = 0
 
     def show(self, left: str, right: str) -> None:
@@ -32,6 +33,7 @@ class Header(Widget):
         self.left, self.right = left, right
         if self._is_too_long():
             self.add_class("-two")
+        self.refresh_changed()
 
     def on_resize(self, event: events.Resize) -> None:
         """Decide again how many lines it takes."""
@@ -43,15 +45,17 @@ class Header(Widget):
         needed = cell_len(self.left) + cell_len(self.right) + 4
         return 0 < self.size.width < needed
 
-    def render_line(self, y: int) -> Strip:
-        """Line `y` of the widget, by Textual's line API."""
+    def content(self, y: int) -> str:
+        """The text of line `y`."""
         width = self.size.width
         if self.size.height > 1:
-            text = f" {_whole_parts(self.left if y == 0 else self.right, width - 1)}"
-        else:
-            room = max(0, width - cell_len(self.left) - 2)
-            text = f" {self.left}{fit(self.right, room, right=True)}"
-        return Strip([Segment(fit(text, width), self.rich_style)], width)
+            return fit(f" {_whole_parts(self.left if y == 0 else self.right, width - 1)}", width)
+        room = max(0, width - cell_len(self.left) - 2)
+        return fit(f" {self.left}{fit(self.right, room, right=True)}", width)
+
+    def paint(self, y: int) -> Strip:
+        """Draw it."""
+        return Strip([Segment(self.content(y), self.rich_style)], self.size.width)
 
 
 def _whole_parts(text: str, width: int) -> str:
@@ -65,7 +69,7 @@ def _whole_parts(text: str, width: int) -> str:
     return first
 
 
-class WarningLine(Widget):
+class WarningLine(Painted, Widget):
     """The strongest warning in words, with a sign for how much it matters."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"warning--{level.name.lower()}" for level in Level}
@@ -76,14 +80,24 @@ class WarningLine(Widget):
         Level.ALARM: "▲▲",
     }
 
-    text: reactive[str] = reactive("")
-    level: reactive[Level] = reactive(Level.CALM)
+    text = ""
+    level = Level.CALM
 
-    def render_line(self, y: int) -> Strip:  # noqa: ARG002 - it has one line
-        """The one line of the widget, by Textual's line API."""
-        style = self.get_component_rich_style(f"warning--{self.level.name.lower()}")
+    def show(self, level: Level, text: str) -> None:
+        """Say this."""
+        self.level, self.text = level, text
+        self.refresh_changed()
+
+    def content(self, y: int) -> tuple[Level, str]:  # noqa: ARG002 - it has one line
+        """All that decides how the one line looks."""
         text = f" {self.SIGNS[self.level]} {self.text}" if self.text else ""
-        return Strip([Segment(fit(text, self.size.width), style)], self.size.width)
+        return self.level, fit(text, self.size.width)
+
+    def paint(self, y: int) -> Strip:
+        """Draw it."""
+        level, text = self.content(y)
+        style = self.get_component_rich_style(f"warning--{level.name.lower()}")
+        return Strip([Segment(text, style)], self.size.width)
 
 
 class Tabs(Widget):

@@ -9,7 +9,7 @@ from rich.style import Style
 from textual import events
 from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -21,6 +21,7 @@ from perftui.tui.cells import fit
 from perftui.tui.filter import Filter
 from perftui.tui.flame_view import MOST_ROWS, FlameView, Piece
 from perftui.tui.tree_view import Calls
+from perftui.tui.widgets.painted import Painted
 
 _KINDS = {
     Kind.OWN: "flame--own",
@@ -31,7 +32,7 @@ _KINDS = {
 }
 
 
-class FlameGraph(ScrollView, can_focus=True):
+class FlameGraph(Painted, ScrollView, can_focus=True):
     """Boxes as wide as their samples, callers above callees; its first line says what is selected.
 
     The selected box begins with ▸ and is drawn in reverse, what the filter fits stands in « ».
@@ -95,7 +96,6 @@ class FlameGraph(ScrollView, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.view = FlameView()
-        self._painted: dict[int, tuple[object, Strip]] = {}
         self._click_zoomed = False
 
     @property
@@ -107,12 +107,12 @@ class FlameGraph(ScrollView, can_focus=True):
         """Draw this tree; `ticks` are the looks that its samples are shares of."""
         self.view.show(root, ticks, doubtful)
         self._measure()
-        self._refresh_changed()
+        self.refresh_changed()
 
     def filter_by(self, wanted: Filter | None) -> None:
         """Let what the filter fits stand out."""
         self.view.filter_by(wanted)
-        self._refresh_changed()
+        self.refresh_changed()
 
     def go_to(self, function: str, file: str) -> bool:
         """Select the function's widest box; whether it has one."""
@@ -133,31 +133,16 @@ class FlameGraph(ScrollView, can_focus=True):
         if self.virtual_size.height != size.height:
             self.virtual_size = size
 
-    def _refresh_changed(self) -> None:
-        for y in range(self.size.height):
-            painted = self._painted.get(y)
-            if painted is None or painted[0] != self._content(y):
-                self.refresh(Region(0, y, self.size.width, 1))
-
-    def _content(self, y: int) -> str | tuple[Piece, ...]:
+    def content(self, y: int) -> str | tuple[Piece, ...]:
         """All that decides how line `y` looks."""
         return self.view.words(self._width) if y == 0 else self.view.row(self._row_at(y))
 
     def _row_at(self, y: int) -> int:
         return self.scroll_offset.y + y - 1
 
-    def render_line(self, y: int) -> Strip:
-        """Line `y` of the widget, by Textual's line API."""
-        content = self._content(y)
-        painted = self._painted.get(y)
-        if painted is not None and painted[0] == content:
-            return painted[1]
-        strip = self._draw(content)
-        self._painted[y] = (content, strip)
-        return strip
-
-    def _draw(self, content: str | tuple[Piece, ...]) -> Strip:
-        width = self._width
+    def paint(self, y: int) -> Strip:
+        """Draw it."""
+        content, width = self.content(y), self._width
         if isinstance(content, str):
             style = self.get_component_rich_style("flame--words")
             return Strip([Segment(fit(content, width), style)], width)
@@ -182,11 +167,6 @@ class FlameGraph(ScrollView, can_focus=True):
             names.append("flame--selected")
         return self.get_component_rich_style(*names)
 
-    def notify_style_update(self) -> None:
-        """Colours have changed: nothing that was drawn holds."""
-        super().notify_style_update()
-        self._painted.clear()
-
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Rows below come into reach."""
         super().watch_scroll_y(old_value, new_value)
@@ -194,7 +174,7 @@ class FlameGraph(ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         """Other widths: nothing that was drawn holds."""
-        self._painted.clear()
+        self.forget_painted()
         self.view.resize(self._width)
         self._measure()
         self._follow()
@@ -208,7 +188,7 @@ class FlameGraph(ScrollView, can_focus=True):
             self.scroll_to(y=depth, animate=False)
         elif depth >= top + height > 0:
             self.scroll_to(y=depth - height + 1, animate=False)
-        self._refresh_changed()
+        self.refresh_changed()
 
     # Keys and mouse
 

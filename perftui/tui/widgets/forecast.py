@@ -8,19 +8,20 @@ from rich.console import Console
 from rich.segment import Segment
 from rich.text import Text
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from perftui.model.snapshot import Snapshot
 from perftui.tui.cells import fit
 from perftui.tui.forecast_view import Line, forecast_lines
+from perftui.tui.widgets.painted import Painted
 
 _CONSOLE = Console(color_system=None)
 """Rich wraps by a console's rules; nothing is printed on it."""
 
 
-class ForecastPane(ScrollView, can_focus=True):
+class ForecastPane(Painted, ScrollView, can_focus=True):
     """Draws the forecasts of a snapshot, wrapped to its width."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -50,29 +51,30 @@ class ForecastPane(ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         """Another width."""
+        self.forget_painted()
         self._wrap()
         self.refresh()
 
     def _wrap(self) -> None:
         """Paragraphs as rows of this width, each with the style of its tone."""
         width = self.scrollable_content_region.width
-        old = self._rows
         self._rows = []
         for line in self._lines:
             style = f"forecast--{line.tone or 'text'}"
             self._rows.extend((row, style) for row in wrap(line, width))
-        if len(old) != len(self._rows):
+        if self.virtual_size.height != len(self._rows):
             self.virtual_size = Size(0, len(self._rows))
-        top = self.scroll_offset.y
-        for y in range(self.size.height):
-            if self._rows[top + y : top + y + 1] != old[top + y : top + y + 1]:
-                self.refresh(Region(0, y, self.size.width, 1))
+        self.refresh_changed()
 
-    def render_line(self, y: int) -> Strip:
-        """Line `y` of the widget, by Textual's line API."""
-        width = self.scrollable_content_region.width
+    def content(self, y: int) -> tuple[str, str]:
+        """All that decides how line `y` looks: its text and its style."""
         index = self.scroll_offset.y + y
-        text, style = self._rows[index] if index < len(self._rows) else ("", "forecast--text")
+        return self._rows[index] if index < len(self._rows) else ("", "forecast--text")
+
+    def paint(self, y: int) -> Strip:
+        """Draw it."""
+        width = self.scrollable_content_region.width
+        text, style = self.content(y)
         return Strip([Segment(fit(text, width), self.get_component_rich_style(style))], width)
 
 

@@ -14,18 +14,19 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from perftui.tui.cells import GAP, Column, fit, widths
+from perftui.tui.widgets.painted import Painted
 
 T = TypeVar("T")
 Cells = tuple[str, ...]
 
 
-class LineTable(ScrollView, Generic[T], can_focus=True):
+class LineTable(Painted, ScrollView, Generic[T], can_focus=True):
     """Rows under a fixed header, with a cursor that follows its row's key when the order changes.
 
     A subclass says what a row's key and cells are; only the rows in sight are asked.
@@ -65,7 +66,6 @@ class LineTable(ScrollView, Generic[T], can_focus=True):
         self.empty_text = ""
         self.sort_mark: tuple[str, str] = ("", "")
         """The key of the column that the rows are sorted by, and the sign behind its title."""
-        self._painted: dict[int, tuple[object, Strip]] = {}
 
     def key_of(self, item: T) -> Hashable:
         """What tells a row from the others, and stays while its figures change."""
@@ -104,20 +104,14 @@ class LineTable(ScrollView, Generic[T], can_focus=True):
         size = Size(0, len(items) + 1)
         if self.virtual_size.height != size.height:
             self.virtual_size = size
-        self._refresh_changed()
+        self.refresh_changed()
 
     @property
     def _width(self) -> int:
         """Cells of a line, without the scrollbar."""
         return self.scrollable_content_region.width
 
-    def _refresh_changed(self) -> None:
-        for y in range(self.size.height):
-            painted = self._painted.get(y)
-            if painted is None or painted[0] != self._content(y):
-                self.refresh(Region(0, y, self.size.width, 1))
-
-    def _content(self, y: int) -> object:
+    def content(self, y: int) -> object:
         """All that decides how line `y` looks."""
         width = self._width
         if y == 0:
@@ -137,17 +131,8 @@ class LineTable(ScrollView, Generic[T], can_focus=True):
         lines = textwrap.wrap(self.empty_text, max(10, self._width - 1))
         return lines[y - 1] if y <= len(lines) else ""
 
-    def render_line(self, y: int) -> Strip:
-        """Line `y` of the widget, by Textual's line API."""
-        content = self._content(y)
-        painted = self._painted.get(y)
-        if painted is not None and painted[0] == content:
-            return painted[1]
-        strip = self._draw(y)
-        self._painted[y] = (content, strip)
-        return strip
-
-    def _draw(self, y: int) -> Strip:
+    def paint(self, y: int) -> Strip:
+        """Draw it."""
         width = self._width
         if y == 0:
             return self._strip(self._titles(), self.get_component_rich_style("line-table--header"))
@@ -190,22 +175,17 @@ class LineTable(ScrollView, Generic[T], can_focus=True):
         strip = Strip(segments).simplify()
         return strip.adjust_cell_length(self._width, style)
 
-    def notify_style_update(self) -> None:
-        """Colours have changed: nothing that was drawn holds."""
-        super().notify_style_update()
-        self._painted.clear()
-
     def on_focus(self) -> None:
         """Show the cursor."""
-        self._refresh_changed()
+        self.refresh_changed()
 
     def on_blur(self) -> None:
         """Hide the cursor."""
-        self._refresh_changed()
+        self.refresh_changed()
 
     def on_resize(self) -> None:
         """Other widths: nothing that was drawn holds."""
-        self._painted.clear()
+        self.forget_painted()
         self.action_cursor(0)
 
     def action_cursor(self, step: int) -> None:
@@ -225,7 +205,7 @@ class LineTable(ScrollView, Generic[T], can_focus=True):
             self.scroll_to(y=self.cursor, animate=False)
         elif self.cursor >= top + height > 0:
             self.scroll_to(y=self.cursor - height + 1, animate=False)
-        self._refresh_changed()
+        self.refresh_changed()
 
     def on_click(self, event: events.Click) -> None:
         """A click on the header names a column, one on a row puts the cursor there."""

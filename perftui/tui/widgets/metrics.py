@@ -8,13 +8,14 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from perftui.model.snapshot import Snapshot
 from perftui.tui.cells import Column, fit, widths
 from perftui.tui.metrics_view import MetricLine, metric_lines, source_lines
+from perftui.tui.widgets.painted import Painted
 
 COLUMNS = (
     Column("name", "", 13),
@@ -33,7 +34,7 @@ class _Row:
     style: str
 
 
-class MetricsPanel(ScrollView, can_focus=True):
+class MetricsPanel(Painted, ScrollView, can_focus=True):
     """Draws the series of a snapshot; only lines that changed are drawn again."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -54,17 +55,14 @@ class MetricsPanel(ScrollView, can_focus=True):
     def show(self, snapshot: Snapshot) -> None:
         """Draw this snapshot's series."""
         self._snapshot = snapshot
-        old, self._rows = self._rows, self._lay_out()
-        if len(old) != len(self._rows):
+        self._rows = self._lay_out()
+        if self.virtual_size.height != len(self._rows):
             self.virtual_size = Size(0, len(self._rows))
-        top = self.scroll_offset.y
-        for y in range(self.size.height):
-            index = top + y
-            if self._rows[index : index + 1] != old[index : index + 1]:
-                self.refresh(Region(0, y, self.size.width, 1))
+        self.refresh_changed()
 
     def on_resize(self) -> None:
         """Other widths."""
+        self.forget_painted()
         self._rows = self._lay_out()
         self.refresh()
 
@@ -92,15 +90,17 @@ class MetricsPanel(ScrollView, can_focus=True):
                 rows.append(_Row(text, f"metrics--{style}"))
         return rows
 
-    def render_line(self, y: int) -> Strip:
-        """Line `y` of the widget, by Textual's line API."""
-        width = self.scrollable_content_region.width
+    def content(self, y: int) -> _Row:
+        """All that decides how line `y` looks."""
         index = self.scroll_offset.y + y
-        if index >= len(self._rows):
-            text = "waiting for the first values" if y == 0 and not self._rows else ""
-            return Strip([Segment(fit(text, width), self.rich_style)], width)
-        row = self._rows[index]
-        style = self.get_component_rich_style(row.style)
+        if index < len(self._rows):
+            return self._rows[index]
+        return _Row("waiting for the first values" if y == 0 and not self._rows else "", "")
+
+    def paint(self, y: int) -> Strip:
+        """Draw it."""
+        row, width = self.content(y), self.scrollable_content_region.width
+        style = self.get_component_rich_style(row.style) if row.style else self.rich_style
         return Strip([Segment(fit(row.text, width), style)], width)
 
 
