@@ -17,6 +17,7 @@ from perftui.model.noise import Z95, Change, change, margin_pct
 from perftui.model.snapshot import Snapshot
 from perftui.model.stacks import FunctionKey, Place, Window
 from perftui.tui.filter import TooSlow
+from perftui.tui.held import Held
 from perftui.tui.profile_view import Looked, ProfileView
 
 TREND_SPAN_S = 60.0
@@ -30,8 +31,9 @@ SORTS = ("own", "total", "change", "own_s", "total_s", "function", "place")
 class HotRow:
     """A row of the table.
 
-    Shares are percent of the expected ticks of the span, so one always-busy thread is 100;
-    `own_margin` is half the width of their 95 % interval, in points. Seconds are since attach or
+    Shares are percent of the expected ticks of the span, so one always-busy thread is 100; they
+    hold still while they move within their noise (:mod:`tui.held`). `own_margin` is half the width
+    of the own share's 95 % interval, in points. Seconds are since attach or
     reset, None where they were not counted for all of that time. `trend` is the own share in
     percent in each of `TREND_CELLS` equal parts of `TREND_SPAN_S`, oldest first, None where
     nothing was sampled; `trend_top` is the share that a full bar means. `change` is that of the
@@ -126,6 +128,8 @@ class FunctionsView:
     _mask_of: tuple[object, ...] = ()
     _base: Counts = field(default_factory=lambda: np.zeros(0))
     _base_of: tuple[object, ...] = ()
+    _held: tuple[Held, Held] = field(default_factory=lambda: (Held(), Held()))
+    _held_of: tuple[object, ...] = ()
 
     def sort_by(self, key: str) -> None:
         """Sort by a column, highest first (names from A); again turns the order round."""
@@ -148,16 +152,25 @@ class FunctionsView:
             beyond = _beyond_zero(before[gone], ticks_before, looked.sums.ticks)
             shown[gone[beyond]] = True
         ids = np.flatnonzero(shown & self._fitting(looked.board.keys))
-        primary = self._primary(looked, ids, before, ticks_before)
+        steady = self._hold(looked, own, total)
+        primary = self._primary(looked, steady, ids, before, ticks_before)
         # The total share decides between equals, and between nothing else.
-        between = 1e-9 * total[ids] / total.max(initial=1.0)
+        between = 1e-9 * steady.total[ids] / steady.total.max(initial=1.0)
         scores = (primary if self.descending else -primary) + between
-        return Ranked(
-            ids, scores, _Maker(self.view, looked, before, ticks_before), looked.board.number
-        )
+        make = _Maker(self.view, looked, steady, before, ticks_before)
+        return Ranked(ids, scores, make, looked.board.number)
+
+    def _hold(self, looked: Looked, own: Counts, total: Counts) -> Sums:
+        """The samples whose shares are shown: they hold still within their noise, until something
+        else is looked at."""
+        of = (looked.board, looked.board.keys, self.view.span, self.view.reset_at)
+        if not _same(self._held_of, of):
+            self._held, self._held_of = (Held(), Held()), of
+        ticks, (held_own, held_total) = looked.sums.ticks, self._held
+        return Sums(held_own.hold(own, ticks), held_total.hold(total, ticks), ticks)
 
     def _primary(
-        self, looked: Looked, ids: Ids, before: Counts | None, ticks_before: float
+        self, looked: Looked, steady: Sums, ids: Ids, before: Counts | None, ticks_before: float
     ) -> Counts:
         """What these rows are sorted by, as numbers."""
         if self.sort in ("function", "place"):
@@ -173,12 +186,12 @@ class FunctionsView:
             order[sorted(range(len(ids)), key=names.__getitem__)] = -np.arange(len(ids))
             return order
         sums, seconds = looked.sums, looked.board.seconds
-        own = _sized(sums.own, len(looked.board.keys))[ids]
         if self.sort == "change" and before is not None and ticks_before and sums.ticks:
+            own = _sized(sums.own, len(looked.board.keys))[ids]
             return own / sums.ticks - before[ids] / ticks_before
-        sorts = {"total": sums.total, "own_s": seconds.own, "total_s": seconds.total}
+        sorts = {"total": steady.total, "own_s": seconds.own, "total_s": seconds.total}
         sort = sorts.get(self.sort)
-        return own if sort is None else _sized(sort, len(looked.board.keys))[ids]
+        return steady.own[ids] if sort is None else _sized(sort, len(looked.board.keys))[ids]
 
     def _before(self, looked: Looked, count: int) -> tuple[Counts | None, float]:
         """Own samples to compare with, and their ticks: of the baseline, or of the span before."""
@@ -226,9 +239,14 @@ class _Maker:
     """Makes the row of a number."""
 
     def __init__(
-        self, view: ProfileView, looked: Looked, before: Counts | None, ticks_before: float
+        self,
+        view: ProfileView,
+        looked: Looked,
+        steady: Sums,
+        before: Counts | None,
+        ticks_before: float,
     ) -> None:
-        self._view, self._looked = view, looked
+        self._view, self._looked, self._steady = view, looked, steady
         self._keys = looked.board.keys  # as numbered now, also when the board has forgotten rows
         self._before, self._ticks_before = before, ticks_before
         self._parts = _parts(looked)
@@ -252,14 +270,15 @@ class _Maker:
                 mark = "NEW"
             elif moved.beyond_noise and not total:
                 mark = "GONE"
+        shown = _at(self._steady.own, number)
         since = max(self._view.began, board.since)
         complete = board.began is None or not board.began > since + 2.0
         return HotRow(
             key=key,
             line=board.hottest_line(key, looked.windows),
-            own_pct=100 * own / ticks if ticks else 0.0,
-            own_margin=margin_pct(own, ticks),
-            total_pct=100 * total / ticks if ticks else 0.0,
+            own_pct=100 * shown / ticks if ticks else 0.0,
+            own_margin=margin_pct(shown, ticks),
+            total_pct=100 * _at(self._steady.total, number) / ticks if ticks else 0.0,
             own_s=_at(board.seconds.own, number) if complete else None,
             total_s=_at(board.seconds.total, number) if complete else None,
             trend=self._trend(number),

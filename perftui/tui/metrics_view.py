@@ -172,7 +172,8 @@ def chart(
     bottom: float = 0.0,
     marks: Sequence[float] = (),
 ) -> tuple[str, ...]:
-    """Rows of a bar chart from `bottom` to `top`, top row first; a cell shows its highest point.
+    """Rows of a bar chart from `bottom` to `top`, top row first; a cell shows its highest point,
+    the last one those so far.
 
     A cell without a point is a gap: blank. The threshold is a dashed line where no bar covers it,
     `marks` (Unix seconds) are vertical ones.
@@ -180,12 +181,16 @@ def chart(
     if width <= 0:
         return ("",) * height
     cells: list[float | None] = [None] * width
+    cell_s = span_s / width
+    # Cells begin at fixed times, so that no point goes from one to another as time goes on: what
+    # is drawn moves when a cell is full, and holds still in between.
+    first = math.floor(now / cell_s) - width + 1
     for point in points:
-        index = width - 1 - int((now - point.at) / span_s * width)
+        index = math.floor(point.at / cell_s) - first
         if 0 <= index < width:
             known = cells[index]
             cells[index] = point.value if known is None else max(known, point.value)
-    _bridge(cells, points, span_s / width)
+    _bridge(cells, points, cell_s)
     shares = [None if value is None else (value - bottom) / (top - bottom) for value in cells]
     line = None
     if threshold is not None:
@@ -197,7 +202,7 @@ def chart(
         if row == line and height > 1:
             drawn = [THRESHOLD if cell == " " else cell for cell in drawn]
         for at in marks:
-            index = width - 1 - int((now - at) / span_s * width)
+            index = math.floor(at / cell_s) - first
             if 0 <= index < width:
                 drawn[index] = MARK
         rows.append("".join(drawn))

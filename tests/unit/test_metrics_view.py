@@ -47,7 +47,18 @@ def test_a_bar_per_cell():
 
 def test_a_cell_shows_its_highest_point():
     """Where several points share a cell, a spike is not averaged away."""
-    assert draw(points([0, 0, 100, 0, 0, 0, 0, 0, 0, 0] * 2, every_s=0.5), width=2) == ("██",)
+    end = NOW - 0.5
+    seen = points([0, 0, 100, 0, 0, 0, 0, 0, 0, 0] * 2, every_s=0.5, end=end)
+    assert draw(seen, width=2, now=end) == ("██",)
+
+
+def test_a_chart_moves_by_whole_cells():
+    """Until its newest cell is full a chart stands still; then all of it moves by one cell."""
+    seen = points([0, 100, 0, 25, 0, 50, 0, 75, 0, 50], every_s=2.0)
+    drawn = [draw(seen, span_s=20.0, now=NOW + at)[0] for at in (0.0, 0.7, 1.9, 2.1, 3.9)]
+    assert drawn[0] == drawn[1] == drawn[2] == "▁█▁▂▁▄▁▆▁▄"
+    assert drawn[3] == drawn[4]
+    assert drawn[3][:9] == drawn[0][1:]
 
 
 def test_what_is_older_than_the_span_is_left_out():
