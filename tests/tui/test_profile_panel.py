@@ -125,6 +125,17 @@ async def test_the_source_opens_at_the_hottest_line(watch: Any, text_of: Any) ->
         assert table.selected.number == 9
 
 
+async def test_the_hottest_line_is_in_sight(watch: Any, text_of: Any) -> None:
+    """However little of the file there is room for, and however soon it is read."""
+    app, _ = watch()
+    async with app.run_test(size=(80, 12)) as pilot:
+        await pilot.press("enter")
+        await read(pilot)
+        table = app.screen.query_one(SourceTable)
+        assert table.size.height <= 7  # the titles and six lines
+        assert any("line 7" in line for line in text_of(table))
+
+
 async def test_a_file_that_is_not_there_or_has_changed(watch: Any, text_of: Any) -> None:
     """Without a source lines have their shares all the same; a file that has changed says so."""
     app, monitor = watch()

@@ -265,8 +265,9 @@ class ProfilePanel(Vertical):
             return
         self._source = source
         self.redraw()
-        counts = self._trees.now(self._look()).counts()
-        self.query_one(SourceTable).open_at(hottest_line(self._place, counts))
+        line = hottest_line(self._place, self._trees.now(self._look()).counts())
+        # The file may be read before the view is laid out, which until then has no size.
+        self.call_after_refresh(self.query_one(SourceTable).open_at, line)
 
     def on_threads_table_chosen(self, event: ThreadsTable.Chosen) -> None:
         """Look at one thread or process only."""

@@ -28,7 +28,7 @@ class ThreadsTable(LineTable[ThreadLine]):
     """Threads, below their process where there are several. Enter looks at one of them only."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "only", "only this", key_display="Enter"),
+        Binding("enter", "only", "only it", key_display="Enter"),
     ]
 
     class Chosen(Message):
