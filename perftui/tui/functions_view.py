@@ -167,7 +167,10 @@ class FunctionsView:
         if not _same(self._held_of, of):
             self._held, self._held_of = (Held(), Held()), of
         ticks, (held_own, held_total) = looked.sums.ticks, self._held
-        return Sums(held_own.hold(own, ticks), held_total.hold(total, ticks), ticks)
+        steady = held_own.hold(own, ticks)
+        # No row owns more than its total. The total's margin is the wider one: what is within that
+        # of the own share's is within its own.
+        return Sums(steady, np.maximum(steady, held_total.hold(total, ticks)), ticks)
 
     def _primary(
         self, looked: Looked, steady: Sums, ids: Ids, before: Counts | None, ticks_before: float

@@ -36,11 +36,18 @@ def header(snapshot: Snapshot, paused_at: float | None) -> tuple[str, str]:
         plain(target.name)[:40],
         f"pid {target.pid}{children}",
         f"py {target.python}" if target.python else "py ?",
-        f"up {format_age(snapshot.data_at - target.started_at)}",
+        f"up {_uptime(snapshot.data_at - target.started_at)}",
         *_cpu_wait(snapshot),
         plain(target.host)[:30],
     ]
     return "  ".join(left), sampler(snapshot)
+
+
+def _uptime(seconds: float) -> str:
+    """From a minute on without seconds, which would draw the eye and the line again each time."""
+    if seconds < 60:
+        return format_age(seconds)
+    return format_age(seconds // 60 * 60).removesuffix("00s")
 
 
 def _cpu_wait(snapshot: Snapshot) -> list[str]:

@@ -810,3 +810,55 @@ def test_a_window_that_is_shown_otherwise():
         pytest.approx(0.8),
     )
     assert rows["work"].own_pct == 40
+
+
+def test_rows_within_their_noise_hold_still():
+    """Neither shares nor the order move while samples do so within their noise; a change that is
+    beyond it is shown, and another span is shown as it is measured."""
+    windows = [
+        *run_of_windows(10, {"main work": 30, "main other": 29}, end=NOW),
+        *run_of_windows(5, {"main work": 29, "main other": 30}, end=NOW + 5),
+        *run_of_windows(5, {"main work": 10, "main other": 60}, end=NOW + 10),
+    ]
+
+    def seen(now: float) -> Snapshot:
+        return snapshot(taken_at=now, windows=[one for one in windows if one.end <= now])
+
+    view = FunctionsView(ProfileView())
+
+    def shares(now: float) -> list[tuple[str, float]]:
+        view.view.count(seen(now))
+        return [(row.key.function, row.own_pct) for row in view.rows(seen(now))][:2]
+
+    first = shares(NOW)
+    assert first == [("work", pytest.approx(30)), ("other", pytest.approx(29))]
+    assert [shares(NOW + n) for n in range(1, 6)] == [first] * 5
+    view.view.change_span(-1)
+    assert shares(NOW + 5) == [("other", pytest.approx(30)), ("work", pytest.approx(29))]
+    view.view.change_span(1)
+    last = dict(shares(NOW + 10))
+    assert last == {"other": pytest.approx(45), "work": pytest.approx(19.5)}
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), min_size=2, max_size=8))
+def test_no_row_owns_more_than_its_total(counts: list[tuple[int, int]]):
+    """Each of the two holds still for itself, but never so that they contradict each other; and
+    what is shown is within half of its margin of what is measured."""
+    view = FunctionsView(ProfileView(span=0))
+    windows = [
+        window(NOW + n, NOW + n + 1, {"main work": own, "main work below": below})
+        for n, (own, below) in enumerate(counts)
+    ]
+    for n in range(1, len(windows) + 1):
+        seen = snapshot(taken_at=NOW + n, windows=windows[:n])
+        view.view.count(seen)
+        recent = windows[max(0, n - 2) : n]
+        ticks = sum(one.expected_ticks for one in recent)
+        own, below = (sum(pair[k] for pair in counts[max(0, n - 2) : n]) for k in (0, 1))
+        for row in view.rows(seen):
+            assert row.own_pct <= row.total_pct
+            if row.key.function == "work" and row.mark != "GONE":
+                total = own + below
+                assert abs(row.own_pct - 100 * own / ticks) <= margin_pct(own, ticks) / 2 + 1e-9
+                off = abs(row.total_pct - 100 * total / ticks)
+                assert off <= margin_pct(total, ticks) / 2 + 1e-9

@@ -171,3 +171,13 @@ def test_the_sampler_of_an_exited_target():
         )
     )
     assert found == "100 Hz  blocking  stops it ?  cover 100%  err 0.0%"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(5, "up 5 s"), (59, "up 59 s"), (60, "up 1m "), (119, "up 1m "), (3600, "up 1h00m")],
+)
+def test_how_long_it_is_up(seconds: float, said: str):
+    """From a minute on without seconds: the line stands still."""
+    up = snapshot(target=process(started_at=NOW - seconds))
+    assert said in header(up, None)[0] + " "

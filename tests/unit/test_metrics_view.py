@@ -127,7 +127,7 @@ def test_marks_are_vertical_lines():
     none."""
     seen = points([100] * 10)
     marks = (NOW, NOW - 2.5, NOW - 10.5, NOW + 1)
-    assert draw(seen, height=2, marks=marks) == ("███████┊█┊",) * 2
+    assert draw(seen, height=2, marks=marks) == ("██████┊██┊",) * 2
     assert draw((), marks=(NOW - 9,)) == ("┊" + " " * 9,)
 
 
