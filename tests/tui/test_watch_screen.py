@@ -284,6 +284,31 @@ async def test_only_changed_lines_are_drawn_again(
         assert drawn
 
 
+async def test_metrics_stand_long_enough_to_be_read(watch: Any, picture: Any, text_of: Any) -> None:
+    """Figures stay for two seconds; what breaks its objective is drawn at once."""
+    app, monitor = watch()
+    async with app.run_test(size=WIDE):
+        panel = screen_of(app).query_one(MetricsPanel)
+
+        def shown(seconds: float, cpu: float, p99: float) -> list[str]:
+            at = NOW + seconds
+            some = (
+                series("cpu", [cpu] * 20, unit="%", end=at),
+                series("p99", [p99] * 20, unit="s", end=at),
+            )
+            monitor.latest = picture(taken_at=at, series=some)
+            screen_of(app).draw()
+            return text_of(panel)
+
+        first = shown(10.0, 40.0, 0.1)
+        assert any("40.0 %" in line for line in first)
+        assert shown(11.0, 41.0, 0.1) == first
+        assert any("42.0 %" in line for line in shown(11.9, 42.0, 0.1))
+        late = shown(12.5, 43.0, 0.9)
+        assert any("43.0 %" in line for line in late)
+        assert any("900 ms" in line for line in late)
+
+
 async def test_pause_holds_the_profile_alone(watch: Any, picture: Any, text_of: Any) -> None:
     """While paused the functions stay, metrics go on, and the header says for how long."""
     app, monitor = watch()

@@ -24,6 +24,11 @@ COLUMNS = (
     Column("slope", "", 13),
     Column("scale", "", 13, needs=50),
 )
+FIGURES_S = 2.0
+"""How long figures stand at least, so that they can be read and few bytes go to the terminal; what
+is violated, stale or new is drawn at once."""
+_EARLY_S = 0.25
+"""Snapshots come a little early or late."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +56,16 @@ class MetricsPanel(Painted, ScrollView, can_focus=True):
         super().__init__(id=id)
         self._snapshot: Snapshot | None = None
         self._rows: list[_Row] = []
+        self._drawn_at = 0.0
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw this snapshot's series."""
         self._snapshot = snapshot
-        self._rows = self._lay_out()
+        rows = self._lay_out()
+        only_figures = [row.style for row in rows] == [row.style for row in self._rows]
+        if only_figures and 0 <= snapshot.taken_at - self._drawn_at < FIGURES_S - _EARLY_S:
+            return
+        self._rows, self._drawn_at = rows, snapshot.taken_at
         if self.virtual_size.height != len(self._rows):
             self.virtual_size = Size(0, len(self._rows))
         self.refresh_changed()
