@@ -120,8 +120,14 @@ def _candidates() -> Iterator[Path]:
     roots = ["/usr/local/bin", "/usr/bin"]
     for directory in [*roots, beside, *os.environ.get("PATH", "").split(os.pathsep)]:
         path = Path(directory, "py-spy")
-        if path.is_absolute() and path.is_file() and os.access(path, os.X_OK):
+        if path.is_absolute() and is_program(path):
             yield path.resolve()
+
+
+def is_program(path: Path) -> bool:
+    """Whether it can be run, by whom this process acts for."""
+    effective = os.access in os.supports_effective_ids
+    return path.is_file() and os.access(path, os.X_OK, effective_ids=effective)
 
 
 def _only_changed_by(path: Path, users: set[int]) -> bool:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from perftui.errors import MissingPart, SourceError
-from perftui.sources.elevated import ENVIRONMENT, Sudo, record_arguments
+from perftui.sources.elevated import ENVIRONMENT, Sudo, is_program, record_arguments
 
 Launch = Callable[..., "subprocess.Popen[bytes]"]
 """How programs are started: :class:`subprocess.Popen`, or a stand-in with its arguments."""
@@ -32,7 +32,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 def find_pyspy() -> str:
     """Path of the py-spy program: beside this Python first, then on PATH."""
     beside = Path(sys.executable).parent / "py-spy"
-    found = str(beside) if os.access(beside, os.X_OK) else shutil.which("py-spy")
+    found = str(beside) if is_program(beside) else shutil.which("py-spy")
     if found is None:
         raise MissingPart("py-spy is not installed here.", "Install it: pip install py-spy.")
     return found
