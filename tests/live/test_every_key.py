@@ -155,7 +155,9 @@ def test_the_keys_that_move(terminal: Open, python_target: Any) -> None:
         tmux.keys("c")
         tmux.wait("Functions  total")
         tmux.keys("Home", "Enter")
-        tmux.wait("Source  work")
+        # Once the file is read, the cursor goes to its hottest line.
+        tmux.wait("Source  work", "def f_59")
+        wait_for(lambda: "█" in selected(tmux)[1], SLOW_S, "the cursor to be there")
         moves(tmux)
 
 
