@@ -143,6 +143,7 @@ class Governor:
         self._settings = settings
         self._wanted_hz = self._rate_hz = settings.rate or RATE_HZ
         self._gil = settings.gil
+        self._before = self._gil, self._window_s, self._rate_hz
 
     def plan(self, threads: Sequence[int], *, subprocesses: bool) -> Plan:
         """The next window; `threads` are the numbers of threads of the processes it looks at.
@@ -151,9 +152,10 @@ class Governor:
         """
         settings = self._settings
         count, largest = max(1, sum(threads)), max(threads, default=1)
+        self._before = self._gil, self._window_s, self._rate_hz
         self._choose_gil(count)
+        self._choose_length(self._rate_hz * self._look_cpu_s(count, gil=self._gil))
         rate = self._cpu_rate(count)
-        self._choose_length(rate * self._look_cpu_s(count, gil=self._gil))
         plan = Plan(
             rate_hz=rate,
             nonblocking=True,
@@ -180,6 +182,7 @@ class Governor:
         """This last plan came to nothing: no look was made."""
         self._credit_s += plan.stop_s
         self._windows -= 1
+        self._gil, self._window_s, self._rate_hz = self._before
 
     def learn(self, plan: Plan, threads: Sequence[int], cost: Cost) -> None:
         """Take in what a window cost that was planned for these threads."""
@@ -267,7 +270,7 @@ class Governor:
         rate = plan.rate_hz
         if not self._settings.rate:
             fitting = [r for r in RATES_HZ if r <= rate and r * look_s <= BURST * budget]
-            rate = max(LEAST_BURST_HZ, *fitting, 0)
+            rate = max(min(LEAST_BURST_HZ, rate), *fitting, 0)  # no dearer than the others
         most_s = FIRST_WINDOW_S if self._windows == 1 else self._window_s
         seconds = min(most_s, max(LEAST_WINDOW_S, BURST * budget / (rate * look_s)))
         seconds = self._length(seconds)

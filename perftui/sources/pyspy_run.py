@@ -172,8 +172,10 @@ class PySpyRun:
 
     @property
     def lives(self) -> bool:
-        """Whether its process is there still."""
-        return self._process.returncode is None and self._process.poll() is None
+        """Whether its process is there still, or what it took is still to be asked by finish()."""
+        if self._gave_up:
+            return self._process.poll() is None
+        return self._process.returncode is None
 
     def raise_if_given_up(self) -> None:
         """SourceError where nobody waits for it any more."""

@@ -45,8 +45,8 @@ def source_lines(
 
 
 def hottest_line(place: Place, counts: Iterable[tuple[Stack, int]]) -> int | None:
-    """The line of a function with most own samples, of equals that with most in all; None where no
-    line of it is known."""
+    """The line of a function with most samples in all, what it calls there included; of equals that
+    with most own ones. None where no line of it is known."""
     own: Counter[int] = Counter()
     total: Counter[int] = Counter()
     for stack, count in counts:
@@ -55,4 +55,4 @@ def hottest_line(place: Place, counts: Iterable[tuple[Stack, int]]) -> int | Non
             total[line] += count
         if stack and stack[-1].line and stack[-1][:2] == place:
             own[stack[-1].line] += count
-    return min(total, key=lambda line: (-own[line], -total[line], line), default=None)
+    return min(total, key=lambda line: (-total[line], -own[line], line), default=None)

@@ -16,7 +16,7 @@ from servers import wait_for
 from perftui.model.snapshot import SourceState, SourceStatus
 from perftui.monitor import Monitor
 from perftui.settings import load
-from perftui.sources.pyspy_run import Launch
+from perftui.sources.pyspy_run import Launch, PySpy
 from perftui.target.describe import describe
 
 pytestmark = pytest.mark.live
@@ -108,3 +108,22 @@ def test_what_a_hung_pyspy_left_stopped_goes_on_and_is_told(python_target: Any) 
         wait_for(told, SLOW_S, "a window after the hang")
         assert psutil.Process(target.pid).status() != psutil.STATUS_STOPPED
     assert any(f"left pid {target.pid} stopped" in message for message in heard), heard
+
+
+def test_one_that_has_ended_keeps_what_it_took(python_target: Any) -> None:
+    """Until it is asked for what it wrote and took, another one may be begun beside it."""
+    target, launched = python_target(BURN), []
+
+    def launch(argv: list[str], **how: Any) -> subprocess.Popen[bytes]:
+        launched.append(subprocess.Popen(argv, **how))
+        return launched[-1]
+
+    pyspy = PySpy(launch)
+    first = pyspy.record([], target.pid, 1)
+    process = psutil.Process(launched[0].pid)
+    wait_for(lambda: process.status() == psutil.STATUS_ZOMBIE, SLOW_S, "its end")
+    second = pyspy.record([], target.pid, 1)
+    for run in (first, second):
+        finished = run.finish(SLOW_S)
+        assert finished.data
+        assert finished.cpu_s > 0

@@ -177,6 +177,13 @@ def test_the_samplers_budget_holds(threads: int, cpu_s: float, settings: dict):
     assert 100 * target.cpu / target.wall <= 1.1 * 15
 
 
+@given(st.integers(1, 400), st.floats(0.05e-3, 0.12e-3), st.floats(0.05e-3, 0.2e-3))
+def test_nothing_is_missed_by_itself(threads: int, cpu_s: float, stop_s: float):
+    """Rate, mode and GIL holders only keep the budgets; the target is never left out of sight."""
+    plans = Target(threads, cpu_s=cpu_s, stop_s=stop_s).watch(80)
+    assert [plan for plan in plans if plan.rest_s] == []
+
+
 def test_many_threads_at_once():
     """A target that starts many threads is treated as one that has them at once."""
     target = Target(1, stop_s=0.05e-3)

@@ -107,15 +107,16 @@ def test_no_own_sample_is_lost(counts, lines: int):
     ("counts", "line"),
     [
         ({"main:2 work:4": 3, "main:2 work:9": 5}, 9),
-        ({"main:2 work:4": 3, "main:2 work:9 deep:1": 50}, 4),
+        ({"main:2 work:4": 3, "main:2 work:9 deep:1": 50}, 9),
+        ({"work:4 deep:1": 3, "work:9": 3}, 9),
         ({"work:4 deep:1": 3, "work:9 deep:1": 5}, 9),
         ({"work:9": 3, "work:4": 3}, 4),
-        ({"work:9 work:4": 3, "work:9 other:4": 1}, 4),
+        ({"work:9 work:4": 3, "work:9 other:4": 1}, 9),
         ({"other:9": 3}, None),
     ],
 )
 def test_the_hottest_line(counts: dict[str | Stack, int], line: int | None):
-    """It has most own samples of the function, then most in all, then it comes first."""
+    """It has most samples of the function in all, then most own ones, then it comes first."""
     assert hottest_line(Place("work", FILE), live_tree(stacks(counts)).counts()) == line
 
 
