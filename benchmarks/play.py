@@ -6,6 +6,7 @@ takes.
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import sys
@@ -14,6 +15,7 @@ import time
 
 from synthetic import DEPTH, HISTORY_S, MANY, STACKS, Program, picture
 
+from perftui.cli import GC_THRESHOLD
 from perftui.monitor import Monitor
 from perftui.settings import load
 from perftui.target.describe import describe
@@ -24,6 +26,7 @@ WINDOWS = 120
 
 def main() -> None:
     """Play until the user quits, or the program ends."""
+    gc.set_threshold(GC_THRESHOLD)
     program = Program(int(sys.argv[1]))
     samples = program.from_pool(STACKS, MANY // DEPTH)
     windows = [

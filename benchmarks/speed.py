@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import cProfile
+import gc
 import io
 import itertools
 import pstats
@@ -40,6 +41,7 @@ from synthetic import (
     threads,
 )
 
+from perftui.cli import GC_THRESHOLD
 from perftui.model.snapshot import Snapshot
 from perftui.model.stacks import Stack, Thread
 from perftui.model.timeline import TIERS, Timeline
@@ -292,6 +294,7 @@ def main() -> None:
     arguments = parser.parse_args()
     wanted, quick, profile = arguments.part or parts, arguments.quick, arguments.profile
     print(heading(), "\n", flush=True)
+    gc.set_threshold(GC_THRESHOLD)  # as perftui does
     with orderly(), tempfile.TemporaryDirectory(prefix="bench-") as name:
         if "parse" in wanted:
             print(parsing(40 if quick else 120, profile=profile), "\n", flush=True)

@@ -120,8 +120,12 @@ class Tally:
 
     def hottest_line(self, key: FunctionKey) -> int | None:
         """The line of a row with most own samples, the first of equals."""
-        lines = self.lines.get(key)
-        return min(lines, key=lambda line: (-lines[line], line)) if lines else None
+        return first_of_most(self.lines.get(key, {}))
+
+
+def first_of_most(samples: Mapping[int, int]) -> int | None:
+    """The line with most samples, the first of equals; None of no lines."""
+    return min(samples, key=lambda line: (-samples[line], line), default=None)
 
 
 @dataclass(frozen=True, eq=False)

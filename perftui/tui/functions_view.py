@@ -24,6 +24,8 @@ TREND_SPAN_S = 60.0
 TREND_CELLS = 7
 RANKED_AT_ONCE = 1000
 """So many rows are put in order; the others when somebody scrolls to them."""
+HEAD_SAMPLED = 4
+"""The rows that can be among these are found by a sample, which is to find so many times more."""
 SORTS = ("own", "total", "change", "own_s", "total_s", "function", "place")
 
 
@@ -64,27 +66,16 @@ class Ranked(Sequence[HotRow]):
         self._ids, self._scores = ids, scores
         self._make = lru_cache(maxsize=500)(make)
         self._number = number
-        self._ranked = len(ids)
-        if len(ids) > 2 * RANKED_AT_ONCE:
-            high = scores[scores > np.median(scores[:: len(scores) // RANKED_AT_ONCE])]
-            high = high if len(high) > RANKED_AT_ONCE else scores
-            least = np.partition(high, -RANKED_AT_ONCE)[-RANKED_AT_ONCE]
-            # Of those that equal the least, the ones with the lowest numbers, as in the full order.
-            first = np.flatnonzero(scores > least)
-            equal = np.flatnonzero(scores == least)[: RANKED_AT_ONCE - len(first)]
-            rest = np.ones(len(ids), bool)
-            rest[first] = rest[equal] = False
-            self._order(np.concatenate([first, equal, np.flatnonzero(rest)]), RANKED_AT_ONCE)
-        else:
-            self._order(np.arange(len(ids)), len(ids))
+        places = _head(scores) if len(ids) > 2 * RANKED_AT_ONCE else np.arange(len(ids))
+        self._order = self._ordered(places)
+        """The places of the rows in `ids`, as far as they were put in order."""
 
-    def _order(self, places: Ids, ranked: int) -> None:
-        """Put these places first, the leading `ranked` of them in order; equals by their number,
-        so that they hold still."""
-        self._ids, self._scores = self._ids[places], self._scores[places]
-        head = np.lexsort((self._ids[:ranked], -self._scores[:ranked]))
-        self._ids[:ranked], self._scores[:ranked] = self._ids[head], self._scores[head]
-        self._ranked = ranked
+    def _ordered(self, places: Ids) -> Ids:
+        """These places in their order; equals by their number, so that they hold still."""
+        return places[np.lexsort((self._ids[places], -self._scores[places]))]
+
+    def _order_all(self) -> None:
+        self._order = self._ordered(np.arange(len(self._ids)))
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -98,9 +89,9 @@ class Ranked(Sequence[HotRow]):
             return [self[place] for place in range(*index.indices(len(self)))]
         if not -len(self) <= index < len(self):
             raise IndexError(index)
-        if index % len(self) >= self._ranked:
-            self._order(np.arange(len(self._ids)), len(self._ids))
-        return self._make(int(self._ids[index]))
+        if index % len(self) >= len(self._order):
+            self._order_all()
+        return self._make(int(self._ids[self._order[index % len(self)]]))
 
     def __iter__(self) -> Iterator[HotRow]:
         return (self[place] for place in range(len(self)))
@@ -110,11 +101,29 @@ class Ranked(Sequence[HotRow]):
         number = self._number(key)
         if not isinstance(number, int):
             return None
-        places = np.flatnonzero(self._ids == number)
-        if places.size and places[0] >= self._ranked:
-            self._order(np.arange(len(self._ids)), len(self._ids))
-            places = np.flatnonzero(self._ids == number)
-        return int(places[0]) if places.size else None
+        where = np.flatnonzero(self._ids == number)
+        if not where.size:
+            return None
+        places = np.flatnonzero(self._order == where[0])
+        if not places.size:
+            self._order_all()
+            places = np.flatnonzero(self._order == where[0])
+        return int(places[0])
+
+
+def _head(scores: Counts) -> Ids:
+    """The places of the `RANKED_AT_ONCE` highest; of those that equal the least of them the first,
+    as in the full order."""
+    sample = np.sort(scores[:: len(scores) // RANKED_AT_ONCE])
+    part = min(1.0, HEAD_SAMPLED * RANKED_AT_ONCE / len(scores))
+    places = np.flatnonzero(scores >= sample[int((1 - part) * (len(sample) - 1))])
+    if len(places) < RANKED_AT_ONCE:
+        places = np.arange(len(scores))
+    found = scores[places]
+    least = np.partition(found, -RANKED_AT_ONCE)[-RANKED_AT_ONCE]
+    higher = places[found > least]
+    equal = places[found == least][: RANKED_AT_ONCE - len(higher)]
+    return np.concatenate([higher, equal])
 
 
 @dataclass

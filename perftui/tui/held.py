@@ -9,7 +9,6 @@ figures that are shown, so that they hold still, too.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from perftui.model.board import Counts
 from perftui.model.noise import Z95
@@ -33,13 +32,11 @@ class Held:
         if ticks <= 0:
             self._shares = np.zeros(0)
             return samples
-        shares: npt.NDArray[np.float64] = samples / ticks
-        near = np.zeros(len(shares), bool)
+        shares = samples / ticks
         known = min(len(self._shares), len(shares))
-        margins = Z95 * np.sqrt(samples[:known] + Z95**2 / 4) / ticks
-        near[:known] = np.abs(shares[:known] - self._shares[:known]) <= PART * margins
-        near[:known] &= (samples[:known] > 0) == (self._shares[:known] > 0)
-        held = shares.copy()
-        held[near] = self._shares[near[:known].nonzero()[0]]
-        self._shares = held
-        return np.asarray(held * ticks)
+        before, now = self._shares[:known], shares[:known]
+        margins = PART * Z95 / ticks * np.sqrt(samples[:known] + Z95**2 / 4)
+        near = (np.abs(now - before) <= margins) & ((now > 0) == (before > 0))
+        np.copyto(now, before, where=near)
+        self._shares = shares
+        return np.asarray(shares * ticks)
