@@ -47,7 +47,8 @@ _EMPTY_APP = "from textual.app import App; App().run()"
 class Pace:
     """How long and how often it is measured, times in seconds.
 
-    perftui gets `warm_s` before what is measured later; of that, `early_s` are measured too.
+    perftui gets `warm_s` before what is measured later; of that, `early_s` are measured too. It is
+    at rest after `settled_s`: its trends are full, and it has learned what a look costs.
     """
 
     starts: int
@@ -56,10 +57,13 @@ class Pace:
     work_s: float
     early_s: float
     warm_s: float
+    settled_s: float
 
 
-FULL = Pace(starts=5, rest_s=20.0, rounds=15, work_s=10.0, early_s=10.0, warm_s=20.0)
-QUICK = Pace(starts=2, rest_s=5.0, rounds=3, work_s=3.0, early_s=4.0, warm_s=8.0)
+FULL = Pace(
+    starts=5, rest_s=20.0, rounds=15, work_s=10.0, early_s=10.0, warm_s=20.0, settled_s=120.0
+)
+QUICK = Pace(starts=2, rest_s=5.0, rounds=3, work_s=3.0, early_s=4.0, warm_s=8.0, settled_s=8.0)
 
 
 @dataclass(frozen=True)
@@ -204,7 +208,7 @@ def resources(bench: Bench, threads: int) -> str:
         first, first_top, first_empty = seconds_to_first(bench, target)
         say(f"{threads} threads: perftui at rest")
         with bench.perftui(target) as running:
-            mine = bench.at_rest(running, pace.warm_s)
+            mine = bench.at_rest(running, pace.settled_s)
         sampler = sampler_of(mine.screen) or Sampler(100, "blocking", None)
         say(f"{threads} threads: py-spy top at rest")
         with bench.top(target) as running:
@@ -351,7 +355,7 @@ def main() -> None:
     a_round_s = 4 * pace.work_s + pace.warm_s + SETTLE_S + 5
     minutes = 0.0
     if arguments.part != "work":
-        minutes += len(counts) * (4 * pace.rest_s + pace.warm_s + 4 * pace.starts + 10) / 60
+        minutes += len(counts) * (4 * pace.rest_s + pace.settled_s + 4 * pace.starts + 10) / 60
     if arguments.part != "resources":
         minutes += len(counts) * pace.rounds * a_round_s / 60
     say(f"about {minutes:.0f} minutes")
