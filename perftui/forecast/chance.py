@@ -8,8 +8,10 @@ Künsch 1989). The share of futures that violate the objective for its whole `fo
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -58,14 +60,14 @@ def breach_chance(points: Sequence[Point], objective: Objective) -> float:
     past, past_step = _regular(times, values / scale - now, objective.horizon_s)
     step = objective.horizon_s / STEPS
     trend = _lasting(past)
-    generator = np.random.default_rng(0)
-    slopes = trend.slope + trend.slope_error * generator.standard_normal(PATHS)
+    normal, uniform = _draws()
+    slopes = trend.slope + trend.slope_error * normal
     # A trend is believed for about as long as it has been seen.
     damping = np.exp(-step / (past_step * len(past)))
     reach = np.cumsum(damping ** np.arange(STEPS)) * step / past_step
     fading = trend.correlation ** (np.arange(1, STEPS + 1) * step / past_step)
     futures = trend.level + trend.residuals[-1] * fading + slopes[:, None] * reach
-    futures += _blocks(trend.residuals, max(1, round(step / past_step)), generator)
+    futures += _blocks(trend.residuals, max(1, round(step / past_step)), uniform)
     futures = np.hstack([np.zeros((PATHS, 1)), futures])
     margin = threshold - now
     beyond = futures > margin if objective.above else futures < margin
@@ -124,9 +126,21 @@ def _fit(past: Floats) -> _Trend:
     return _Trend(level, slope, error, residuals, correlation)
 
 
-def _blocks(residuals: Floats, stride: int, generator: np.random.Generator) -> Floats:
+@cache
+def _draws() -> tuple[Floats, Floats]:
+    """What chance gives every forecast: for each future a standard normal number, and a uniform one
+    (0 to 1) for each of its blocks."""
+    # Not by numpy's generators, whose import takes 6 MB; and the same points give the same answer.
+    chance = random.Random(0)
+    normal = np.array([chance.gauss() for _ in range(PATHS)])
+    blocks = STEPS // BLOCK
+    uniform = np.array([chance.random() for _ in range(PATHS * blocks)])
+    return normal, uniform.reshape(PATHS, blocks)
+
+
+def _blocks(residuals: Floats, stride: int, uniform: Floats) -> Floats:
     """Noise for PATHS x STEPS, drawn from the past in runs of BLOCK steps, around its end."""
-    starts = generator.integers(len(residuals), size=(PATHS, STEPS // BLOCK))
+    starts = (uniform * len(residuals)).astype(int)
     within = np.arange(BLOCK) * stride
     drawn = (starts[:, :, None] + within) % len(residuals)
     return np.asarray(residuals[drawn.reshape(PATHS, STEPS)])

@@ -20,19 +20,19 @@ RATE_HZ = 100
 RATES_HZ = (5, 7, 10, 15, 20, 25, 35, 50, 75, 100)
 """The rates that are chosen among, so that the one in use changes seldom. None is lower: py-spy
 hears that it is to end only at its next look."""
-WINDOW_S = 1.0
-LONG_WINDOW_S = 2.0
-"""Of looks that cost little beside the start of py-spy there are more in a window."""
-DEAR_START = 0.25
-"""A start is dear when it takes so much CPU time of what a second of looks does, or more."""
+WINDOW_S = 2.0
+"""A start of py-spy, and the time in which two of them look, cost as often as a window ends."""
 FIRST_WINDOW_S = 0.3
 """The first window is short, so that the screen has something to show soon."""
+EARLY_WINDOW_S, EARLY_WINDOWS = 1.0, 10
+"""So are those that follow: somebody waits for what they show, and the governor learns by them."""
 LEAST_WINDOW_S = 0.2
 REST_PERIOD_S = 10.0
 """With a small duty, windows come about this often, but are no shorter than `LEAST_WINDOW_S`."""
 
 BURST = 5.0
-"""How many times the budget a single blocking window may take; it is shorter where it must be."""
+"""How many times the budget of a second a single blocking window may take; it is shorter where it
+must be."""
 LEAST_BURST_HZ = 10
 MOST_STOP_S = 0.05
 """A target that one look stops for longer is not stopped at all, unless the user says so."""
@@ -130,7 +130,6 @@ class Governor:
         self._whole_seconds = whole_seconds
         self._start_cpu_s = _START_CPU_S
         self._cpu_factor = {False: 1.0, True: 1.0}
-        self._window_s = WINDOW_S
         self._stops = self._expected_stops = 0.0
         self._full = False
         self._windows = 0
@@ -143,7 +142,7 @@ class Governor:
         self._settings = settings
         self._wanted_hz = self._rate_hz = settings.rate or RATE_HZ
         self._gil = settings.gil
-        self._before = self._gil, self._window_s, self._rate_hz
+        self._before = self._gil, self._rate_hz
 
     def plan(self, threads: Sequence[int], *, subprocesses: bool) -> Plan:
         """The next window; `threads` are the numbers of threads of the processes it looks at.
@@ -152,9 +151,8 @@ class Governor:
         """
         settings = self._settings
         count, largest = max(1, sum(threads)), max(threads, default=1)
-        self._before = self._gil, self._window_s, self._rate_hz
+        self._before = self._gil, self._rate_hz
         self._choose_gil(count)
-        self._choose_length(self._rate_hz * self._look_cpu_s(count, gil=self._gil))
         rate = self._cpu_rate(count)
         plan = Plan(
             rate_hz=rate,
@@ -164,7 +162,7 @@ class Governor:
             native=settings.native,
             function=settings.function,
             subprocesses=subprocesses,
-            seconds=self._length(FIRST_WINDOW_S if self._windows == 0 else self._window_s),
+            seconds=self._length(self._window_s),
         )
         look_s = self._stop_s(largest)
         if settings.nonblocking is False or settings.native:
@@ -182,7 +180,7 @@ class Governor:
         """This last plan came to nothing: no look was made."""
         self._credit_s += plan.stop_s
         self._windows -= 1
-        self._gil, self._window_s, self._rate_hz = self._before
+        self._gil, self._rate_hz = self._before
 
     def learn(self, plan: Plan, threads: Sequence[int], cost: Cost) -> None:
         """Take in what a window cost that was planned for these threads."""
@@ -201,7 +199,7 @@ class Governor:
             self._expected_stops = _FORGET * self._expected_stops + cost.polls * share
         self._credit_s += SHARE_USED * budget * (cost.seconds + plan.rest_s)
         self._credit_s += plan.stop_s - stopped_s
-        self._credit_s = min(self._credit_s, 2 * BURST * budget * WINDOW_S)
+        self._credit_s = min(self._credit_s, 2 * BURST * budget)
 
     def _stop_s(self, threads: int) -> float:
         """How long a blocking look stops a process of so many threads, in seconds."""
@@ -210,18 +208,15 @@ class Governor:
 
     def _cpu_pct(self, rate_hz: float, threads: int, *, gil: bool) -> float:
         """py-spy's CPU time at this rate, in percent of a core."""
-        looks_s = rate_hz * self._look_cpu_s(threads, gil=gil)
-        return 100 * (self._start_cpu_s / self._window_s + looks_s)
+        looks_s = rate_hz * self._cpu_factor[gil] * _cpu_s(threads, gil=gil)
+        return 100 * (self._start_cpu_s / max(EARLY_WINDOW_S, self._window_s) + looks_s)
 
-    def _look_cpu_s(self, threads: int, *, gil: bool) -> float:
-        """What a look takes of a CPU, in seconds."""
-        return self._cpu_factor[gil] * _cpu_s(threads, gil=gil)
-
-    def _choose_length(self, looks_cpu_s: float) -> None:
-        """Longer windows where the start of py-spy takes much beside a second of looks."""
-        is_long = self._window_s == LONG_WINDOW_S
-        dear = DEAR_START * (CAUTION if is_long else 1.0) * looks_cpu_s
-        self._window_s = LONG_WINDOW_S if self._start_cpu_s > dear else WINDOW_S
+    @property
+    def _window_s(self) -> float:
+        """How long the next window is where nothing makes it shorter."""
+        if self._windows == 0:
+            return FIRST_WINDOW_S
+        return EARLY_WINDOW_S if self._windows < EARLY_WINDOWS else WINDOW_S
 
     def _choose_gil(self, threads: int) -> None:
         """Only the holder of the GIL, where py-spy can read all threads too seldom."""

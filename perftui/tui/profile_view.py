@@ -22,6 +22,8 @@ BEFORE_S = 120.0
 Kind = tuple[bool, bool, bool]
 Boards = dict[tuple[Grouping, Kind], Board]
 """Rows by what they are and by the kind of their windows: each kind is a whole of its own."""
+LATE_S = 0.5
+"""So late a window may be before the last one no longer stands for the present."""
 UNSEEN_EVERY_S = 30.0
 """How often rows that nobody looks at are counted: windows are at hand for five minutes."""
 
@@ -208,15 +210,19 @@ class ProfileView:
             shown = windows if attach else [w for w in windows if w.end > start]
             return Looked(board, sums, None, shown, (), windows, now, start)
         start = max(now - self.span_s, self.reset_at)
-        shown = [window for window in windows if window.end > start]
+        # Windows are whole; those count of which more than half is inside the span, or else the
+        # newest one, which a short span may not hold.
+        shown = [w for w in windows if w.end > self.reset_at and _middle(w) > now - self.span_s]
+        # The next one comes about as long after it as it lasted itself.
+        newest = [w for w in windows[-1:] if 2 * w.end - w.start > start - LATE_S]
+        shown = shown or [w for w in newest if w.end > self.reset_at]
         self._span.hold(board.counted(shown))
         if shown:
-            # Windows are whole; the span begins with the first one that reaches into it.
-            start = max(self.reset_at, min(start, shown[0].start))
+            start = max(self.reset_at, shown[0].start)
         before: Sums | None = None
         earlier: list[Window] = []
         if self.span_s <= BEFORE_S:
-            earlier = [w for w in windows if start - self.span_s < w.end <= start]
+            earlier = [w for w in windows if _middle(w) > start - self.span_s and w.end <= start]
             self._before.hold(board.counted(earlier))
             before = self._before.sums
         return Looked(board, self._span.sums, before, shown, earlier, windows, now, start)
@@ -239,3 +245,7 @@ class ProfileView:
             board = boards[key] = Board(self.grouping, self.reset_at)
             board.update(windows)
         return board
+
+
+def _middle(window: Window) -> float:
+    return (window.start + window.end) / 2

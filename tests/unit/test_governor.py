@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from perftui.model.stacks import Mode
 from perftui.settings import ProfileSettings
 from perftui.sources.governor import (
+    EARLY_WINDOW_S,
+    EARLY_WINDOWS,
     FIRST_WINDOW_S,
-    LONG_WINDOW_S,
     RATES_HZ,
     WINDOW_S,
     Cost,
@@ -98,19 +99,12 @@ def test_a_look_that_was_never_made_costs_nothing():
     assert blocking(calm.plans)
 
 
-@pytest.mark.parametrize(
-    ("start_cpu_s", "length"), [(0.001, WINDOW_S), (0.03, LONG_WINDOW_S), (None, LONG_WINDOW_S)]
-)
-def test_windows_are_longer_where_a_start_is_dear(start_cpu_s: float | None, length: float):
-    """py-spy is started less often where that takes much CPU time beside the looks themselves:
-    here a second of looks takes 0.04 s. What is not known is thought to be usual, 0.02 s."""
-    governor = Governor(ProfileSettings(nonblocking=True))
-    for _ in range(20):
-        plan = governor.plan([4], subprocesses=False)
-        cpu_s = (start_cpu_s or 0.02) + 0.04 * plan.seconds
-        cost = Cost(plan.seconds, plan.rate_hz, cpu_s, start_cpu_s=start_cpu_s)
-        governor.learn(plan, [4], cost)
-    assert (plan.seconds, plan.rate_hz) == (length, 100)
+def test_windows_are_short_while_somebody_waits_for_them():
+    """The first window is over at once, some more are short, and then py-spy is started seldom."""
+    lengths = [plan.seconds for plan in Target(2, nonblocking=True).watch(EARLY_WINDOWS + 5)]
+    assert lengths[:2] == [FIRST_WINDOW_S, EARLY_WINDOW_S]
+    assert set(lengths[1:EARLY_WINDOWS]) == {EARLY_WINDOW_S}
+    assert set(lengths[EARLY_WINDOWS:]) == {WINDOW_S}
 
 
 @pytest.mark.parametrize("wish", [{}, {"duty": 2.0}, {"nonblocking": False}])
@@ -139,7 +133,7 @@ def test_where_they_are_dear_one_window_in_several_is():
     plans = target.watch(60)
     assert 0.1 <= seconds(blocking(plans)) / seconds(plans) <= 0.3
     assert {plan.rate_hz for plan in plans if plan.nonblocking} == {100}
-    assert all(plan.seconds <= LONG_WINDOW_S for plan in plans)
+    assert all(plan.seconds <= WINDOW_S for plan in plans)
 
 
 @given(

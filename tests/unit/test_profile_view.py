@@ -103,11 +103,24 @@ def test_spans_have_names():
     assert view.span_name == "since attach"
 
 
-def test_a_window_that_reaches_into_the_span_is_whole():
-    """Windows are not cut: the span begins with the first one that reaches into it."""
-    seen = at(NOW, [window(NOW - 14, NOW - 8, {"main": 60}), window(NOW - 8, NOW, {"main": 8})])
+@pytest.mark.parametrize(("first", "length"), [(NOW - 13, 13), (NOW - 14, 6)])
+def test_windows_are_whole(first: float, length: float):
+    """Windows are not cut: one of which more than half is inside the span counts as a whole."""
+    seen = at(NOW, [window(first, NOW - 6, {"main": 60}), window(NOW - 6, NOW, {"main": 8})])
     looked = counted(seen).look(seen)
-    assert (looked.sums.seconds, looked.start) == (14, NOW - 14)
+    assert (looked.sums.seconds, looked.start) == (length, NOW - length)
+
+
+def test_a_short_span_has_a_window_as_long_as_one_reaches_into_it():
+    """Until the next window is due the newest one is shown, however long, and then nothing."""
+    windows = [window(NOW - 4, NOW - 2, {"main": 20}), window(NOW - 2, NOW, {"main": 20})]
+    view = ProfileView(span=0)
+    for late in (0.0, 0.5, 1.9, 2.3):
+        seen = snapshot(taken_at=NOW + late, windows=windows)
+        view.count(seen)
+        looked = view.look(seen)
+        assert (looked.sums.seconds, looked.start) == (2, NOW - 2)
+    assert view.look(snapshot(taken_at=NOW + 4.6, windows=windows)).sums.seconds == 0
 
 
 def test_since_attach_is_more_than_what_is_at_hand():
