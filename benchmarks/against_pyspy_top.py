@@ -155,12 +155,13 @@ class Bench:
         begun, (own, children), written = time.perf_counter(), running.cpu_s(), running.written
         time.sleep(self.pace.rest_s)
         seconds, (own_end, children_end) = time.perf_counter() - begun, running.cpu_s()
+        written, rss = running.written - written, running.rss()
         return Taken(
             own_pct=100 * (own_end - own) / seconds,
             children_pct=100 * (children_end - children) / seconds,
-            rss=running.rss(),
-            bytes_s=(running.written - written) / seconds,
-            screen=plain(running.drawn()),
+            rss=rss,
+            bytes_s=written / seconds,
+            screen=plain(running.redrawn()),
         )
 
 

@@ -26,6 +26,8 @@ from typing import NamedTuple
 import psutil
 
 COLUMNS, ROWS = 120, 36
+REDRAW_S = 2.0
+"""A screen of a new size is drawn within this time."""
 END_S = 5.0
 _ANSWERS = {
     b"\x1b[?2026$p": b"\x1b[?2026;2$y",  # synchronized output: known, off
@@ -118,7 +120,7 @@ class OnTerminal:
         self._ended = False
         self._master, slave = pty.openpty()
         try:
-            fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+            _resize(slave, ROWS)
             self.started = time.perf_counter()
             self._process = subprocess.Popen(
                 list(argv),
@@ -197,6 +199,15 @@ class OnTerminal:
         with self._news:
             return b"".join(piece for _, piece in self._chunks)
 
+    def redrawn(self) -> bytes:
+        """The whole screen, of which else only what changes is drawn: it is made a line lower."""
+        self.forget()
+        _resize(self._master, ROWS - 1)
+        time.sleep(REDRAW_S)
+        data = self.drawn()
+        _resize(self._master, ROWS)
+        return data
+
     def wait(self, is_there: Callable[[bytes], bool], timeout_s: float) -> float | None:
         """When the piece came that makes `is_there` true of all that was drawn since
         :meth:`forget`, in seconds of :func:`time.perf_counter`; None if none does in time, or the
@@ -245,3 +256,7 @@ class OnTerminal:
         """Memory of the program itself, in bytes."""
         size: int = psutil.Process(self._process.pid).memory_info().rss
         return size
+
+
+def _resize(terminal: int, rows: int) -> None:
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, COLUMNS, 0, 0))

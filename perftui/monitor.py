@@ -23,6 +23,7 @@ from perftui.model.findings import Forecast
 from perftui.model.series import in_order
 from perftui.model.snapshot import Mark, Snapshot, SourceState, SourceStatus
 from perftui.model.source import SourceText
+from perftui.model.stacks import Window
 from perftui.model.target import Target, TargetState
 from perftui.model.timeline import Timeline
 from perftui.settings import ProfileSettings, Settings
@@ -256,6 +257,11 @@ class Monitor:
         target = self._target
         # What was written just before the start is older than that start, not newer.
         return read_source(file, target.pid, target.started_at + create_time_lag())
+
+    def windows(self, since: float) -> tuple[Window, ...]:
+        """The windows since then (Unix seconds), coarser the older: also those that a snapshot has
+        no longer."""
+        return self._timeline.windows(since)
 
     def snapshot(self, since: float | None = None) -> Snapshot:
         """Everything known now, with windows and points since `since` (Unix seconds)."""

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from builders import MAIN, stack
 from hypothesis import strategies as st
 
-from perftui.model.calltree import CallTree, Node, Stacks, call_tree
+from perftui.model.calltree import CallTree, Node, call_tree
+from perftui.model.following import Stacks
 from perftui.model.stacks import Frame, Stack
 
 FILE = "/srv/app.py"

@@ -13,7 +13,8 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from perftui.model.stacks import Frame, Stack, Thread, Window
+from perftui.model.following import Following, Stacks
+from perftui.model.stacks import Frame, Stack, Thread
 
 ROOT = Frame("", "", None)
 """The frame of a tree's root, which is no function."""
@@ -23,9 +24,6 @@ below that it is one of many, and no longer the place to look at."""
 MOST_HOT = 200
 """Nor is it followed deeper than this: deep recursion says nothing new with every level."""
 _MOST_FRAMES = 100_000
-
-Stacks = Mapping[tuple[Thread, Stack], int]
-"""Samples per stack of each thread, as a window has them."""
 
 
 @dataclass(slots=True, eq=False)
@@ -191,7 +189,7 @@ TOP = Path(None, ROOT)
 """The path to a tree's root."""
 
 
-class CallTree:
+class CallTree(Following):
     """The tree of some windows' stacks, kept up as windows come and go.
 
     `by_line` makes each line of a function a node; `keep` says which threads count, None all of
@@ -201,10 +199,10 @@ class CallTree:
     def __init__(
         self, *, by_line: bool = False, keep: Callable[[Thread], bool] | None = None
     ) -> None:
+        super().__init__()
         self.root = Node(ROOT, 0, _Rows(by_line=by_line))
         self._keep = keep
         self._seen: dict[Stack, Seen] = {}
-        self._windows: dict[Window, None] = {}
 
     def add(self, stacks: Stacks, sign: int = 1) -> None:
         """Count these stacks; with `sign` -1 take out what was counted before."""
@@ -222,20 +220,6 @@ class CallTree:
             self.root.change(seen, samples, is_new=is_new)
             if not seen.samples:
                 del self._seen[stack]
-
-    def follow(self, windows: Iterable[Window]) -> None:
-        """Be the tree of these windows: count the new ones, take out those that have gone.
-
-        A window is known by its identity: windows do not change.
-        """
-        now = dict.fromkeys(windows)
-        for window in now:
-            if window not in self._windows:
-                self.add(window.stacks)
-        for window in self._windows:
-            if window not in now:
-                self.add(window.stacks, -1)
-        self._windows = now
 
     def callees(self, function: str, file: str) -> Node:
         """What a function calls: the tree below its outermost occurrence in each stack.

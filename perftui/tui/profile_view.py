@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from perftui.model.baseline import Baseline
 from perftui.model.board import Board, Span, Sums
-from perftui.model.calltree import Stacks
+from perftui.model.following import Stacks
 from perftui.model.snapshot import Snapshot
 from perftui.model.stacks import Grouping, Place, Stack, Thread, Window, of_newest_kind
 from perftui.tui.filter import Filter
@@ -20,6 +20,8 @@ USUAL_SPAN = 1
 BEFORE_S = 120.0
 """Spans up to this long are compared with the span before: as much as is kept whole."""
 Kind = tuple[bool, bool, bool]
+History = Callable[[float], Sequence[Window]]
+"""The windows since a time (Unix seconds), coarser the older; a snapshot has the last ones only."""
 Boards = dict[tuple[Grouping, Kind], Board]
 """Rows by what they are and by the kind of their windows: each kind is a whole of its own."""
 LATE_S = 0.5
@@ -62,9 +64,11 @@ class Looked:
 class ProfileView:
     """Span, choice of thread or process, filter, pause and baseline, and what was counted so far.
 
-    `only_pid` and `only_thread` choose one process or thread.
+    `history` gives windows that are older than those of a snapshot. `only_pid` and `only_thread`
+    choose one process or thread.
     """
 
+    history: History = lambda _: ()
     by_thread: bool = False
     by_line: bool = False
     own_only: bool = False
@@ -81,7 +85,7 @@ class ProfileView:
     filter: Filter | None = None
     _kind: Kind = (False, False, False)
     _boards: Boards = field(default_factory=dict)
-    _frozen: tuple[Snapshot, Boards] | None = None
+    _frozen: tuple[Snapshot, Boards, Sequence[Window]] | None = None
     _unseen_at: float = 0.0
     _span: Span = field(default_factory=Span)
     _before: Span = field(default_factory=Span)
@@ -141,7 +145,8 @@ class ProfileView:
 
     def pause(self, snapshot: Snapshot) -> None:
         """Show `snapshot` until :meth:`resume`; counting goes on."""
-        self._frozen = (snapshot, {key: board.copy() for key, board in self._boards.items()})
+        boards = {key: board.copy() for key, board in self._boards.items()}
+        self._frozen = snapshot, boards, self.history(0.0)
 
     def resume(self) -> None:
         """Show the newest again."""
@@ -195,7 +200,7 @@ class ProfileView:
         """What is to be shown: of `snapshot`, or of the one that was held."""
         boards = self._boards
         if self._frozen is not None:
-            snapshot, boards = self._frozen
+            snapshot, boards, _ = self._frozen
         windows = of_newest_kind(snapshot.windows)
         board = self._board(boards, windows)
         if not board.counted(windows[-1:]):
@@ -207,7 +212,7 @@ class ProfileView:
             attach = self.span == len(SPANS_S)
             sums = board.samples if attach else board.since_reset
             start = (board.began or now) if attach else self.reset_at
-            shown = windows if attach else [w for w in windows if w.end > start]
+            shown = [*self._older(start, windows), *(w for w in windows if w.end > start)]
             return Looked(board, sums, None, shown, (), windows, now, start)
         start = max(now - self.span_s, self.reset_at)
         # Windows are whole; those count of which more than half is inside the span, or else the
@@ -243,8 +248,19 @@ class ProfileView:
         board = boards.get(key)
         if board is None:
             board = boards[key] = Board(self.grouping, self.reset_at)
-            board.update(windows)
+            board.update([*self._older(0.0, windows), *windows])
         return board
+
+    def _older(self, since: float, windows: Sequence[Window]) -> list[Window]:
+        """The windows since then that are older than `windows`, and of their kind."""
+        if not windows or since >= windows[0].start:
+            return []
+        every = self.history(since) if self._frozen is None else self._frozen[2]
+        return [
+            window
+            for window in every
+            if since < window.end <= windows[0].start and window.kind == self._kind
+        ]
 
 
 def _middle(window: Window) -> float:

@@ -43,8 +43,6 @@ def title(
     if showing == "source" and is_stale:
         parts.append("CHANGED since the start of the process")
     parts.append(view.span_name)
-    if view.span_s is None and showing != "functions":
-        parts.append("(5 min at most)")
     parts.append(plain(view.choice_name)[:30])
     if has_difference and showing in ("tree", "flame"):
         parts.append("Δ baseline" if view.baseline is not None else "Δ span before")

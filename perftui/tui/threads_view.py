@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from perftui.model.following import Following, Stacks
 from perftui.model.profile import GilShare
 from perftui.model.stacks import Mode, Place, Thread, Window
 
@@ -28,28 +29,57 @@ class ThreadLine:
     threads: int = 1
 
 
-def thread_lines(
-    windows: Sequence[Window], ticks: float, gil_windows: Sequence[Window] = ()
+class ThreadsView(Following):
+    """The rows of the threads table, kept up as windows come and go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tops: dict[Thread, Counter[Place | None]] = {}
+
+    def add(self, stacks: Stacks, sign: int = 1) -> None:
+        """Count these stacks; with `sign` -1 take out what was counted before."""
+        for (thread, stack), count in stacks.items():
+            top = Place(stack[-1].function, stack[-1].file) if stack else None
+            tops = self._tops.setdefault(thread, Counter())
+            tops[top] += sign * count
+            if not tops[top]:
+                del tops[top]
+                if not tops:
+                    del self._tops[thread]
+
+    def lines(
+        self, windows: Sequence[Window], ticks: float, gil_windows: Sequence[Window] = ()
+    ) -> list[ThreadLine]:
+        """A row per thread of these windows, busiest first; with several processes below a row for
+        each of them."""
+        self.follow(windows)
+        return _lines(
+            self._tops,
+            ticks,
+            GilShare(gil_windows),
+            only_gil=any(window.mode is Mode.GIL for window in windows),
+            with_idle=any(window.idle for window in windows),
+        )
+
+
+def _lines(
+    tops: Mapping[Thread, Counter[Place | None]],
+    ticks: float,
+    gil: GilShare,
+    *,
+    only_gil: bool,
+    with_idle: bool,
 ) -> list[ThreadLine]:
-    """A row per thread, busiest first; with several processes below a row for each of them."""
-    gil = GilShare(gil_windows)
-    busy: Counter[Thread] = Counter()
-    tops: defaultdict[Thread, Counter[Place]] = defaultdict(Counter)
-    for window in windows:
-        for (thread, stack), count in window.stacks.items():
-            busy[thread] += count
-            if stack:
-                tops[thread][Place(stack[-1].function, stack[-1].file)] += count
-    only_gil = any(window.mode is Mode.GIL for window in windows)
-    with_idle = any(window.idle for window in windows)
+    busy = {thread: counts.total() for thread, counts in tops.items()}
 
     def line(pid: int, thread: Thread | None, threads: Sequence[Thread]) -> ThreadLine:
         samples = sum(busy[one] for one in threads)
-        top: Counter[Place] = Counter()
+        top: Counter[Place | None] = Counter()
         for one in threads:
             top.update(tops[one])
         share = 100 * samples / ticks if ticks else 0.0
-        hottest = max(top, key=lambda place: (top[place], place), default=None)
+        known = [place for place in top if place is not None]
+        hottest = max(known, key=lambda place: (top[place], place), default=None)
         return ThreadLine(
             pid=pid,
             thread=thread,

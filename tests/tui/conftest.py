@@ -12,6 +12,7 @@ from perftui.errors import PerftuiError
 from perftui.model.findings import Forecast
 from perftui.model.snapshot import Snapshot
 from perftui.model.source import SourceText
+from perftui.model.stacks import Window
 from perftui.model.target import Candidate
 from perftui.monitor import Monitor
 from perftui.settings import ProfileSettings, Settings
@@ -36,6 +37,9 @@ class FakeMonitor:
 
     def snapshot(self) -> Snapshot:
         return self.latest
+
+    def windows(self, since: float) -> tuple[Window, ...]:
+        return tuple(window for window in self.latest.windows if window.end >= since)
 
     def follow(self) -> str:
         return "The target still runs."

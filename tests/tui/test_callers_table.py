@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from trees import FILE, HOSTILE, live_tree, stacks
 
-from perftui.model.calltree import Stacks
+from perftui.model.following import Stacks
 from perftui.model.stacks import Frame, Place
 from perftui.tui.widgets.callers import CallersTable
 

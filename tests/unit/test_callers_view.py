@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from trees import FILE, STACKS, live_tree, stacks
 
-from perftui.model.calltree import Stacks
+from perftui.model.following import Stacks
 from perftui.tui.callers_view import CallRow, Role, call_rows
 
 

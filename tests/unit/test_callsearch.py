@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from trees import FILE, STACKS, live_tree, nodes, stacks, tree
 
 from perftui.model.callsearch import Search
-from perftui.model.calltree import Node, Stacks, call_tree, find
+from perftui.model.calltree import Node, call_tree, find
+from perftui.model.following import Stacks
 from perftui.model.stacks import Frame
 
 

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trees import FILE, STACKS, tree
 
-from perftui.model.calltree import TOP, Stacks, call_tree
+from perftui.model.calltree import TOP, call_tree
+from perftui.model.following import Stacks
 from perftui.model.stacks import Frame
 from perftui.tui.flame_layout import Box, Layout
 

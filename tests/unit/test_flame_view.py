@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from trees import FILE, HOSTILE, STACKS, live_tree, stacks, tree
 
-from perftui.model.calltree import Stacks, call_tree
+from perftui.model.calltree import call_tree
+from perftui.model.following import Stacks
 from perftui.model.kinds import Kind
 from perftui.model.stacks import Frame, Place
 from perftui.tui.filter import Filter

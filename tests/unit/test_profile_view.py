@@ -11,6 +11,7 @@ from perftui.model.board import Board, Sums
 from perftui.model.snapshot import Snapshot
 from perftui.model.stacks import Grouping, Mode, Place, Thread, Window
 from perftui.model.target import TargetState
+from perftui.model.timeline import Timeline
 from perftui.tui.profile_view import SPANS_S, Looked, ProfileView
 
 FILE = "/srv/app.py"
@@ -133,6 +134,31 @@ def test_since_attach_is_more_than_what_is_at_hand():
     assert shown(looked) == {"work": 16000, "idle": 4000, "main": 2000}
     assert (looked.sums.seconds, looked.start, view.began) == (400, NOW - 400, NOW - 400)
     assert looked.before is None
+
+
+def test_since_attach_every_view_reaches_back_beyond_what_is_kept_whole():
+    """The windows that a tree is made of go on with the merged ones, of the same kind; a thread
+    that is chosen late is counted from the beginning, too."""
+    timeline = Timeline()
+    timeline.add_window(replace(window(NOW - 700, NOW - 699, {"main": 9}), native=True))
+    for one in run_of_windows(400, COUNTS):
+        timeline.add_window(one)
+    view = ProfileView(history=timeline.windows, span=ATTACH)
+    seen = at(NOW, timeline.windows(NOW - KEPT_S))
+    view.count(seen)
+    view.choose(thread=MAIN)
+    looked = view.look(seen)
+    assert looked.ticks == 40_000
+    assert shown(looked) == {"work": 16000, "idle": 4000, "main": 2000}
+    assert looked.start == NOW - 400
+    assert sum(one.seconds for one in looked.windows) == 400
+    view.reset(NOW - 350)
+    view.span = RESET
+    assert 350 <= sum(one.seconds for one in view.look(seen).windows) <= 360
+    view.span = ATTACH
+    view.pause(seen)
+    timeline.add_window(window(NOW, NOW + 1, {"main": 1}))
+    assert view.look(at(NOW + 1, timeline.windows(NOW - KEPT_S))).ticks == 40_000
 
 
 def test_since_reset():

@@ -32,7 +32,7 @@ def view(**more: Any) -> ProfileView:
             "Functions  own ▾  last 10 s  no filter: missing )",
         ),
         ("functions", {"span": len(SPANS_S)}, {}, "Functions  own ▾  since attach"),
-        ("threads", {"span": len(SPANS_S)}, {}, "Threads  since attach  (5 min at most)"),
+        ("threads", {"span": len(SPANS_S)}, {}, "Threads  since attach"),
         ("threads", {"only_pid": PID}, {}, f"Threads  last 10 s  pid {PID}"),
         ("tree", {"only_thread": MAIN}, {}, "Call tree  last 10 s  thread 1 MainThread"),
         ("tree", {}, {"has_difference": True}, "Call tree  last 10 s  Δ span before"),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perftui.model.stacks import Mode, Place, Thread, Window
-from perftui.tui.threads_view import ThreadLine, thread_lines
+from perftui.tui.threads_view import ThreadLine, ThreadsView
 
 FILE = "/srv/app.py"
 WORKER = Thread(PID, 2, "worker")
@@ -23,7 +23,7 @@ def windows(counts: dict[tuple[Thread, str], int], **more: object) -> list[Windo
 
 
 def lines(counts: dict[tuple[Thread, str], int], **more: object) -> list[ThreadLine]:
-    return thread_lines(windows(counts, **more), TICKS)
+    return ThreadsView().lines(windows(counts, **more), TICKS)
 
 
 def test_the_busiest_comes_first():
@@ -44,14 +44,14 @@ def test_the_top_function_is_of_all_its_lines_and_stacks():
 def test_functions_of_one_name_in_two_files_are_two():
     """The file tells functions of the same name on top apart."""
     stacks = {(MAIN, stack("run", "/a.py")): 30, (MAIN, stack("run", "/b.py")): 40}
-    (line,) = thread_lines([replace(window(NOW - 1, NOW), stacks=stacks)], TICKS)
+    (line,) = ThreadsView().lines([replace(window(NOW - 1, NOW), stacks=stacks)], TICKS)
     assert (line.top, line.top_pct) == (Place("run", "/b.py"), 40)
 
 
 def test_windows_add_up():
     """Shares are those of all windows of the span together."""
     two = run_of_windows(2, {"main work": 40})
-    (line,) = thread_lines(two, sum(one.expected_ticks for one in two))
+    (line,) = ThreadsView().lines(two, sum(one.expected_ticks for one in two))
     assert (line.active_pct, line.top_pct) == (40, 40)
 
 
@@ -105,19 +105,19 @@ def test_idle_threads_too():
 def test_a_thread_without_frames():
     """A thread in which no frame was found is as busy as it is, at nothing that is known."""
     stacks = {(MAIN, ()): 30}
-    (line,) = thread_lines([replace(window(NOW - 1, NOW), stacks=stacks)], TICKS)
+    (line,) = ThreadsView().lines([replace(window(NOW - 1, NOW), stacks=stacks)], TICKS)
     assert (line.active_pct, line.top, line.top_pct) == (30, None, 0)
 
 
 def test_nothing_sampled_is_no_rows():
     """Without windows, or without samples in them, there are no threads."""
-    assert thread_lines([], 0) == []
-    assert thread_lines(run_of_windows(3, {}), 300) == []
+    assert ThreadsView().lines([], 0) == []
+    assert ThreadsView().lines(run_of_windows(3, {}), 300) == []
 
 
 def test_without_ticks_there_are_no_shares():
     """A window of no length has samples but no share."""
-    (line,) = thread_lines([window(NOW, NOW, {"a": 3})], 0)
+    (line,) = ThreadsView().lines([window(NOW, NOW, {"a": 3})], 0)
     assert (line.active_pct, line.top_pct) == (0, 0)
 
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trees import FILE, STACKS, live_tree, stacks, tree
 
-from perftui.model.calltree import Stacks, call_tree
+from perftui.model.calltree import call_tree
+from perftui.model.following import Stacks
 from perftui.model.stacks import Frame, Place
 from perftui.tui.filter import Filter
 from perftui.tui.tree_view import MOST_CHILDREN, Fold, TreeRow, TreeView, indent

@@ -25,7 +25,7 @@ from perftui.tui.profile_view import Looked, ProfileView
 from perftui.tui.profile_words import VIEWS, title, why_empty
 from perftui.tui.source_view import hottest_line, source_lines
 from perftui.tui.span_trees import SpanTrees
-from perftui.tui.threads_view import thread_lines
+from perftui.tui.threads_view import ThreadsView
 from perftui.tui.widgets.callers import CallersTable
 from perftui.tui.widgets.flame import FlameGraph
 from perftui.tui.widgets.functions import FunctionsTable
@@ -73,7 +73,7 @@ class ProfilePanel(Vertical):
     def __init__(self, monitor: Monitor, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.monitor = monitor
-        self.view = ProfileView(by_thread=monitor.settings.profile.threads)
+        self.view = ProfileView(history=monitor.windows, by_thread=monitor.settings.profile.threads)
         self.view.baseline = monitor.latest.baseline
         self.functions = FunctionsView(self.view)
         self.showing = "functions"
@@ -82,6 +82,7 @@ class ProfilePanel(Vertical):
         self._source: SourceText | None = None
         self._behind = "functions"
         self._trees = SpanTrees(self.view)
+        self._threads = ThreadsView()
         self._has_difference = False
 
     def compose(self) -> ComposeResult:
@@ -164,7 +165,8 @@ class ProfilePanel(Vertical):
 
     def _draw_threads(self) -> None:
         looked = self._look()
-        lines = thread_lines(looked.windows, looked.ticks, self._snapshot.gil_windows)
+        gil_windows = self._snapshot.gil_windows
+        lines = self._threads.lines(looked.windows, looked.ticks, gil_windows)
         self._fill(self.query_one(ThreadsTable), lines)
 
     def _fill(self, table: LineTable[T], rows: Sequence[T]) -> None:
