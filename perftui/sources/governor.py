@@ -20,8 +20,10 @@ RATE_HZ = 100
 RATES_HZ = (5, 7, 10, 15, 20, 25, 35, 50, 75, 100)
 """The rates that are chosen among, so that the one in use changes seldom. None is lower: py-spy
 hears that it is to end only at its next look."""
-WINDOW_S = 2.0
-"""A start of py-spy, and the time in which two of them look, cost as often as a window ends."""
+WINDOW_S, MOST_WINDOW_S = 2.0, 5.0
+"""A start of py-spy costs as often as a window ends, so windows are longer where it is dear."""
+START_SHARE = 0.25
+"""A start is to take no more than this of the CPU time that looks take."""
 FIRST_WINDOW_S = 0.3
 """The first window is short, so that the screen has something to show soon."""
 EARLY_WINDOW_S, EARLY_WINDOWS = 1.0, 10
@@ -133,6 +135,7 @@ class Governor:
         self._stops = self._expected_stops = 0.0
         self._full = False
         self._windows = 0
+        self._usual_s = WINDOW_S
         self._credit_s = BURST * settings.max_overhead / 100 * FIRST_WINDOW_S
         """For how long the target may be stopped by now."""
         self.change(settings)
@@ -142,7 +145,7 @@ class Governor:
         self._settings = settings
         self._wanted_hz = self._rate_hz = settings.rate or RATE_HZ
         self._gil = settings.gil
-        self._before = self._gil, self._rate_hz
+        self._before = self._gil, self._usual_s, self._rate_hz
 
     def plan(self, threads: Sequence[int], *, subprocesses: bool) -> Plan:
         """The next window; `threads` are the numbers of threads of the processes it looks at.
@@ -151,8 +154,9 @@ class Governor:
         """
         settings = self._settings
         count, largest = max(1, sum(threads)), max(threads, default=1)
-        self._before = self._gil, self._rate_hz
+        self._before = self._gil, self._usual_s, self._rate_hz
         self._choose_gil(count)
+        self._choose_length(count)
         rate = self._cpu_rate(count)
         plan = Plan(
             rate_hz=rate,
@@ -180,7 +184,7 @@ class Governor:
         """This last plan came to nothing: no look was made."""
         self._credit_s += plan.stop_s
         self._windows -= 1
-        self._gil, self._rate_hz = self._before
+        self._gil, self._usual_s, self._rate_hz = self._before
 
     def learn(self, plan: Plan, threads: Sequence[int], cost: Cost) -> None:
         """Take in what a window cost that was planned for these threads."""
@@ -208,15 +212,28 @@ class Governor:
 
     def _cpu_pct(self, rate_hz: float, threads: int, *, gil: bool) -> float:
         """py-spy's CPU time at this rate, in percent of a core."""
-        looks_s = rate_hz * self._cpu_factor[gil] * _cpu_s(threads, gil=gil)
-        return 100 * (self._start_cpu_s / max(EARLY_WINDOW_S, self._window_s) + looks_s)
+        looks_s = rate_hz * self._look_cpu_s(threads, gil=gil)
+        return 100 * (self._start_cpu_s / self._usual_s + looks_s)
+
+    def _look_cpu_s(self, threads: int, *, gil: bool) -> float:
+        """What a look takes of a CPU, in seconds."""
+        return self._cpu_factor[gil] * _cpu_s(threads, gil=gil)
 
     @property
     def _window_s(self) -> float:
         """How long the next window is where nothing makes it shorter."""
         if self._windows == 0:
             return FIRST_WINDOW_S
-        return EARLY_WINDOW_S if self._windows < EARLY_WINDOWS else WINDOW_S
+        return EARLY_WINDOW_S if self._windows < EARLY_WINDOWS else self._usual_s
+
+    def _choose_length(self, threads: int) -> None:
+        """Longer windows where the start of py-spy takes much beside the looks; whole seconds, and
+        not to and fro between two of them."""
+        looks_s = self._rate_hz * self._look_cpu_s(threads, gil=self._gil)
+        wanted = self._start_cpu_s / max(1e-9, START_SHARE * looks_s)
+        wanted = min(MOST_WINDOW_S, max(WINDOW_S, wanted))
+        if abs(wanted - self._usual_s) >= 0.8:
+            self._usual_s = float(round(wanted))
 
     def _choose_gil(self, threads: int) -> None:
         """Only the holder of the GIL, where py-spy can read all threads too seldom."""

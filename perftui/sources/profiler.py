@@ -36,8 +36,8 @@ from perftui.sources.speedscope import SpeedscopeReader, error_count, failure
 from perftui.sources.stops import StopWatch
 from perftui.sources.torn import EdgeBook
 
-LIMIT_S = 5
-"""py-spy ends by itself after this, should perftui not be there to end it. Whole seconds."""
+SPARE_S = 4
+"""py-spy ends by itself so much later than planned, should perftui not be there to end it."""
 ATTACH_S = 10.0
 """py-spy reads the symbols of large interpreters slowly on a busy host; after this it is stuck."""
 END_S = 3.0
@@ -188,7 +188,7 @@ class Profiler(Source):
         threads = thread_counts(sampled)
         chosen = self._governor.plan(threads, subprocesses=subprocesses)
         launched = self.clock()
-        duration_s = round(chosen.seconds) if self._pyspy.ends_alone else LIMIT_S
+        duration_s = round(chosen.seconds) + (0 if self._pyspy.ends_alone else SPARE_S)
         run = self._pyspy.record(chosen.arguments(), self._target.pid, duration_s)
         deadline = self.clock() + ATTACH_S
         while not (run.attached or run.ended or self.stopping.is_set()):

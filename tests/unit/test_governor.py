@@ -107,6 +107,19 @@ def test_windows_are_short_while_somebody_waits_for_them():
     assert set(lengths[EARLY_WINDOWS:]) == {WINDOW_S}
 
 
+@pytest.mark.parametrize(("start_cpu_s", "length"), [(0.001, WINDOW_S), (0.04, 4.0), (0.5, 5.0)])
+def test_windows_are_longer_where_a_start_is_dear(start_cpu_s: float, length: float):
+    """py-spy is started less often where that takes much CPU time beside the looks themselves:
+    here a second of looks takes 0.04 s, and a start is to take a quarter of that."""
+    governor = Governor(ProfileSettings(nonblocking=True))
+    for _ in range(40):
+        plan = governor.plan([4], subprocesses=False)
+        cpu_s = start_cpu_s + 0.04 * plan.seconds
+        cost = Cost(plan.seconds, plan.rate_hz, cpu_s, start_cpu_s=start_cpu_s)
+        governor.learn(plan, [4], cost)
+    assert (plan.seconds, plan.rate_hz) == (length, 100)
+
+
 @pytest.mark.parametrize("wish", [{}, {"duty": 2.0}, {"nonblocking": False}])
 def test_whole_seconds(wish: dict[str, object]):
     """Where a window cannot be told when to end, none ends between two seconds, and what it may
@@ -115,7 +128,7 @@ def test_whole_seconds(wish: dict[str, object]):
     target = Target(20, **wish)
     target.governor = governor
     plans = target.watch(40)
-    assert {plan.seconds for plan in plans} <= {1.0, 2.0}
+    assert {plan.seconds for plan in plans} <= {1.0, 2.0, 3.0, 4.0, 5.0}
     assert target.stopped <= 0.02 * target.wall
 
 
