@@ -21,7 +21,8 @@ from perftui.forecast.forecaster import Forecaster
 from perftui.model.baseline import Baseline
 from perftui.model.findings import Forecast
 from perftui.model.series import in_order
-from perftui.model.snapshot import Mark, Snapshot, SourceState, SourceStatus
+from perftui.model.event import Event, EventKind
+from perftui.model.snapshot import Snapshot, SourceState, SourceStatus
 from perftui.model.source import SourceText
 from perftui.model.stacks import Window
 from perftui.model.target import Target, TargetState
@@ -98,7 +99,6 @@ class Monitor:
             sudo.check(target.pid)
         self._pyspy = PySpy(launch, sudo)
         self._host = HostSource(self._timeline, self.clock)
-        self._marks: tuple[Mark, ...] = ()
         self._ports: frozenset[int] = frozenset()
         self._look_at(target)
         self._objectives = settings.objectives()
@@ -198,7 +198,7 @@ class Monitor:
             self._look_at(target)
             for source in self._of_target:
                 source.start()
-            self._marks = (*self._marks, Mark(self.clock(), f"restart: pid {pid}"))
+            self._timeline.add_event(Event(self.clock(), EventKind.RESTART, f"pid {pid}"))
         self.latest = self.snapshot()
         return f"Following pid {pid}."
 
@@ -292,7 +292,8 @@ class Monitor:
             llm=self._advisor.status,
             baseline=self._baseline,
             gil_windows=self._timeline.gil_windows(since),
-            marks=tuple(mark for mark in self._marks if mark.at >= since),
+            events=self._timeline.events(since),
+            unavailable=self._timeline.unavailable(),
         )
 
     def _statuses(self) -> tuple[SourceStatus, ...]:

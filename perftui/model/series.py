@@ -56,6 +56,14 @@ class Series:
         return self.points[-1]
 
 
+@dataclass(frozen=True)
+class Unavailable:
+    """A metric that there is, but that cannot be had, and why in a few words ("not permitted")."""
+
+    key: SeriesKey
+    why: str
+
+
 _BUILT_IN = (
     *("cpu", "rss", "threads", "fds", "cpu_used", "rss_used"),
     *("host_cpu", "load1", "mem_available"),

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from perftui.model.baseline import Baseline
+from perftui.model.event import Event
 from perftui.model.findings import Forecast, LlmStatus
 from perftui.model.objective import Objective
-from perftui.model.series import Series
+from perftui.model.series import Series, Unavailable
 from perftui.model.stacks import Window
 from perftui.model.target import Target, TargetState
 
@@ -32,22 +33,14 @@ class SourceStatus:
 
 
 @dataclass(frozen=True)
-class Mark:
-    """Something that happened at one moment (Unix seconds), in a few words."""
-
-    at: float
-    text: str
-
-
-@dataclass(frozen=True)
 class Snapshot:
     """Everything known at `taken_at` (Unix seconds).
 
     `windows` are those since `since`, oldest first, `series` the points of the same span.
     `target_since` is when `target_state` began; a target that has exited leaves its last windows
     and points in every later snapshot. `baseline` is what the user compares with;
-    `gil_windows` are short looks at the holder of the GIL, beside the others; `marks` are moments
-    on the time axis.
+    `gil_windows` are short looks at the holder of the GIL, beside the others; `events` are
+    what happened in the span, oldest first; `unavailable` are metrics that cannot be had.
     """
 
     taken_at: float
@@ -64,7 +57,8 @@ class Snapshot:
     llm: LlmStatus
     baseline: Baseline | None = None
     gil_windows: tuple[Window, ...] = ()
-    marks: tuple[Mark, ...] = ()
+    events: tuple[Event, ...] = ()
+    unavailable: tuple[Unavailable, ...] = ()
 
     @property
     def data_at(self) -> float:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import takewhile
 from typing import Generic, NamedTuple, TypeVar
 
-from perftui.model.series import Point, Series, SeriesKey
+from perftui.model.event import Event, EventKind
+from perftui.model.series import Point, Series, SeriesKey, Unavailable
 from perftui.model.stacks import Window, merge
 
 T = TypeVar("T")
@@ -29,6 +30,8 @@ MAX_SERIES = 1000
 labels that come and go cannot fill the memory."""
 
 
+MOST_EVENTS = 1000
+"""So many events are kept; the oldest go first."""
 GIL_WINDOWS = 60
 """So many of the windows that look at the holder of the GIL are kept: ten minutes of them."""
 SILENT_S = 300.0
@@ -105,6 +108,8 @@ class Timeline:
         self._gil: deque[Window] = deque(maxlen=GIL_WINDOWS)
         self._series: dict[SeriesKey, _History[Point]] = {}
         self._last: dict[SeriesKey, Point] = {}
+        self._unavailable: dict[SeriesKey, str] = {}
+        self._events: dict[tuple[EventKind, str, float], Event] = {}
 
     def add_window(self, window: Window, replaced: Iterable[tuple[Window, Window]] = ()) -> None:
         """Add a window; windows come in order of their end. Of `replaced`, each earlier window
@@ -137,6 +142,31 @@ class Timeline:
                     self._series[key] = _History(lambda p: p.at, _mean_point, self._tiers)
                 self._series[key].add(point)
                 self._last[key] = point
+                self._unavailable.pop(key, None)
+
+    def add_unavailable(self, key: SeriesKey, why: str) -> None:
+        """Say that a metric cannot be had, and why; its next point says that it can again."""
+        with self._lock:
+            if key in self._unavailable or len(self._unavailable) < MAX_SERIES:
+                self._unavailable[key] = why
+
+    def unavailable(self) -> tuple[Unavailable, ...]:
+        """The metrics that cannot be had at present."""
+        with self._lock:
+            return tuple(Unavailable(key, why) for key, why in self._unavailable.items())
+
+    def add_event(self, event: Event) -> None:
+        """Add an event, or what is known of it by now; they may come in any order."""
+        with self._lock:
+            self._events[event.identity] = event
+            if len(self._events) > MOST_EVENTS:
+                del self._events[min(self._events, key=lambda identity: identity[2])]
+
+    def events(self, since: float) -> tuple[Event, ...]:
+        """The events that began, or ended, at `since` (Unix seconds) or later, oldest first."""
+        with self._lock:
+            found = [e for e in self._events.values() if max(e.at, e.until or e.at) >= since]
+        return tuple(sorted(found, key=lambda event: event.at))
 
     def _forget_silent(self, now: float) -> bool:
         """Make room: the series that was silent for longest goes, unless all are alive."""

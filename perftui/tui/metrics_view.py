@@ -112,7 +112,7 @@ def _line(
             bottom=bottom,
             top=top,
             threshold=objective.threshold if objective is not None else None,
-            marks=[mark.at for mark in snapshot.marks],
+            marks=[event.at for event in snapshot.events],
         ),
         value=value,
         slope=f"{format_age(age)} old" if is_stale else _slope(recent, key.unit),

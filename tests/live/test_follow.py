@@ -14,6 +14,7 @@ import pytest
 from servers import BURN, START_S, free_port, kill_tree, samplers, wait_for
 from terminal import Open
 
+from perftui.model.event import EventKind
 from perftui.model.target import Target, TargetState
 from perftui.monitor import Monitor
 from perftui.settings import load
@@ -146,13 +147,13 @@ def test_a_monitor_follows(python_target: Any) -> None:
             lambda: monitor.latest.target_state is TargetState.EXITED, START_S, "the end to be seen"
         )
         assert monitor.follow().startswith("No successor yet")
-        assert monitor.snapshot().marks == ()
+        assert monitor.snapshot().events == ()
         target.again()
         assert monitor.follow() == f"Following pid {target.pid}."
         now = monitor.latest
         assert (now.target.pid, now.target_state) == (target.pid, TargetState.RUNNING)
-        (mark,) = now.marks
-        assert mark.text == f"restart: pid {target.pid}"
+        (mark,) = now.events
+        assert (mark.kind, mark.text) == (EventKind.RESTART, f"pid {target.pid}")
         assert now.windows[0].start < mark.at <= now.taken_at
         wait_for(lambda: samples_since(monitor, mark.at), START_S, "samples of the successor")
         assert monitor.follow() == "The target still runs."
@@ -194,7 +195,7 @@ def test_two_presses_follow_once(python_target: Any) -> None:
         others = {"Its successor is being looked for.", "The target still runs."}
         assert set(said) <= {f"Following pid {target.pid}.", *others}
         assert len(said) == 8
-        assert len(monitor.snapshot().marks) == 1
+        assert len(monitor.snapshot().events) == 1
 
 
 def test_nothing_is_followed_at_the_end(python_target: Any) -> None:

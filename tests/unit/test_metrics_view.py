@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from perftui.model.objective import Objective
 from perftui.model.series import Point, Series, in_order
-from perftui.model.snapshot import Mark, SourceState, SourceStatus
+from perftui.model.event import Event, EventKind
+from perftui.model.snapshot import SourceState, SourceStatus
 from perftui.model.target import TargetState
 from perftui.tui.metrics_view import (
     CHART_ROWS,
@@ -131,10 +132,10 @@ def test_marks_are_vertical_lines():
     assert draw((), marks=(NOW - 9,)) == ("┊" + " " * 9,)
 
 
-def test_the_marks_of_a_snapshot_are_on_its_charts():
+def test_the_events_of_a_snapshot_are_on_its_charts():
     """Where the target was replaced by its successor each chart has a mark."""
     found = series("rss", [1.0] * 60, unit="B")
-    line = one_line(found, marks=(Mark(NOW - 30, "restart: pid 7"),))
+    line = one_line(found, events=(Event(NOW - 30, EventKind.RESTART, "pid 7"),))
     assert line.chart[0].index("┊") == 9
     assert "┊" not in one_line(found).chart[0]
 
