@@ -19,9 +19,11 @@ from perftui.advisor.advisor import Advisor
 from perftui.errors import PerftuiError
 from perftui.forecast.forecaster import Forecaster
 from perftui.model.baseline import Baseline
-from perftui.model.findings import Forecast
-from perftui.model.series import in_order
+from perftui.model.changes import Changes
 from perftui.model.event import Event, EventKind
+from perftui.model.findings import Forecast
+from perftui.model.objective import Objective
+from perftui.model.series import Series, in_order
 from perftui.model.snapshot import Snapshot, SourceState, SourceStatus
 from perftui.model.source import SourceText
 from perftui.model.stacks import Window
@@ -110,6 +112,7 @@ class Monitor:
         self._described_at = self.clock()
         self._forecast_at = -FORECAST_EVERY_S
         self._forecaster = Forecaster(self._objectives)
+        self._changes = Changes()
         self._forecast_failure: SourceStatus | None = None
         self._state = TargetState.RUNNING
         self._state_since = self._alive_at = self.clock()
@@ -263,6 +266,24 @@ class Monitor:
         no longer."""
         return self._timeline.windows(since)
 
+    def series(self, since: float) -> tuple[Series, ...]:
+        """Every series since then (Unix seconds), coarser the older."""
+        return tuple(in_order(self._timeline.series(since)))
+
+    def events(self, since: float) -> tuple[Event, ...]:
+        """What has happened since then (Unix seconds), oldest first."""
+        return self._timeline.events(since)
+
+    def mark(self, kind: EventKind, text: str, at: float | None = None) -> None:
+        """Mark a moment (Unix seconds), or the present, on the time axis."""
+        self._timeline.add_event(Event(self.clock() if at is None else at, kind, text))
+
+    def set_objective(self, objective: Objective) -> None:
+        """Watch this objective from now on, in place of those of the same metric."""
+        others = tuple(o for o in self._objectives if o.metric != objective.metric)
+        self._objectives = (objective, *others)
+        self._forecaster.change(self._objectives)
+
     def snapshot(self, since: float | None = None) -> Snapshot:
         """Everything known now, with windows and points since `since` (Unix seconds)."""
         with self._swapping:
@@ -316,6 +337,8 @@ class Monitor:
                 self._forecast_at = self.clock()
                 self._forecast()
             self.latest = self.snapshot()
+            for event in self._changes.events(self.latest):
+                self._timeline.add_event(event)
 
     def _describe_again(self) -> None:
         """A process can become another program (exec) and keep its id and its start."""

@@ -58,6 +58,10 @@ class Forecaster:
         self._objectives = tuple(objectives)
         self._tracks: dict[tuple[Objective, SeriesKey], Track] = {}
 
+    def change(self, objectives: Sequence[Objective]) -> None:
+        """Other objectives from now on; what is known of those that stay is kept."""
+        self._objectives = tuple(objectives)
+
     def forecast(
         self, now: float, history: Callable[[str], Sequence[Series]]
     ) -> tuple[Forecast, ...]:

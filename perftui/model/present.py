@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import PurePath
 
 from perftui.model.series import SeriesKey
@@ -76,6 +77,11 @@ def format_age(seconds: float) -> str:
     if days:
         return f"{days}d{h:02}h"
     return f"{hours}h{m:02}m" if hours else f"{m}m{s:02}s"
+
+
+def format_clock(at: float) -> str:
+    """The time of day here: `03:02:10`."""
+    return time.strftime("%H:%M:%S", time.localtime(at))
 
 
 def format_span(seconds: float) -> str:

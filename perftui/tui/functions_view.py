@@ -172,7 +172,8 @@ class FunctionsView:
     def _hold(self, looked: Looked, own: Counts, total: Counts) -> Sums:
         """The samples whose shares are shown: they hold still within their noise, until something
         else is looked at."""
-        of = (looked.board, looked.board.keys, self.view.span, self.view.reset_at)
+        view = self.view
+        of = (looked.board, looked.board.keys, view.span, view.reset_at, view.moment)
         if not _same(self._held_of, of):
             self._held, self._held_of = (Held(), Held()), of
         ticks, (held_own, held_total) = looked.sums.ticks, self._held
@@ -197,7 +198,7 @@ class FunctionsView:
             order = np.empty(len(ids))
             order[sorted(range(len(ids)), key=names.__getitem__)] = -np.arange(len(ids))
             return order
-        sums, seconds = looked.sums, looked.board.seconds
+        sums, seconds = looked.sums, looked.seconds or looked.board.seconds
         if self.sort == "change" and before is not None and ticks_before and sums.ticks:
             own = _sized(sums.own, len(looked.board.keys))[ids]
             return own / sums.ticks - before[ids] / ticks_before
@@ -283,16 +284,15 @@ class _Maker:
             elif moved.beyond_noise and not total:
                 mark = "GONE"
         shown = _at(self._steady.own, number)
-        since = max(self._view.began, board.since)
-        complete = board.began is None or not board.began > since + 2.0
+        seconds = looked.seconds
         return HotRow(
             key=key,
             line=board.hottest_line(key, looked.windows),
             own_pct=100 * shown / ticks if ticks else 0.0,
             own_margin=margin_pct(shown, ticks),
             total_pct=100 * _at(self._steady.total, number) / ticks if ticks else 0.0,
-            own_s=_at(board.seconds.own, number) if complete else None,
-            total_s=_at(board.seconds.total, number) if complete else None,
+            own_s=_at(seconds.own, number) if seconds is not None else None,
+            total_s=_at(seconds.total, number) if seconds is not None else None,
             trend=self._trend(number),
             trend_top=self._top,
             change=moved,

@@ -8,6 +8,7 @@ from perftui.model.snapshot import Snapshot, SourceState
 from perftui.model.stacks import Mode, Window, known_sum, of_newest_kind
 from perftui.model.target import TargetState
 from perftui.model.text import plain
+from perftui.tui.axis import Moment
 
 COVER_SPAN_S = 60.0
 CPU_WAIT_PCT = 10.0
@@ -22,14 +23,19 @@ _SIGNS = {
 }
 
 
-def header(snapshot: Snapshot, paused_at: float | None) -> tuple[str, str]:
-    """The target's half and the sampler's half of the header."""
+def header(
+    snapshot: Snapshot, paused_at: float | None, moment: Moment | None = None
+) -> tuple[str, str]:
+    """The target's half and the sampler's half of the header; `moment` is what is looked at of the
+    past."""
     target, now = snapshot.target, snapshot.taken_at
     state = _SIGNS[snapshot.target_state]
     if snapshot.target_state is not TargetState.RUNNING:
         state += f" for {format_age(now - snapshot.target_since)}"
     if paused_at is not None:
         state += f"  ‖ PAUSED {format_age(snapshot.taken_at - paused_at)}"
+    if moment is not None:
+        state += f"  ◂ {format_age(now - moment.end)} AGO (Esc: live)"
     children = f" +{len(snapshot.children)}" if snapshot.children else ""
     left = [
         f"perftui {state}",

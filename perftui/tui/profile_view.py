@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from perftui.model.baseline import Baseline
 from perftui.model.board import Board, Span, Sums
 from perftui.model.following import Stacks
+from perftui.model.present import format_clock
 from perftui.model.snapshot import Snapshot
 from perftui.model.stacks import Grouping, Place, Stack, Thread, Window, of_newest_kind
+from perftui.tui.axis import Moment
 from perftui.tui.filter import Filter
 
 SPANS_S: tuple[float, ...] = (2.0, 10.0, 60.0, 300.0)
@@ -24,6 +26,10 @@ History = Callable[[float], Sequence[Window]]
 """The windows since a time (Unix seconds), coarser the older; a snapshot has the last ones only."""
 Boards = dict[tuple[Grouping, Kind], Board]
 """Rows by what they are and by the kind of their windows: each kind is a whole of its own."""
+RECENT_S = 60.0
+"""So far back the trend of a moment reaches."""
+MOST_WINDOW_S = 60.0
+"""No window is longer, merged ones neither."""
 LATE_S = 0.5
 """So late a window may be before the last one no longer stands for the present."""
 UNSEEN_EVERY_S = 30.0
@@ -33,11 +39,13 @@ UNSEEN_EVERY_S = 30.0
 @dataclass
 class Looked:
     """What is looked at: sums from `start` to `now`, those of the span before, where there are any,
-    the windows of both and all that are at hand."""
+    the windows of both and all that are at hand. `seconds` are the sums of the columns in seconds,
+    None where they are not of all the time that they are said to be of."""
 
     board: Board
     sums: Sums
     before: Sums | None
+    seconds: Sums | None
     windows: Sequence[Window]
     earlier: Sequence[Window]
     recent: Sequence[Window]
@@ -65,7 +73,8 @@ class ProfileView:
     """Span, choice of thread or process, filter, pause and baseline, and what was counted so far.
 
     `history` gives windows that are older than those of a snapshot. `only_pid` and `only_thread`
-    choose one process or thread.
+    choose one process or thread. `moment` is the part of the past that is looked at, None for the
+    present; `bounds` are from when to when the windows reach that overlap it.
     """
 
     history: History = lambda _: ()
@@ -76,6 +85,8 @@ class ProfileView:
     only_thread: Thread | None = None
     span: int = USUAL_SPAN
     """Place in the spans: `SPANS_S`, then since attach, then since reset."""
+    moment: Moment | None = None
+    bounds: Moment | None = None
     reset_at: float = 0.0
     began: float = math.inf
     """Start of the first window that was counted (Unix seconds)."""
@@ -90,6 +101,7 @@ class ProfileView:
     _span: Span = field(default_factory=Span)
     _before: Span = field(default_factory=Span)
     _spans_of: Board | None = None
+    _then: Board | None = None
 
     @property
     def grouping(self) -> Grouping:
@@ -115,6 +127,9 @@ class ProfileView:
     @property
     def span_name(self) -> str:
         """The span in words."""
+        if self.moment is not None:
+            start, end = self.bounds or self.moment
+            return f"{format_clock(start)}–{format_clock(end)} ({end - start:.0f} s)"
         if self.span_s is None:
             return "since attach" if self.span == len(SPANS_S) else "since reset"
         return (
@@ -201,6 +216,8 @@ class ProfileView:
         boards = self._boards
         if self._frozen is not None:
             snapshot, boards, _ = self._frozen
+        if self.moment is not None:
+            return self._look_back(snapshot, self.moment)
         windows = of_newest_kind(snapshot.windows)
         board = self._board(boards, windows)
         if not board.counted(windows[-1:]):
@@ -208,12 +225,15 @@ class ProfileView:
         now = snapshot.data_at
         if board is not self._spans_of:
             self._spans_of, self._span, self._before = board, Span(), Span()
+        since = max(self.began, board.since)
+        complete = board.began is None or not board.began > since + 2.0
+        seconds = board.seconds if complete else None
         if self.span_s is None:
             attach = self.span == len(SPANS_S)
             sums = board.samples if attach else board.since_reset
             start = (board.began or now) if attach else self.reset_at
             shown = [*self._older(start, windows), *(w for w in windows if w.end > start)]
-            return Looked(board, sums, None, shown, (), windows, now, start)
+            return Looked(board, sums, None, seconds, shown, (), windows, now, start)
         start = max(now - self.span_s, self.reset_at)
         # Windows are whole; those count of which more than half is inside the span, or else the
         # newest one, which a short span may not hold.
@@ -230,7 +250,46 @@ class ProfileView:
             earlier = [w for w in windows if _middle(w) > start - self.span_s and w.end <= start]
             self._before.hold(board.counted(earlier))
             before = self._before.sums
-        return Looked(board, self._span.sums, before, shown, earlier, windows, now, start)
+        return Looked(
+            board, self._span.sums, before, seconds, shown, earlier, windows, now, start
+        )
+
+    def _look_back(self, snapshot: Snapshot, moment: Moment) -> Looked:
+        """The whole windows that overlap a part of the past, beside as long a time before them."""
+        length = moment.end - moment.start
+        since = min(moment.start - 2 * length, moment.end - RECENT_S) - MOST_WINDOW_S
+        every = self._every(snapshot, since)
+        shown = of_newest_kind(
+            [w for w in every if w.end > moment.start and w.start < moment.end]
+        )
+        board = self._then
+        if board is None or board.grouping != self.grouping:
+            board = self._then = Board(self.grouping)
+        if not shown:
+            self.bounds = None
+            nothing = Sums()
+            return Looked(board, nothing, None, nothing, (), (), (), moment.end, moment.start)
+        start, end = shown[0].start, shown[-1].end
+        self.bounds = Moment(start, end)
+        like = [window for window in every if window.kind == shown[-1].kind and window.end <= end]
+        earlier = [w for w in like if w.end <= start and _middle(w) > start - (end - start)]
+        board.update(like)
+        sums, before, seconds = Sums(), Sums(), Sums()
+        for counted in board.counted(shown):
+            sums.add(counted, 1)
+            if counted.window.rate_hz > 0:
+                seconds.add(counted, 1, 1 / counted.window.rate_hz)
+        for counted in board.counted(earlier):
+            before.add(counted, 1)
+        return Looked(board, sums, before, seconds, shown, earlier, like, end, start)
+
+    def _every(self, snapshot: Snapshot, since: float) -> list[Window]:
+        """All windows since then, those of the snapshot and older ones."""
+        history = self.history(since) if self._frozen is None else self._frozen[2]
+        first = snapshot.windows[0].start if snapshot.windows else snapshot.taken_at
+        older = [window for window in history if since < window.end <= first]
+        return [*older, *(window for window in snapshot.windows if window.end > since)]
+
 
     def stacks(self, snapshot: Snapshot) -> Stacks:
         """The stacks of the span, of the chosen thread or process."""

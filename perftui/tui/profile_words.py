@@ -60,6 +60,8 @@ def why_empty(view: ProfileView, snapshot: Snapshot) -> str:
         return "no function fits the filter (Esc clears it)"
     if view.own_only:
         return "no own code was running (o shows all)"
+    if view.moment is not None:
+        return "no samples of that time"
     status = snapshot.source("py-spy")
     if status is not None and status.message and not snapshot.windows:
         return f"no functions: {plain(status.message)}"

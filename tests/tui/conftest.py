@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 from builders import NOW, P99, forecast, run_of_windows, series, snapshot, status
 
 from perftui.errors import PerftuiError
+from perftui.model.event import Event, EventKind
 from perftui.model.findings import Forecast
+from perftui.model.objective import Objective
+from perftui.model.series import Series
 from perftui.model.snapshot import Snapshot
 from perftui.model.source import SourceText
 from perftui.model.stacks import Window
@@ -40,6 +44,19 @@ class FakeMonitor:
 
     def windows(self, since: float) -> tuple[Window, ...]:
         return tuple(window for window in self.latest.windows if window.end >= since)
+
+    def series(self, since: float) -> tuple[Series, ...]:
+        return self.latest.series
+
+    def events(self, since: float) -> tuple[Event, ...]:
+        return self.latest.events
+
+    def mark(self, kind: EventKind, text: str, at: float | None = None) -> None:
+        event = Event(self.clock() if at is None else at, kind, text)
+        self.latest = replace(self.latest, events=(*self.latest.events, event))
+
+    def set_objective(self, objective: Objective) -> None:
+        self.latest = replace(self.latest, objectives=(objective, *self.latest.objectives))
 
     def follow(self) -> str:
         return "The target still runs."

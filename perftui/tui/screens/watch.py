@@ -16,15 +16,18 @@ from textual.widget import Widget
 from textual.widgets import Footer, Input
 from textual.worker import Worker, WorkerState
 
+from perftui.model.event import EventKind
+from perftui.model.objective import parse_objective
+from perftui.model.present import format_clock
 from perftui.model.snapshot import Snapshot
 from perftui.model.warning import strongest
 from perftui.monitor import Monitor
 from perftui.tui.header_view import header
-from perftui.tui.metrics_view import span_of
 from perftui.tui.widgets.bars import Header, Tabs, WarningLine
 from perftui.tui.widgets.forecast import ForecastPane
 from perftui.tui.widgets.metrics import MetricsPanel
 from perftui.tui.widgets.profile import ProfilePanel
+from perftui.tui.widgets.prompt import Prompt
 
 REFRESH_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 USUAL_REFRESH_S = 1.0
@@ -47,6 +50,7 @@ class WatchScreen(Screen[None]):
         Binding("plus", "refresh_rate(-1)", "faster", show=False),
         Binding("minus", "refresh_rate(1)", "slower", show=False),
         Binding("F", "follow", "follow the successor", show=False),
+        Binding("M", "note", "mark a note", show=False),
         Binding("escape", "close", "close", show=False),
         Binding("question_mark", "app.help", "help", key_display="?"),
         Binding("q", "app.quit", "quit"),
@@ -81,13 +85,14 @@ class WatchScreen(Screen[None]):
         with Horizontal(id="body"):
             with Vertical(id="left"):
                 yield self.profile
-                yield MetricsPanel(id="metrics")
+                yield MetricsPanel(self.monitor, id="metrics")
             yield ForecastPane(id="forecast")
         yield Input(
             id="filter",
             placeholder="filter by a regular expression on function and file; Enter keeps it",
             compact=True,
         )
+        yield Prompt(id="prompt")
         yield WarningLine(id="warning")
         yield Footer(show_command_palette=False)
 
@@ -119,18 +124,19 @@ class WatchScreen(Screen[None]):
             self.query_one(ForecastPane).show(snapshot)
 
     def _draw_bars(self, snapshot: Snapshot) -> None:
-        left, right = header(snapshot, self.profile.view.paused_at)
+        view = self.profile.view
+        left, right = header(snapshot, view.paused_at, view.moment)
         if self._refresh_s != USUAL_REFRESH_S:
             left += f"  every {self._refresh_s:g} s"
         self.query_one(Header).show(left, right)
         warning = strongest(snapshot)
         self.query_one(WarningLine).show(warning.level, warning.text)
-        self._draw_titles(snapshot)
+        self._draw_titles()
 
-    def _draw_titles(self, snapshot: Snapshot) -> None:
+    def _draw_titles(self) -> None:
         titles = {
             "profile": self.profile.title,
-            "metrics": f"Metrics  last {span_of(snapshot) / 60:.0f} min",
+            "metrics": self.query_one(MetricsPanel).title,
             "forecast": "Forecast",
         }
         tabs = self.query_one(Tabs)
@@ -147,7 +153,46 @@ class WatchScreen(Screen[None]):
 
     def on_profile_panel_changed(self) -> None:
         """Its title says what it shows."""
-        self._draw_titles(self.monitor.latest)
+        self._draw_titles()
+
+    def on_metrics_panel_moved(self, event: MetricsPanel.Moved) -> None:
+        """The profile shows the time that the charts' cursor is on."""
+        self.profile.look_at(event.moment)
+        self._draw_bars(self.monitor.latest)
+
+    def action_note(self) -> None:
+        """Type a note on the time that is looked at."""
+        moment = self.profile.view.moment
+        when = "now" if moment is None else f"at {format_clock(moment.start)}"
+        self._ask("note", f"a note on what happens {when}; Enter keeps it, Esc drops it")
+
+    def on_metrics_panel_objective_wanted(self, event: MetricsPanel.ObjectiveWanted) -> None:
+        """Type the objective of a metric."""
+        words = "an objective, like p99 > 0.5 for 1m within 15m; Enter sets it, Esc drops it"
+        self._ask("objective", words, event.text)
+
+    def _ask(self, purpose: str, words: str, value: str = "") -> None:
+        prompt = self.query_one(Prompt)
+        prompt.ask(purpose, words, value)
+        self.set_focus(prompt)
+
+    def on_prompt_answered(self, event: Prompt.Answered) -> None:
+        """A note is marked, an objective set; a bad one says what is wrong and stays."""
+        if event.purpose == "note" and event.text.strip():
+            moment = self.profile.view.moment
+            self.monitor.mark(EventKind.NOTE, event.text, moment.start if moment else None)
+        elif event.purpose == "objective":
+            try:
+                self.monitor.set_objective(parse_objective(event.text))
+            except ValueError as error:
+                self.notify(f"{error}.", severity="warning", markup=False)
+                return
+        self._close_prompt()
+        self.draw()
+
+    def _close_prompt(self) -> None:
+        self.query_one(Prompt).close()
+        self._show_panel(self.query_one(Tabs).current)
 
     def action_pause(self) -> None:
         """Hold what is shown of the profile, or go on; nothing stops being collected."""
@@ -179,8 +224,8 @@ class WatchScreen(Screen[None]):
         self._pace()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """While a filter is typed, `/` is a letter of it."""
-        return action != "filter" or not self._is_filter_open
+        """While something is typed, `/` is a letter of it."""
+        return action != "filter" or not (self._is_filter_open or self.query_one(Prompt).is_open)
 
     @property
     def _is_filter_open(self) -> bool:
@@ -207,12 +252,15 @@ class WatchScreen(Screen[None]):
         self._show_panel("profile")
 
     def action_close(self) -> None:
-        """Close the innermost thing that is open: the filter's line, then what the profile has
-        open, the pause."""
-        if self._is_filter_open:
+        """Close the innermost thing that is open: a line that is typed, then what the panel in
+        focus has open, the time that is looked at, the pause."""
+        metrics = self.query_one(MetricsPanel)
+        if self.query_one(Prompt).is_open:
+            self._close_prompt()
+        elif self._is_filter_open:
             self.profile.filter_by("")
             self._close_filter()
-        elif not self.profile.close():
+        elif not (metrics.has_focus and metrics.close() or self.profile.close() or metrics.close()):
             self.profile.view.resume()
         self.draw()
 
@@ -242,7 +290,7 @@ class WatchScreen(Screen[None]):
         for panel in PANELS:
             self.query_one(f"#{panel}", Widget).set_class(panel == name, "-current")
         self.query_one("#left").set_class(name == "forecast", "-hidden")
-        self._draw_titles(self.monitor.latest)
+        self._draw_titles()
 
     def action_ask(self) -> None:
         """Ask the LLM now; it says itself why it does not, where it is off."""

@@ -1,20 +1,35 @@
-"""The panel of metrics: a chart, a value, its change and its objective for each."""
+"""The panel of metrics: charts on one time axis with a cursor, one of them large, or the events."""
 
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.segment import Segment
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
+from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from perftui.model.objective_state import SHAPES
+from perftui.model.series import Series, SeriesKey
 from perftui.model.snapshot import Snapshot
+from perftui.monitor import SPAN_S, Monitor
+from perftui.tui.axis import Axis, Moment, TimeView, axis_line
 from perftui.tui.cells import Column, fit, widths
-from perftui.tui.metrics_view import MetricLine, metric_lines, source_lines
+from perftui.tui.events_view import event_line, newest_first
+from perftui.tui.large_chart import LABEL_CELLS, large_chart
+from perftui.tui.metrics_view import (
+    CHART_ROWS,
+    MetricLine,
+    metric_lines,
+    source_lines,
+    unavailable_lines,
+)
 from perftui.tui.widgets.painted import Painted
 
 COLUMNS = (
@@ -23,51 +38,119 @@ COLUMNS = (
     Column("value", "", 9, right=True),
     Column("slope", "", 13),
     Column("scale", "", 13, needs=50),
+    Column("extent", "", 20, needs=100),
 )
 FIGURES_S = 2.0
 """How long figures stand at least, so that they can be read and few bytes go to the terminal; what
 is violated, stale or new is drawn at once."""
 _EARLY_S = 0.25
 """Snapshots come a little early or late."""
+LOW_LINES = 14
+"""In a panel with fewer lines than this each metric has one."""
 
 
 @dataclass(frozen=True)
 class _Row:
-    """One line of the panel: its text, and which component style it has."""
+    """One line of the panel: its text, which component style it has, where in it the chart begins,
+    and which metric or event it is of."""
 
     text: str
     style: str
+    chart_at: int | None = None
+    key: SeriesKey | int | None = None
 
 
 class MetricsPanel(Painted, ScrollView, can_focus=True):
     """Draws the series of a snapshot; only lines that changed are drawn again."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "scroll_up", "Up", show=False),
-        Binding("down,j", "scroll_down", "Down", show=False),
+        Binding("left", "time(-1)", "back in time", key_display="←"),
+        Binding("right", "time(1)", "forward in time", show=False),
+        Binding("shift+left", "time(-1, True)", "select back", show=False),
+        Binding("shift+right", "time(1, True)", "select forward", show=False),
+        Binding("pageup", "time(-10)", "ten cells back", show=False),
+        Binding("pagedown", "time(10)", "ten cells forward", show=False),
+        Binding("end", "live", "live", show=False),
+        Binding("up,k", "row(-1)", "metric above", show=False),
+        Binding("down,j", "row(1)", "metric below", show=False),
+        Binding("z", "span(-1)", "zoom in"),
+        Binding("Z", "span(1)", "zoom out", show=False),
+        Binding("left_square_bracket", "span(-1)", "shorter span", key_display="[", show=False),
+        Binding("right_square_bracket", "span(1)", "longer span", key_display="]", show=False),
+        Binding("enter", "open", "large", key_display="Enter"),
+        Binding("E", "events", "events"),
+        Binding("O", "objective", "objective", show=False),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "metrics--line",
         "metrics--violated",
         "metrics--stale",
+        "metrics--axis",
+        "metrics--cursor",
+        "metrics--moment",
     }
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+    class Moved(Message):
+        """Another time is looked at: `moment`, or the present where it is None."""
+
+        def __init__(self, moment: Moment | None) -> None:
+            super().__init__()
+            self.moment = moment
+
+    class ObjectiveWanted(Message):
+        """The user wants to set an objective; `text` is what it may be."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    def __init__(self, monitor: Monitor, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self._snapshot: Snapshot | None = None
+        self.monitor = monitor
+        self.view = TimeView()
+        self.showing = "charts"
+        self.selected: SeriesKey | int | None = None
+        self._snapshot = monitor.latest
         self._rows: list[_Row] = []
+        self._axis = Axis(self._snapshot.data_at, 60.0, 0)
+        self._moment: Moment | None = None
         self._drawn_at = 0.0
+        self._fetched: tuple[object, tuple[Series, ...]] = (None, ())
+
+    @property
+    def title(self) -> str:
+        """What is shown, of which span."""
+        if self.showing == "events":
+            return "Events"
+        return f"Metrics  {self.view.span_name}"
+
+    @property
+    def chart(self) -> SeriesKey | None:
+        """The metric that the cursor is on."""
+        return self.selected if isinstance(self.selected, SeriesKey) else None
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw this snapshot's series."""
         self._snapshot = snapshot
+        styles = [row.style for row in self._rows]
         rows = self._lay_out()
-        only_figures = [row.style for row in rows] == [row.style for row in self._rows]
+        only_figures = [row.style for row in rows] == styles
         if only_figures and 0 <= snapshot.taken_at - self._drawn_at < FIGURES_S - _EARLY_S:
             return
-        self._rows, self._drawn_at = rows, snapshot.taken_at
-        if self.virtual_size.height != len(self._rows):
-            self.virtual_size = Size(0, len(self._rows))
+        self._draw(rows)
+
+    def redraw(self) -> None:
+        """Draw at once: something else is looked at."""
+        self._draw(self._lay_out())
+
+    def _draw(self, rows: list[_Row]) -> None:
+        self._rows, self._drawn_at = rows, self._snapshot.taken_at
+        if self.virtual_size.height != len(rows) + 1:
+            self.virtual_size = Size(0, len(rows) + 1)
+        moment = self.view.moment(self._axis)
+        if moment != self._moment:
+            self._moment = moment
+            self.post_message(self.Moved(moment))
         self.refresh_changed()
 
     def on_resize(self) -> None:
@@ -76,53 +159,277 @@ class MetricsPanel(Painted, ScrollView, can_focus=True):
         self._rows = self._lay_out()
         self.refresh()
 
+    # --- what is laid out
+
     def _lay_out(self) -> list[_Row]:
-        if self._snapshot is None or self.scrollable_content_region.width <= 0:
+        width = self.scrollable_content_region.width
+        if width <= 0:
             return []
-        columns = widths(COLUMNS, self.scrollable_content_region.width)
-        chart_width = next(width for column, width in columns if column.key == "chart")
-        rows = [
+        if self.showing == "events":
+            return self._event_rows()
+        if self.showing == "large":
+            return self._large_rows(width)
+        columns = widths(COLUMNS, width)
+        self._axis = self._axis_of(next(w for column, w in columns if column.key == "chart"))
+        moment = self.view.moment(self._axis)
+        rows = CHART_ROWS if self.size.height >= LOW_LINES else 1
+        found: list[_Row] = [
             _Row(line, "metrics--violated" if failed else "metrics--stale")
             for text, failed in source_lines(self._snapshot)
-            for line in textwrap.wrap(text, self.scrollable_content_region.width)
+            for line in textwrap.wrap(text, width)
         ]
-        for metric in metric_lines(self._snapshot, chart_width):
-            style = "line"
-            if metric.stale:
-                style = "stale"
-            elif metric.violated:
-                style = "violated"
-            for height in range(len(metric.chart)):
-                cells = _cells(metric, height)
-                text = " ".join(
-                    fit(cells[column.key], width, right=column.right) for column, width in columns
-                )
-                rows.append(_Row(text, f"metrics--{style}"))
-        return rows
+        lines = metric_lines(self._series(), self._snapshot, self._axis, rows=rows, moment=moment)
+        for metric in lines:
+            found.extend(_metric_rows(metric, columns))
+        found.extend(
+            _Row(f"{fit(name, 30)} {why}", "metrics--stale")
+            for name, why in unavailable_lines(self._snapshot)
+        )
+        return found
 
-    def content(self, y: int) -> _Row:
+    def _large_rows(self, width: int) -> list[_Row]:
+        self._axis = self._axis_of(max(1, width - LABEL_CELLS))
+        series = next((one for one in self._series() if one.key == self.selected), None)
+        if series is None:
+            return [_Row("there is no such metric any more (Esc: all of them)", "metrics--stale")]
+        wanted = next((o for o in self._snapshot.objectives if o.metric == series.key.name), None)
+        moment = self.view.moment(self._axis)
+        height = max(4, self.size.height - 1)
+        lines = large_chart(series, wanted, self._snapshot, self._axis, height, moment)
+        return [
+            _Row(line, "metrics--line", LABEL_CELLS if n > 1 else None, series.key)
+            for n, line in enumerate(lines)
+        ]
+
+    def _event_rows(self) -> list[_Row]:
+        now = self._snapshot.taken_at
+        found = newest_first(self.monitor.events(0.0))
+        return [
+            _Row(event_line(event, now), "metrics--line", None, number)
+            for number, event in enumerate(found)
+        ] or [_Row("nothing has happened yet (M marks a note)", "metrics--stale")]
+
+    def _axis_of(self, width: int) -> Axis:
+        first = min(
+            (series.points[0].at for series in (*self._fetched[1], *self._snapshot.series)),
+            default=self._snapshot.data_at,
+        )
+        return self.view.axis(self._snapshot.data_at, first, width)
+
+    def _series(self) -> Sequence[Series]:
+        """The series of the axis: the snapshot's own, or from further back."""
+        snapshot, axis = self._snapshot, self._axis
+        if axis.start >= snapshot.taken_at - SPAN_S:
+            return snapshot.series
+        # As often as that can be seen.
+        wanted = (axis.first, axis.width, axis.span_s, int(snapshot.taken_at / FIGURES_S))
+        if axis.cell_s > FIGURES_S:
+            wanted = (*wanted[:3], int(2 * snapshot.taken_at / axis.cell_s))
+        if self._fetched[0] != wanted:
+            self._fetched = wanted, self.monitor.series(axis.start)
+        return self._fetched[1]
+
+    # --- how a line looks
+
+    def content(self, y: int) -> tuple[object, ...]:
         """All that decides how line `y` looks."""
-        index = self.scroll_offset.y + y
-        if index < len(self._rows):
-            return self._rows[index]
-        return _Row("waiting for the first values" if y == 0 and not self._rows else "", "")
+        width = self.scrollable_content_region.width
+        if y == 0:
+            axis = self._axis_text()
+            return axis, width
+        index = self.scroll_offset.y + y - 1
+        if index >= len(self._rows):
+            empty = "waiting for the first values" if y == 1 and not self._rows else ""
+            return _Row(empty, ""), width
+        row = self._rows[index]
+        at_cursor = self.has_focus and row.key is not None and row.key == self.selected
+        return row, width, at_cursor, self._lit(row)
+
+    def _axis_text(self) -> str:
+        if self.showing == "events":
+            return "Enter goes to the time, Esc back to the charts"
+        if not self._rows:
+            return ""
+        at = next((row.chart_at for row in self._rows if row.chart_at is not None), 0)
+        return " " * at + axis_line(self._axis, self._snapshot.events, self._moment)
+
+    def _lit(self, row: _Row) -> tuple[int, int] | None:
+        """From which cell to which a line shows the moment that is looked at."""
+        if self._moment is None or row.chart_at is None:
+            return None
+        axis = self._axis
+        first = max(0, int((self._moment.start - axis.start) / axis.cell_s + 0.5))
+        last = min(axis.width, int((self._moment.end - axis.start) / axis.cell_s + 0.5))
+        return (row.chart_at + first, row.chart_at + last) if first < last else None
 
     def paint(self, y: int) -> Strip:
         """Draw it."""
-        row, width = self.content(y), self.scrollable_content_region.width
-        style = self.get_component_rich_style(row.style) if row.style else self.rich_style
-        return Strip([Segment(fit(row.text, width), style)], width)
+        shown, width, *more = self.content(y)
+        assert isinstance(width, int)  # noqa: S101 - content gives it so
+        if isinstance(shown, str):
+            return Strip(
+                [Segment(fit(shown, width), self.get_component_rich_style("metrics--axis"))], width
+            )
+        assert isinstance(shown, _Row)  # noqa: S101
+        style = self.get_component_rich_style(shown.style) if shown.style else self.rich_style
+        strip = Strip([Segment(fit(shown.text, width), style)], width)
+        at_cursor, lit = more if more else (False, None)
+        if at_cursor:
+            end = shown.chart_at if shown.chart_at is not None else width
+            strip = self._restyled(strip, (0, end), "metrics--cursor")
+        if isinstance(lit, tuple):
+            strip = self._restyled(strip, lit, "metrics--moment")
+        return strip
+
+    def _restyled(self, strip: Strip, part: tuple[int, int], name: str) -> Strip:
+        first, last = part
+        style = self.get_component_rich_style(name)
+        middle = Strip([Segment(strip.crop(first, last).text, style)], last - first)
+        return Strip.join([strip.crop(0, first), middle, strip.crop(last)])
+
+    # --- keys and mouse
+
+    def action_time(self, cells: int, select: bool = False) -> None:  # noqa: FBT001, FBT002 - an action's arguments are by place
+        """Move the time cursor; with `select` what it passes is selected."""
+        if self.showing != "events":
+            self.view.move(self._axis, cells, self._snapshot.data_at, select=select)
+            self.redraw()
+
+    def action_live(self) -> None:
+        """Back to the present."""
+        self.view.go_live()
+        self.redraw()
+
+    def action_span(self, step: int) -> None:
+        """A shorter or longer span."""
+        self.view.change_span(step, self._snapshot.data_at)
+        self.redraw()
+
+    def action_row(self, step: int) -> None:
+        """The metric or event above or below."""
+        keys = list(dict.fromkeys(row.key for row in self._rows if row.key is not None))
+        if self.showing == "large" or not keys:
+            return
+        place = keys.index(self.selected) + step if self.selected in keys else 0
+        self.selected = keys[max(0, min(place, len(keys) - 1))]
+        index = [n for n, row in enumerate(self._rows) if row.key == self.selected]
+        top, height = self.scroll_offset.y, self.size.height - 1
+        if index[0] < top:
+            self.scroll_to(y=index[0], animate=False)
+        elif index[-1] >= top + height:
+            self.scroll_to(y=index[-1] - height + 1, animate=False)
+        self.refresh_changed()
+
+    def action_open(self) -> None:
+        """The metric under the cursor over the whole panel, or the time of an event."""
+        if self.showing == "events":
+            found = newest_first(self.monitor.events(0.0))
+            number = self.selected if isinstance(self.selected, int) else 0
+            self.close()
+            if number < len(found):
+                self.view.go_to(found[number].at, self._axis, self._snapshot.data_at)
+        elif self.showing == "charts":
+            if self.chart is None:
+                self.action_row(0)
+            self._show_as("large")
+        self.redraw()
+
+    def action_events(self) -> None:
+        """The list of events, or the charts again."""
+        if self.showing == "events":
+            self.close()
+        else:
+            self.selected = 0
+            self._show_as("events")
+        self.redraw()
+
+    def action_objective(self) -> None:
+        """Type the objective of the metric under the cursor."""
+        if self.chart is None:
+            self.action_row(0)
+        key = self.chart
+        if key is not None:
+            known = next((o for o in self._snapshot.objectives if o.metric == key.name), None)
+            self.post_message(self.ObjectiveWanted(f"{key.name} > " if known is None else str(known)))
+
+    def _show_as(self, showing: str) -> None:
+        self.showing = showing
+        self.scroll_to(y=0, animate=False)
+        self.forget_painted()
+        self.screen.set_class(showing == "large", "-large")
+        self.refresh()
+
+    def close(self) -> bool:
+        """Close the innermost thing that is open; whether there was one."""
+        if self.showing != "charts":
+            self.selected = self.chart
+            self._show_as("charts")
+        elif not self.view.go_live():
+            return False
+        self.redraw()
+        return True
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Put the time cursor, and the metric's, where the mouse is."""
+        if self._point_at(event, select=event.shift):
+            self.capture_mouse()
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """With the button held down: select what it passes."""
+        if event.button and self.app.mouse_captured is self:
+            self._point_at(event, select=True)
+
+    def on_mouse_up(self) -> None:
+        """What was selected stays."""
+        self.release_mouse()
+
+    def _point_at(self, event: events.MouseEvent, *, select: bool) -> bool:
+        """Whether the mouse is on a chart."""
+        offset = event.get_content_offset(self)
+        if offset is None or self.showing == "events":
+            return False
+        index = self.scroll_offset.y + max(1, offset.y) - 1
+        row = self._rows[index] if index < len(self._rows) else None
+        if row is not None and row.key is not None and not select:
+            self.selected = row.key
+        chart_at = next((r.chart_at for r in self._rows if r.chart_at is not None), None)
+        on_chart = chart_at is not None and 0 <= offset.x - chart_at < self._axis.width
+        if on_chart and chart_at is not None:
+            place = offset.x - chart_at
+            self.view.point(self._axis, place, self._snapshot.data_at, select=select)
+        self.redraw()
+        return on_chart
+
+
+def _metric_rows(metric: MetricLine, columns: Sequence[tuple[Column, int]]) -> list[_Row]:
+    style = "stale" if metric.stale else "violated" if metric.violated else "line"
+    chart_at = columns[0][1] + 1
+    return [
+        _Row(
+            " ".join(
+                fit(cells[column.key], width, right=column.right) for column, width in columns
+            ),
+            f"metrics--{style}",
+            chart_at,
+            metric.key,
+        )
+        for cells in (_cells(metric, height) for height in range(len(metric.chart)))
+    ]
 
 
 def _cells(metric: MetricLine, height: int) -> dict[str, str]:
     """The texts of one of the metric's lines: its figures stand beside the chart's last row."""
     cells = dict.fromkeys((column.key for column in COLUMNS), "")
     cells["chart"] = metric.chart[height]
+    is_last = height == len(metric.chart) - 1
     if height == 0:
         cells["scale"] = metric.scale
-    if height == len(metric.chart) - 1:
+        if not is_last and metric.standing is not None:
+            cells["slope"] = f"{SHAPES[metric.standing]} {metric.standing}"
+            cells["extent"] = metric.burn
+    if is_last:
         cells["name"], cells["value"] = metric.name, metric.value
-        cells["slope"] = metric.slope
-        if metric.objective:
-            cells["scale"] = f"{'▲' if metric.violated else ''}{metric.objective}"
+        cells["slope"], cells["extent"] = metric.slope, metric.extent
+        if metric.standing is not None:
+            cells["scale"] = f"{SHAPES[metric.standing]}{metric.objective}"
     return cells

@@ -14,11 +14,13 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.worker import Worker, WorkerState
 
+from perftui.model.event import EventKind
 from perftui.model.snapshot import Snapshot
 from perftui.model.source import SourceText
 from perftui.model.stacks import CUT, Place
 from perftui.model.text import plain
 from perftui.monitor import Monitor
+from perftui.tui.axis import Moment
 from perftui.tui.difference import Difference
 from perftui.tui.functions_view import SORTS, FunctionsView
 from perftui.tui.profile_view import Looked, ProfileView
@@ -369,6 +371,11 @@ class ProfilePanel(Vertical):
         self.view.change_span(step)
         self.redraw()
 
+    def look_at(self, moment: Moment | None) -> None:
+        """Show the windows of a part of the past, or of the present."""
+        self.view.moment = moment
+        self.redraw()
+
     def action_reset(self) -> None:
         """Count from now on; what was held is let go."""
         self.view.resume()
@@ -378,6 +385,10 @@ class ProfilePanel(Vertical):
     def action_baseline(self) -> None:
         """Compare with what is shown now from here on."""
         self.view.mark_baseline(self._snapshot)
+        moment = self.view.moment
+        self.monitor.mark(
+            EventKind.BASELINE, self.view.span_name, moment.start if moment is not None else None
+        )
         self.redraw()
 
     def action_look(self, name: str) -> None:

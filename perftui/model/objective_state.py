@@ -1,0 +1,66 @@
+"""How an objective stands: ok, at risk, breached, or no data; a word and a shape for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from perftui.model.findings import LOCAL, ForecastState
+from perftui.model.objective import Objective
+from perftui.model.series import Point
+from perftui.model.snapshot import Snapshot
+from perftui.model.warning import LIKELY
+
+
+class Standing(StrEnum):
+    """How an objective stands."""
+
+    OK = "ok"
+    AT_RISK = "at risk"
+    BREACHED = "breached"
+    NO_DATA = "no data"
+
+
+SHAPES = {
+    Standing.OK: "✓",
+    Standing.AT_RISK: "▲",
+    Standing.BREACHED: "✗",
+    Standing.NO_DATA: "?",
+}
+
+
+@dataclass(frozen=True)
+class Burn:
+    """How much of the time the objective was violated, 0 to 1, of the time that points tell of."""
+
+    share: float
+    seconds: float
+
+
+def standing(objective: Objective, snapshot: Snapshot, value: float | None) -> Standing:
+    """How it stands with `value` as the newest, None where there is none that counts any more.
+
+    At risk is what is violated but not yet for its `for`, and what the local forecast says is
+    rather likely than not.
+    """
+    said = [f for f in snapshot.forecasts if f.by == LOCAL and f.objective == objective]
+    if any(forecast.state is ForecastState.IN_BREACH for forecast in said):
+        return Standing.BREACHED
+    if value is None:
+        return Standing.NO_DATA
+    likely = any((f.probability or 0.0) >= LIKELY for f in said if f.state is ForecastState.OK)
+    return Standing.AT_RISK if likely or objective.violated(value) else Standing.OK
+
+
+def burn(objective: Objective, points: Sequence[Point], step_s: float) -> Burn:
+    """How much of the time of these points the objective was violated.
+
+    A point tells of the time until the next one, of at most three usual steps of `step_s` seconds.
+    """
+    told = violated = 0.0
+    for point, following in zip(points, [*points[1:], None], strict=True):
+        length = step_s if following is None else min(following.at - point.at, 3 * step_s)
+        told += length
+        violated += length * objective.violated(point.value)
+    return Burn(violated / told if told else 0.0, told)

@@ -1,0 +1,49 @@
+"""A line above the footer in which something is typed: a note, an objective."""
+
+from __future__ import annotations
+
+from textual.message import Message
+from textual.widgets import Input
+
+
+class Prompt(Input):
+    """Asks for one line at a time; hidden while nothing is asked."""
+
+    class Answered(Message):
+        """What was asked for `purpose` was answered by `text`."""
+
+        def __init__(self, purpose: str, text: str) -> None:
+            super().__init__()
+            self.purpose = purpose
+            self.text = text
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, compact=True)
+        self.purpose = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is asked."""
+        return bool(self.purpose)
+
+    def ask(self, purpose: str, words: str, value: str = "") -> None:
+        """Ask for a line; `words` say what for."""
+        self.purpose = purpose
+        self.placeholder = words
+        self.value = value
+        self.cursor_position = len(value)
+        self.display = True
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Hand on what was typed."""
+        event.stop()
+        self.post_message(self.Answered(self.purpose, event.value))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Nobody else is to take it for the filter."""
+        event.stop()
+
+    def close(self) -> None:
+        """Ask no longer."""
+        self.purpose = ""
+        self.display = False
