@@ -106,10 +106,12 @@ class TimeView:
     def move(self, axis: Axis, cells: int, now: float, *, select: bool = False) -> None:
         """Move the cursor by so many cells; the charts follow it. With `select` what it passes is
         selected."""
-        at = axis.cell(axis.width - 1).start if self.cursor is None else self.cursor
-        if self.cursor is not None or select:
-            at += cells * axis.cell_s
-        self._put(axis, at, now, select=select)
+        if self.cursor is None:
+            self._put(axis, axis.cell(axis.width - 1).start, now, select=False)
+            if not select:
+                return
+        assert self.cursor is not None  # noqa: S101 - _put has put it
+        self._put(axis, self.cursor + cells * axis.cell_s, now, select=select)
 
     def point(self, axis: Axis, place: int, now: float, *, select: bool = False) -> None:
         """Put the cursor into the cell that stands so far from the left."""
@@ -129,11 +131,11 @@ class TimeView:
         elif self.anchor is None:
             self.anchor = at if self.cursor is None else self.cursor
         # In the middle of its cell, so that rounding does not put it into another.
-        self.cursor = (math.floor(at / axis.cell_s + 1e-6) + 0.5) * axis.cell_s
-        self.end = axis.end
-        if axis.place(self.cursor) is None:
-            beyond = self.cursor - (axis.end if self.cursor > axis.end else axis.start)
-            self.end = min(now, axis.end + beyond)
+        cell = math.floor(at / axis.cell_s + 1e-6)
+        self.cursor = (cell + 0.5) * axis.cell_s
+        place = cell - axis.first
+        beyond = min(place, 0) + max(0, place - axis.width + 1)
+        self.end = min(now, axis.end + beyond * axis.cell_s)
 
     def go_live(self) -> bool:
         """No cursor, and up to now; whether that is a change."""

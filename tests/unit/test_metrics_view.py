@@ -1,43 +1,48 @@
 from __future__ import annotations
 
 import pytest
-from builders import NOW, P99, points, series, snapshot
+from builders import NOW, P99, forecast, points, series, snapshot
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perftui.model.objective import Objective
-from perftui.model.series import Point, Series, in_order
 from perftui.model.event import Event, EventKind
-from perftui.model.snapshot import SourceState, SourceStatus
+from perftui.model.findings import ForecastState
+from perftui.model.objective import Objective
+from perftui.model.objective_state import Standing
+from perftui.model.series import Origin, Point, Series, SeriesKey, Unavailable, in_order
+from perftui.model.snapshot import Snapshot, SourceState, SourceStatus
 from perftui.model.target import TargetState
+from perftui.tui.axis import Axis, Moment
+from perftui.tui.charts import THRESHOLD, chart, scale
 from perftui.tui.metrics_view import (
     CHART_ROWS,
-    THRESHOLD,
     MetricLine,
-    chart,
     metric_lines,
-    scale,
     source_lines,
-    span_of,
+    unavailable_lines,
 )
 
 
 def draw(values: list[Point] | tuple[Point, ...], **more: object) -> tuple[str, ...]:
-    given_ = {
-        "now": NOW,
-        "span_s": 10.0,
-        "width": 10,
-        "height": 1,
-        "top": 100.0,
-        "threshold": None,
-        **more,
-    }
-    return chart(values, **given_)
+    axis = Axis(more.pop("now", NOW), more.pop("span_s", 10.0), more.pop("width", 10))
+    given_ = {"height": 1, "top": 100.0, "threshold": None, **more}
+    return chart(values, axis=axis, **given_)
 
 
-def one_line(found: Series, objective: Objective | None = None, **more: object) -> MetricLine:
+def lines_of(seen: Snapshot, **more: object) -> list[MetricLine]:
+    return metric_lines(seen.series, seen, Axis(seen.data_at, 60.0, 20), **more)
+
+
+def one_line(
+    found: Series,
+    objective: Objective | None = None,
+    moment: Moment | None = None,
+    rows: int = CHART_ROWS,
+    **more: object,
+) -> MetricLine:
     objectives = (objective,) if objective is not None else ()
-    (line,) = metric_lines(snapshot(series=[found], objectives=objectives, **more), 20)
+    seen = snapshot(series=[found], objectives=objectives, **more)
+    (line,) = lines_of(seen, moment=moment, rows=rows)
     return line
 
 
@@ -184,13 +189,14 @@ def test_scale_top(
     values: list[float], more: dict[str, object], objective: Objective | None, top: float
 ):
     """A scale ends at the metric's limit, else at the next round number above all that it shows."""
-    assert scale(series("m", values, **more), objective)[1] == pytest.approx(top)
+    found = series("m", values, **more)
+    assert scale(found.points, found.key, objective)[1] == pytest.approx(top)
 
 
 def test_a_scale_reaches_below_zero():
     """Negative values have a bottom of their own, and are drawn from there."""
     found = series("m", [-3, 4], unit="ms")
-    assert scale(found, None) == (-5, 5)
+    assert scale(found.points, found.key, None) == (-5, 5)
     assert one_line(found).scale == "-5 ms–5 ms"
     assert draw(found.points, bottom=-5.0, top=5.0)[0].strip() == "▂▇"
 
@@ -198,7 +204,8 @@ def test_a_scale_reaches_below_zero():
 @given(st.floats(1e-300, 1e300), st.sampled_from(["", "B"]))
 def test_a_scale_holds_its_points(value: float, unit: str):
     """No point lies above its scale, and at least two fifths of the scale are used."""
-    bottom, top = scale(series("m", [value], unit=unit), None)
+    found = series("m", [value], unit=unit)
+    bottom, top = scale(found.points, found.key, None)
     assert bottom == 0
     assert value <= top * (1 + 1e-12)
     assert top <= value * 2.5 * (1 + 1e-12)
@@ -207,7 +214,7 @@ def test_a_scale_holds_its_points(value: float, unit: str):
 def test_the_users_metrics_come_first():
     """What the user asked for stands above the process, the process above the host."""
     names = ["load1", "rss", "cpu", "zebra", "p99", "host_cpu", "cpu_used"]
-    lines = metric_lines(snapshot(series=in_order(series(name, [1]) for name in names)), 20)
+    lines = lines_of(snapshot(series=in_order(series(name, [1]) for name in names)))
     assert [line.name for line in lines] == [
         *("p99", "zebra", "cpu", "rss", "cpu_used", "host_cpu", "load1")
     ]
@@ -216,7 +223,7 @@ def test_the_users_metrics_come_first():
 def test_a_metric_has_ten_series_at_most():
     """Of a query with many series those with the newest and highest points are shown."""
     many = [series("q", [n], labels=(("n", str(n)),)) for n in range(30)]
-    lines = metric_lines(snapshot(series=many), 20)
+    lines = lines_of(snapshot(series=many))
     assert [line.name for line in lines] == [f"q{{n={n}}}" for n in range(20, 30)]
 
 
@@ -277,13 +284,51 @@ def test_the_chart_of_an_exited_target_stays():
     assert line.slope == "1h00m old"
 
 
-@pytest.mark.parametrize(
-    ("count", "span"), [(0, 60), (1, 60), (61, 60), (62, 120), (122, 300), (900, 300)]
-)
-def test_span_of(count: int, span: float):
-    """Charts reach back over all that is known, at most five minutes."""
-    found = [series("m", range(count))] if count else []
-    assert span_of(snapshot(series=found)) == span
+def test_how_an_objective_stands():
+    """What is wanted has a word and a shape: ok, at risk where it is violated or likely to be,
+    breached, no data where its last value is old."""
+    calm, high = series("p99", [0.3] * 40), series("p99", [0.3] * 39 + [0.6])
+    old = series("p99", [0.3] * 40, end=NOW - 60)
+    likely = forecast(P99, probability=0.6)
+    breach = forecast(P99, ForecastState.IN_BREACH, since=NOW - 20)
+    assert one_line(calm, P99).standing is Standing.OK
+    assert one_line(high, P99).standing is Standing.AT_RISK
+    assert one_line(calm, P99, forecasts=[likely]).standing is Standing.AT_RISK
+    assert one_line(high, P99, forecasts=[breach]).standing is Standing.BREACHED
+    assert one_line(old, P99).standing is Standing.NO_DATA
+    assert one_line(calm).standing is None
+    assert one_line(high, P99).wanted == "▲ at risk SLO > 0.50"
+
+
+def test_how_much_of_the_time_it_was_violated():
+    """The share of the chart's time in which the objective did not hold is said."""
+    assert one_line(series("p99", [0.3] * 30 + [0.6] * 10), P99).burn == "violated 25.0 %"
+    assert one_line(series("p99", [0.3] * 30), P99).burn == ""
+
+
+def test_least_and_most_of_the_span():
+    """What the chart does not show does not count for its extent."""
+    found = series("m", [900, *range(10, 41)], every_s=2.0)
+    assert one_line(found).extent == "11 to 40"
+
+
+def test_a_value_of_the_past():
+    """With a moment the value is the highest of that time, none where there was none."""
+    found = series("m", range(40))
+    assert one_line(found, moment=Moment(NOW - 12, NOW - 9)).value == "29"
+    assert one_line(found, moment=Moment(NOW - 59, NOW - 56)).value == "–"
+
+
+def test_low_panels_have_one_line_for_each():
+    """Where there is no room a metric with an objective has one row, too."""
+    assert len(one_line(series("p99", [0.3]), P99, rows=1).chart) == 1
+
+
+def test_what_cannot_be_had_is_named():
+    """A metric that may not be read is listed with the reason, not as zero."""
+    key = SeriesKey("uss", Origin.PROCESS, "B")
+    seen = snapshot(unavailable=(Unavailable(key, "not permitted"),))
+    assert unavailable_lines(seen) == [("uss", "not permitted")]
 
 
 def test_what_sources_say():

@@ -12,6 +12,7 @@ from perftui.model.snapshot import Snapshot
 from perftui.model.stacks import Grouping, Mode, Place, Thread, Window
 from perftui.model.target import TargetState
 from perftui.model.timeline import Timeline
+from perftui.tui.axis import Moment
 from perftui.tui.profile_view import SPANS_S, Looked, ProfileView
 
 FILE = "/srv/app.py"
@@ -159,6 +160,53 @@ def test_since_attach_every_view_reaches_back_beyond_what_is_kept_whole():
     view.pause(seen)
     timeline.add_window(window(NOW, NOW + 1, {"main": 1}))
     assert view.look(at(NOW + 1, timeline.windows(NOW - KEPT_S))).ticks == 40_000
+
+
+def test_a_moment_of_the_past():
+    """What is looked at are the whole windows that overlap it, beside as long a time before."""
+    windows = seconds(100)
+    view = counted(at(NOW, windows))
+    view.moment = Moment(NOW - 20.5, NOW - 18.5)
+    looked = view.look(at(NOW, windows))
+    assert shown(looked) == {"s19": 19, "s20": 20, "s21": 21}
+    assert view.bounds == (looked.start, looked.now) == (NOW - 21, NOW - 18)
+    assert looked.before is not None
+    assert own(looked.board, looked.before) == {"s22": 22, "s23": 23, "s24": 24}
+    assert looked.seconds is not None
+    assert own(looked.board, looked.seconds) == pytest.approx({"s19": 0.19, "s20": 0.2, "s21": 0.21})
+    assert [window.start for window in looked.windows] == [NOW - 21, NOW - 20, NOW - 19]
+    view.moment = None
+    assert shown(view.look(at(NOW, windows))) == {f"s{n}": n for n in range(1, 11)}
+
+
+def test_a_moment_from_before_what_a_snapshot_has():
+    """Older windows come from the history, merged as they are; a moment without any has none."""
+    timeline = Timeline()
+    for one in seconds(900):
+        timeline.add_window(one)
+    view = ProfileView(history=timeline.windows)
+    seen = at(NOW, timeline.windows(NOW - KEPT_S))
+    view.count(seen)
+    view.moment = Moment(NOW - 702, NOW - 700)
+    looked = view.look(seen)
+    assert {"s701", "s702"} <= set(shown(looked))
+    assert looked.now - looked.start == pytest.approx(10, abs=1)
+    assert looked.before is not None
+    assert looked.before.ticks > 0
+    view.moment = Moment(NOW - 5000, NOW - 4990)
+    empty = view.look(seen)
+    assert (shown(empty), empty.ticks, view.bounds) == ({}, 0, None)
+
+
+def test_the_past_of_one_thread():
+    """The choice of a thread holds for the past, too."""
+    windows = [
+        replace(one, stacks={**one.stacks, (WORKER, stack("other")): 7}) for one in seconds(30)
+    ]
+    view = counted(at(NOW, windows))
+    view.choose(thread=WORKER)
+    view.moment = Moment(NOW - 20, NOW - 18)
+    assert shown(view.look(at(NOW, windows))) == {"other": 14}
 
 
 def test_since_reset():
