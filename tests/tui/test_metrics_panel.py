@@ -32,6 +32,12 @@ def watch(make_app: Any, make_monitor: Any, picture: Any) -> Any:
     return make
 
 
+@pytest.fixture
+def words_of(text_of: Any) -> Any:
+    """All that a widget shows, as one text."""
+    return lambda widget: "\n".join(text_of(widget))
+
+
 def title(app: Any) -> str:
     return str(app.screen.query_one("#profile").border_title)
 
@@ -95,7 +101,7 @@ async def test_the_mouse_selects_a_span(watch: Any) -> None:
         await pilot.mouse_up(offset=at)
 
 
-async def test_one_metric_large(watch: Any, text_of: Any) -> None:
+async def test_one_metric_large(watch: Any, words_of: Any) -> None:
     """Enter opens the metric under the cursor over the whole side, with its scale and times; Esc
     closes it before it goes back to the present."""
     app, _ = watch()
@@ -103,21 +109,21 @@ async def test_one_metric_large(watch: Any, text_of: Any) -> None:
         panel = await metrics(pilot)
         await pilot.press("down", "down", "enter", "left")
         await pilot.pause()
-        text = text_of(panel)
+        text = words_of(panel)
         assert "rss" in text
         assert "cpu" not in text
         assert "256 MB" in text
         assert not app.screen.query_one("#profile").display
         await pilot.press("escape")
         await pilot.pause()
-        assert "cpu" in text_of(panel)
+        assert "cpu" in words_of(panel)
         assert app.screen.query_one("#profile").display
         assert app.screen.profile.view.moment is not None
         await pilot.press("escape")
         assert app.screen.profile.view.moment is None
 
 
-async def test_a_note(watch: Any, text_of: Any) -> None:
+async def test_a_note(watch: Any, words_of: Any) -> None:
     """M types a note on the time that is looked at; E lists it, and Enter goes to its time."""
     app, monitor = watch(events=(Event(NOW - 200, EventKind.FAULT, "refuses", "prometheus"),))
     async with app.run_test(size=WIDE) as pilot:
@@ -130,13 +136,13 @@ async def test_a_note(watch: Any, text_of: Any) -> None:
         assert note.at == app.screen.profile.view.moment.start
         await pilot.press("escape", "E")
         await pilot.pause()
-        text = text_of(panel)
+        text = words_of(panel)
         assert text.index("[b]deploy") < text.index("prometheus")
         await pilot.press("down", "enter")
         await pilot.pause()
         moment = app.screen.profile.view.moment
         assert moment.start <= NOW - 200 < moment.end
-        assert "cpu" in text_of(panel)
+        assert "cpu" in words_of(panel)
 
 
 async def test_a_note_can_be_dropped(watch: Any) -> None:
@@ -152,7 +158,7 @@ async def test_a_note_can_be_dropped(watch: Any) -> None:
         assert app.screen.profile.view.pattern == ""
 
 
-async def test_an_objective_by_key(watch: Any, text_of: Any) -> None:
+async def test_an_objective_by_key(watch: Any, words_of: Any) -> None:
     """O asks for the objective of the metric under the cursor; a bad one says what is wrong."""
     app, monitor = watch()
     async with app.run_test(size=WIDE) as pilot:
@@ -169,7 +175,7 @@ async def test_an_objective_by_key(watch: Any, text_of: Any) -> None:
         await pilot.press("enter")
         await pilot.pause()
         assert monitor.latest.objectives[0] == Objective("cpu", 50.0)
-        assert "SLO > 50" in text_of(panel)
+        assert "SLO > 50" in words_of(panel)
 
 
 async def test_spans(watch: Any) -> None:
@@ -191,22 +197,22 @@ async def test_spans(watch: Any) -> None:
         ]
 
 
-async def test_narrow_screens_have_a_line_for_each(watch: Any, text_of: Any) -> None:
+async def test_narrow_screens_have_a_line_for_each(watch: Any, words_of: Any) -> None:
     """At 80x24 name, chart, value, slope and objective of a metric with one stand in its lines."""
     app, _ = watch()
     async with app.run_test(size=NARROW) as pilot:
         panel = await metrics(pilot)
         await pilot.pause()
-        assert "SLO > 500" in text_of(panel)
+        assert "SLO > 500" in words_of(panel)
 
 
-async def test_without_anything_there_are_words(make_app: Any, make_monitor: Any, text_of: Any) -> None:
+async def test_without_anything_there_are_words(make_app: Any, make_monitor: Any, words_of: Any) -> None:
     """Before the first value and the first event that is said."""
     app = make_app(make_monitor(snapshot()))
     async with app.run_test(size=WIDE) as pilot:
         panel = await metrics(pilot)
-        assert "waiting for the first values" in text_of(panel)
+        assert "waiting for the first values" in words_of(panel)
         await pilot.press("left", "up", "enter", "O", "escape", "E")
         await pilot.pause()
-        assert "nothing has happened yet" in text_of(panel)
+        assert "nothing has happened yet" in words_of(panel)
         assert app.screen.query_one("#filter", Input).display is False
