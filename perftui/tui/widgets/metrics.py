@@ -18,7 +18,7 @@ from textual.strip import Strip
 from perftui.model.objective_state import SHAPES
 from perftui.model.series import Series, SeriesKey
 from perftui.model.snapshot import Snapshot
-from perftui.monitor import SPAN_S, Monitor
+from perftui.monitor import Monitor
 from perftui.tui.axis import Axis, Moment, TimeView, axis_line
 from perftui.tui.cells import Column, fit, widths
 from perftui.tui.events_view import event_line, newest_first
@@ -219,7 +219,7 @@ class MetricsPanel(Painted, ScrollView, can_focus=True):
     def _series(self) -> Sequence[Series]:
         """The series of the axis: the snapshot's own, or from further back."""
         snapshot, axis = self._snapshot, self._axis
-        if axis.start >= snapshot.taken_at - SPAN_S:
+        if axis.start >= snapshot.since:
             return snapshot.series
         # As often as that can be seen.
         wanted = (axis.first, axis.width, axis.span_s, int(snapshot.taken_at / FIGURES_S))
