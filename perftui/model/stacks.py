@@ -54,6 +54,23 @@ Stack = tuple[Frame, ...]
 """Frames from the outermost caller to the function on top."""
 
 
+class KnownStack(tuple[Frame, ...]):
+    """A stack that computes its hash once: equal to the tuple of its frames, and hashed alike.
+
+    To hash a deep stack takes longer than all else that is done with it, and it is looked up in
+    one table after the other.
+    """
+
+    _hash: int
+
+    def __hash__(self) -> int:
+        try:
+            return self._hash
+        except AttributeError:
+            self._hash = super().__hash__()
+            return self._hash
+
+
 class FunctionKey(NamedTuple):
     """A row of the profile: a function, or one line of it, in one process or thread or in all."""
 

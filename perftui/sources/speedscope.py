@@ -18,7 +18,7 @@ from perftui.errors import (
     PerftuiError,
     SourceError,
 )
-from perftui.model.stacks import Frame, Stack, Thread
+from perftui.model.stacks import Frame, KnownStack, Stack, Thread
 from perftui.sources.elevated import refusal
 
 _THREAD = re.compile(
@@ -85,7 +85,9 @@ class SpeedscopeReader:
     def _stack(self, indices: tuple[int, ...], frames: list[Frame]) -> Stack:
         if indices and min(indices) < 0:
             raise IndexError(min(indices))
-        stack = tuple(map(frames.__getitem__, indices))[_headings(indices, frames) :]
+        headings = _headings(indices, frames)
+        code = indices[headings:] if headings else indices
+        stack: Stack = KnownStack(map(frames.__getitem__, code))
         return self._stacks.setdefault(stack, stack)
 
 

@@ -23,7 +23,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from perftui.model.stacks import CUT, Frame, Place, Stack, Thread, Window
+from perftui.model.stacks import CUT, Frame, KnownStack, Place, Stack, Thread, Window
 
 Stacks = Mapping[tuple[Thread, Stack], int]
 Edge = int
@@ -284,7 +284,7 @@ class EdgeBook:
         number = calls.edges[first] & _LOWER
         if number not in self._above:
             self._above[number] = self._callers_above(number)
-        mended = (*self._above[number], *calls.stack[first:])
+        mended: Stack = KnownStack((*self._above[number], *calls.stack[first:]))
         if len(self._mended) > _MOST:
             self._mended.clear()
         return self._mended.setdefault(mended, mended)
@@ -311,10 +311,13 @@ class EdgeBook:
 
     def _new_calls(self, stack: Stack) -> _Calls:
         numbers = self._number_of
-        for frame in stack:
-            if frame not in numbers:
-                numbers[frame] = self._number(Place(frame.function, frame.file))
-        callees = [numbers[frame] for frame in stack]
+        try:
+            callees = list(map(numbers.__getitem__, stack))
+        except KeyError:
+            for frame in stack:
+                if frame not in numbers:
+                    numbers[frame] = self._number(Place(frame.function, frame.file))
+            callees = list(map(numbers.__getitem__, stack))
         edges = [a << _HALF | b for a, b in zip([0, *callees], callees, strict=False)]
         calls = self._calls[id(stack)] = _Calls(stack, tuple(edges))
         return calls

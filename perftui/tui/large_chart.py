@@ -1,4 +1,4 @@
-"""One metric over a whole panel: a scale on the left, times below, what it says above. No widgets."""
+"""One metric over a whole panel: a scale on the left, times below, its figures above. No widgets."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def large_chart(
     visible = [point for point in series.points if axis.start <= point.at <= axis.end]
     bottom, top = scale(visible or series.points, series.key, objective)
     unit = series.key.unit
-    labels = {0: top, rows - 1: bottom, rows // 2: (top + bottom) / 2}
+    labels = dict.fromkeys(range(rows), "")
+    for row, value in ((rows // 2, (top + bottom) / 2), (rows - 1, bottom), (0, top)):
+        labels[row] = format_value(value, unit)
     where = "" if moment is None else f" at {format_clock(moment.start)}"
     title = [f"{line.name}  {line.value}{where}", line.slope, line.extent]
     wanted = [line.wanted, line.burn]
@@ -40,8 +42,7 @@ def large_chart(
         "  ".join(part for part in title if part),
         "  ".join(part for part in wanted if part),
         *(
-            f"{fit(format_value(labels[row], unit) if row in labels else '', LABEL_CELLS - 1, right=True)}"
-            f" {line.chart[row]}"
+            f"{fit(labels[row], LABEL_CELLS - 1, right=True)} {line.chart[row]}"
             for row in range(rows)
         ),
         " " * LABEL_CELLS + _times(axis),

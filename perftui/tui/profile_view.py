@@ -250,18 +250,14 @@ class ProfileView:
             earlier = [w for w in windows if _middle(w) > start - self.span_s and w.end <= start]
             self._before.hold(board.counted(earlier))
             before = self._before.sums
-        return Looked(
-            board, self._span.sums, before, seconds, shown, earlier, windows, now, start
-        )
+        return Looked(board, self._span.sums, before, seconds, shown, earlier, windows, now, start)
 
     def _look_back(self, snapshot: Snapshot, moment: Moment) -> Looked:
         """The whole windows that overlap a part of the past, beside as long a time before them."""
         length = moment.end - moment.start
         since = min(moment.start - 2 * length, moment.end - RECENT_S) - MOST_WINDOW_S
         every = self._every(snapshot, since)
-        shown = of_newest_kind(
-            [w for w in every if w.end > moment.start and w.start < moment.end]
-        )
+        shown = of_newest_kind([w for w in every if w.end > moment.start and w.start < moment.end])
         board = self._then
         if board is None or board.grouping != self.grouping:
             board = self._then = Board(self.grouping)
@@ -289,7 +285,6 @@ class ProfileView:
         first = snapshot.windows[0].start if snapshot.windows else snapshot.taken_at
         older = [window for window in history if since < window.end <= first]
         return [*older, *(window for window in snapshot.windows if window.end > since)]
-
 
     def stacks(self, snapshot: Snapshot) -> Stacks:
         """The stacks of the span, of the chosen thread or process."""

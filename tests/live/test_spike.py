@@ -23,7 +23,7 @@ BOUNDS = re.compile(r"Functions .*?(\d\d:\d\d:\d\d)–(\d\d:\d\d:\d\d) \((\d+) s
 
 
 def bounds(tmux: Terminal) -> tuple[float, float] | None:
-    """From when to when (Unix seconds) the functions are, by the title; None while they are live."""
+    """From when to when (Unix seconds) the functions are, by the title; None while live."""
     found = BOUNDS.search(tmux.text())
     if found is None:
         return None

@@ -63,7 +63,9 @@ async def test_the_profile_is_of_the_time_that_the_cursor_is_on(watch: Any, name
         table = app.screen.query_one(FunctionsTable)
         ages = {int(name[1:]) for name in names_of(table) if name != "main"}
         first, last = NOW - moment.start, NOW - moment.end
-        assert ages == {n for n in range(1, 61) if NOW - n + 1 > moment.start and NOW - n < moment.end}
+        assert ages == {
+            n for n in range(1, 61) if NOW - n + 1 > moment.start and NOW - n < moment.end
+        }
         assert last < min(ages) + 1 <= max(ages) <= first + 1
         assert "–" in title(app)
         assert "AGO (Esc: live)" in app.screen.query_one(Header).left
@@ -206,7 +208,9 @@ async def test_narrow_screens_have_a_line_for_each(watch: Any, words_of: Any) ->
         assert "SLO > 500" in words_of(panel)
 
 
-async def test_without_anything_there_are_words(make_app: Any, make_monitor: Any, words_of: Any) -> None:
+async def test_without_anything_there_are_words(
+    make_app: Any, make_monitor: Any, words_of: Any
+) -> None:
     """Before the first value and the first event that is said."""
     app = make_app(make_monitor(snapshot()))
     async with app.run_test(size=WIDE) as pilot:

@@ -18,7 +18,14 @@ def view(**more: object) -> TimeView:
 
 def test_cells_begin_at_fixed_times():
     """A time stays in its cell for as long as that is on the axis, however the axis moves on."""
-    assert [AXIS.place(NOW + t) for t in (0, 1.9, 2, -0.1, -58, -58.1)] == [29, 29, None, 28, 0, None]
+    assert [AXIS.place(NOW + t) for t in (0, 1.9, 2, -0.1, -58, -58.1)] == [
+        29,
+        29,
+        None,
+        28,
+        0,
+        None,
+    ]
     assert AXIS._replace(end=NOW + 1.9).place(NOW - 1) == 28
     assert AXIS._replace(end=NOW + 2).place(NOW - 1) == 27
     assert AXIS.cell(29) == Moment(NOW, NOW + 2)

@@ -173,7 +173,9 @@ def test_a_moment_of_the_past():
     assert looked.before is not None
     assert own(looked.board, looked.before) == {"s22": 22, "s23": 23, "s24": 24}
     assert looked.seconds is not None
-    assert own(looked.board, looked.seconds) == pytest.approx({"s19": 0.19, "s20": 0.2, "s21": 0.21})
+    assert own(looked.board, looked.seconds) == pytest.approx(
+        {"s19": 0.19, "s20": 0.2, "s21": 0.21}
+    )
     assert [window.start for window in looked.windows] == [NOW - 21, NOW - 20, NOW - 19]
     view.moment = None
     assert shown(view.look(at(NOW, windows))) == {f"s{n}": n for n in range(1, 11)}

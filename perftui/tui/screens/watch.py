@@ -260,8 +260,12 @@ class WatchScreen(Screen[None]):
         elif self._is_filter_open:
             self.profile.filter_by("")
             self._close_filter()
-        elif not (metrics.has_focus and metrics.close() or self.profile.close() or metrics.close()):
-            self.profile.view.resume()
+        else:
+            panels = [metrics.close, self.profile.close]
+            if not metrics.has_focus:
+                panels.reverse()
+            if not any(close() for close in panels):
+                self.profile.view.resume()
         self.draw()
 
     def action_panel(self, step: int) -> None:

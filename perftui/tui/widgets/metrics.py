@@ -289,7 +289,7 @@ class MetricsPanel(Painted, ScrollView, can_focus=True):
 
     # --- keys and mouse
 
-    def action_time(self, cells: int, select: bool = False) -> None:  # noqa: FBT001, FBT002 - an action's arguments are by place
+    def action_time(self, cells: int, select: bool = False) -> None:
         """Move the time cursor; with `select` what it passes is selected."""
         if self.showing != "events":
             self.view.move(self._axis, cells, self._snapshot.data_at, select=select)
@@ -350,7 +350,9 @@ class MetricsPanel(Painted, ScrollView, can_focus=True):
         key = self.chart
         if key is not None:
             known = next((o for o in self._snapshot.objectives if o.metric == key.name), None)
-            self.post_message(self.ObjectiveWanted(f"{key.name} > " if known is None else str(known)))
+            self.post_message(
+                self.ObjectiveWanted(f"{key.name} > " if known is None else str(known))
+            )
 
     def _show_as(self, showing: str) -> None:
         self.showing = showing
