@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +11,16 @@ from typing import Protocol
 
 import pytest
 from servers import Prometheus, PythonTarget
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _in_utc() -> Iterator[None]:
+    """Times of day are the same wherever the tests run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 class StartTarget(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import zip_longest
 
 from perftui.model.findings import LOCAL, ForecastState
 from perftui.model.objective import Objective
@@ -59,7 +60,7 @@ def burn(objective: Objective, points: Sequence[Point], step_s: float) -> Burn:
     A point tells of the time until the next one, of at most three usual steps of `step_s` seconds.
     """
     told = violated = 0.0
-    for point, following in zip(points, [*points[1:], None], strict=True):
+    for point, following in zip_longest(points, points[1:]):
         length = step_s if following is None else min(following.at - point.at, 3 * step_s)
         told += length
         violated += length * objective.violated(point.value)

@@ -153,13 +153,16 @@ class TimeView:
         return Moment(cells[0] * axis.cell_s, (cells[1] + 1) * axis.cell_s)
 
 
-def axis_line(axis: Axis, events: Sequence[Event], moment: Moment | None) -> str:
+def axis_line(
+    axis: Axis, events: Sequence[Event], moment: Moment | None, *, is_live: bool
+) -> str:
     """The line above the charts: the times of its ends, a sign for each event, the cursor.
 
     Of several events in a cell the newest has its sign there.
     """
     line = [" "] * axis.width
-    begin, end = format_clock(axis.start), format_clock(axis.end)
+    # The time of day would change each second, which says nothing.
+    begin, end = format_clock(axis.start), "now" if is_live else format_clock(axis.end)
     if axis.width >= len(begin) + len(end) + 2:
         line[: len(begin)], line[-len(end) :] = begin, end
     for event in events:

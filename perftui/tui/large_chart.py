@@ -1,4 +1,4 @@
-"""One metric over a whole panel: a scale on the left, times below, its figures above. No widgets."""
+"""One metric over a whole panel: its figures above, scale and times around it. No widgets."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class MetricLine:
     `chart` holds one row or more, top first. `value` is the newest, or the one at the cursor.
     `extent` says least and most of what the chart shows, `scale` its bottom and top. `objective`
     and `standing` say what is wanted and how that stands, None where nothing is wanted; `burn` how
-    much of the time of the chart it was violated.
+    much of the time of the chart it was violated; `violated` says that it is now.
     """
 
     key: SeriesKey
@@ -47,12 +47,8 @@ class MetricLine:
     standing: Standing | None
     burn: str
     scale: str
+    violated: bool
     stale: bool
-
-    @property
-    def violated(self) -> bool:
-        """Whether it is beyond its objective, or soon may be."""
-        return self.standing in (Standing.AT_RISK, Standing.BREACHED)
 
     @property
     def wanted(self) -> str:
@@ -168,6 +164,7 @@ def metric_line(
         standing=how,
         burn=burnt,
         scale=f"{format_value(bottom, key.unit) if bottom else 0}–{format_value(top, key.unit)}",
+        violated=objective is not None and objective.violated(series.last.value),
         stale=is_stale,
     )
 

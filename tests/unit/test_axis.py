@@ -147,13 +147,14 @@ def test_spans_have_ends():
 def test_the_line_above_the_charts():
     """It has the times of its ends, a sign for each event, and the cursor."""
     events = [Event(NOW - 20, EventKind.NOTE, "x"), Event(NOW - 900, EventKind.BREACH, "y")]
-    line = axis_line(AXIS, events, Moment(NOW - 32, NOW - 30))
+    line = axis_line(AXIS, events, Moment(NOW - 32, NOW - 30), is_live=False)
     assert len(line) == 30
+    assert axis_line(AXIS, events, None, is_live=True).endswith("   now")
     assert line[19] == SIGNS[EventKind.NOTE]
     assert line[13] == CURSOR
     assert line.count(":") == 4
     assert SIGNS[EventKind.BREACH] not in line
-    assert len(axis_line(AXIS._replace(width=5), events, None)) == 5
+    assert len(axis_line(AXIS._replace(width=5), events, None, is_live=True)) == 5
 
 
 def test_every_kind_of_event_has_a_sign_of_its_own():

@@ -309,7 +309,7 @@ def test_how_much_of_the_time_it_was_violated():
 def test_least_and_most_of_the_span():
     """What the chart does not show does not count for its extent."""
     found = series("m", [900, *range(10, 41)], every_s=2.0)
-    assert one_line(found).extent == "11 to 40"
+    assert one_line(found).extent == "12 to 40"
 
 
 def test_a_value_of_the_past():

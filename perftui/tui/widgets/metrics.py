@@ -251,7 +251,9 @@ class MetricsPanel(Painted, ScrollView, can_focus=True):
         if not self._rows:
             return ""
         at = next((row.chart_at for row in self._rows if row.chart_at is not None), 0)
-        return " " * at + axis_line(self._axis, self._snapshot.events, self._moment)
+        is_live = self.view.end is None and self._snapshot.data_at == self._snapshot.taken_at
+        line = axis_line(self._axis, self._snapshot.events, self._moment, is_live=is_live)
+        return " " * at + line
 
     def _lit(self, row: _Row) -> tuple[int, int] | None:
         """From which cell to which a line shows the moment that is looked at."""
