@@ -272,3 +272,52 @@ def test_inside_a_cgroup_namespace(group: Group, start, tmp_path: Path) -> None:
     process.stdin.write(b"\n")
     process.stdin.flush()
     assert process.stdout.readline().split() == [b"%g" % CORES, b"%.1f" % LIMIT]
+
+
+@pytest.fixture
+def unified() -> Iterator[Path]:
+    """A cgroup of version 2, also where its controllers are those of version 1."""
+    mounts = parse_mountinfo(Path("/proc/self/mountinfo").read_text())
+    tops = [Path(mount.point) for mount in mounts if mount.kind == "cgroup2"]
+    if os.geteuid() != 0 or not tops:
+        pytest.skip("only root may make a cgroup, and where version 2 is mounted")
+    directory = tops[0] / f"perftui-test-{os.getpid()}"
+    try:
+        directory.mkdir()
+    except OSError as error:
+        pytest.skip(f"no cgroup can be made here: {error}")
+    yield directory
+    wait_for(lambda: _removed(directory), 10, f"{directory} to be empty")
+
+
+def test_pressure_of_a_real_cgroup(unified: Path) -> None:
+    """What waits in a cgroup of version 2 is said as its own files say it."""
+    if not (unified / "cpu.pressure").exists():
+        pytest.skip("this kernel counts no pressure")
+    # On one core two that are always busy wait for each other.
+    programs = [
+        subprocess.Popen(["taskset", "-c", "0", sys.executable, "-c", "while True: pass"])
+        for _ in range(2)
+    ]
+    try:
+        for program in programs:
+            (unified / "cgroup.procs").write_text(str(program.pid))
+        timeline = Timeline()
+        family = Family(describe(programs[0].pid))
+        source = CgroupSource(family, timeline, time.monotonic)
+
+        def waits() -> bool:
+            source.poll()
+            return last(timeline)["cgroup_psi_cpu"].last.value > 5
+
+        wait_for(waits, 30, "two programs to wait for one core", every=1.0)
+        said = (unified / "cpu.pressure").read_text()
+        share = float(said.partition("avg10=")[2].split()[0])
+        source.poll()
+        found = last(timeline)
+        # The kernel brings it up to date every two seconds.
+        assert found["cgroup_psi_cpu"].last.value == pytest.approx(share, abs=20)
+        assert found["cgroup_psi_memory"].last.value < 50
+    finally:
+        for program in programs:
+            kill_tree(program)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import sys
 import time
 from typing import Any
 
 import psutil
 import pytest
-from servers import PythonTarget, wait_for
+from servers import AS_NOBODY, PythonTarget, wait_for
 
 from perftui.model.series import Series
 from perftui.model.timeline import Timeline
@@ -115,6 +118,42 @@ def test_a_busy_process_with_a_child(python_target: Any) -> None:
     assert not on_disk or value["io_write"] > 2**18
     assert watch.timeline.unavailable() == ()
     assert watch.source.status.message == ""
+
+
+AS_ANOTHER = """
+import json, sys, time
+from perftui.model.timeline import Timeline
+from perftui.sources.family import Family
+from perftui.sources.process import ProcessSource
+from perftui.target.describe import describe
+timeline = Timeline()
+source = ProcessSource(Family(describe(int(sys.argv[1]))), timeline, time.monotonic)
+source.poll()
+time.sleep(0.1)
+source.poll()
+denied = {one.key.name: one.why for one in timeline.unavailable()}
+known = {series.key.name: series.last.value for series in timeline.series(0.0)}
+print(json.dumps([denied, known, source.status.message]))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_the_process_of_another_user(python_target: Any) -> None:
+    """What another user's process does not show is not permitted, and not zero; the rest is
+    there."""
+    target = python_target("import time\nprint('ready')\ntime.sleep(600)")
+    as_nobody = AS_NOBODY[: -len(["-m", "perftui"])]
+    said = subprocess.run(
+        [*as_nobody, "-c", AS_ANOTHER, str(target.pid)], check=True, capture_output=True
+    )
+    denied, known, message = json.loads(said.stdout)
+    # It may list every directory, as this Python may be where only root can: so it has fds.
+    secret = {"io_read", "io_write", "uss", "connections"}
+    assert denied == dict.fromkeys(secret, "not permitted")
+    assert not secret & set(known)
+    assert {"cpu", "rss", "threads", "swap", "faults_minor"} <= set(known)
+    assert known["rss"] > 2**20
+    assert message.startswith("not permitted: ")
 
 
 def test_connections_that_close(python_target: Any) -> None:
