@@ -31,9 +31,11 @@ from perftui.model.target import Target, TargetState
 from perftui.model.timeline import Timeline
 from perftui.settings import ProfileSettings, Settings
 from perftui.sources.base import Clock, Source
+from perftui.sources.cgroup import CgroupSource
 from perftui.sources.elevated import find_sudo
 from perftui.sources.family import Family
-from perftui.sources.process import HostSource, ProcessSource
+from perftui.sources.host import HostSource
+from perftui.sources.process import ProcessSource
 from perftui.sources.profiler import Profiler
 from perftui.sources.prometheus import PrometheusSource
 from perftui.sources.pyspy_run import Launch, PySpy
@@ -156,6 +158,7 @@ class Monitor:
         self._of_target: list[Source] = [
             self._profiler,
             ProcessSource(self._family, self._timeline, self.clock),
+            CgroupSource(self._family, self._timeline, self.clock),
         ]
         if self.settings.prometheus.url is not None:
             self._of_target.append(

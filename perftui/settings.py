@@ -32,6 +32,7 @@ from perftui.model.objective import (
     Objective,
     parse_duration,
 )
+from perftui.model.series import BUILT_IN
 
 Layer = Mapping[str, Any]
 
@@ -46,11 +47,8 @@ Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
 
 MAX_FILE = 1_000_000
 """Bytes of a settings file at most."""
-BUILT_IN_METRICS = frozenset(
-    {"cpu", "cpu_used", "rss", "rss_used", "threads", "fds"}
-    | {"host_cpu", "load1", "mem_available"}
-)
-"""What the process and the host always have."""
+BUILT_IN_METRICS = frozenset(BUILT_IN)
+"""What the process, its cgroups and the host have, where the system has it."""
 
 
 class _Strict(BaseModel):
@@ -154,7 +152,7 @@ class LlmSettings(_Strict):
 
 
 DEFAULT_OBJECTIVES: tuple[Objective, ...] = (
-    Objective("rss_used", 90.0, label="RSS above 90 % of what the host could give it"),
+    Objective("rss_used", 90.0, label="RSS above 90 % of what it could have"),
     Objective("cpu_used", 90.0, label="CPU above 90 % of the cores it may run on"),
 )
 

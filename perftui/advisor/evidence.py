@@ -15,7 +15,7 @@ from perftui.model.findings import LOCAL, Evidence, EvidenceKind, Forecast, Fore
 from perftui.model.noise import margin_pct
 from perftui.model.objective import Objective, format_duration
 from perftui.model.profile import FunctionRow, profile
-from perftui.model.series import Origin, Series, SeriesKey, slope_per_s
+from perftui.model.series import BUILT_IN, Origin, Series, SeriesKey, slope_per_s
 from perftui.model.snapshot import Snapshot
 from perftui.model.stacks import FunctionKey
 from perftui.model.text import plain
@@ -32,6 +32,9 @@ MAX_NAME = 80
 
 _ORDER = [Origin.PROCESS, Origin.PROMETHEUS, Origin.LOG, Origin.HOST, Origin.SCRAPE]
 """Whose metrics come first after those of the objectives: a page can have a thousand of them."""
+_MAIN = {*BUILT_IN[: BUILT_IN.index("cpu_user")], "host_cpu", "load1", "mem_available"}
+_DETAILS = frozenset(BUILT_IN) - _MAIN
+"""What a process and its host have beside the main figures; it comes last."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,7 @@ def _metrics(snapshot: Snapshot) -> tuple[MetricFact, ...]:
         snapshot.series,
         key=lambda s: (
             s.key.name not in wanted,
+            s.key.name in _DETAILS,
             _ORDER.index(s.key.origin),
             s.key.name,
             s.key.labels,

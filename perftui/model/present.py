@@ -19,8 +19,8 @@ def format_value(value: float | None, unit: str) -> str:
     if value is None:
         return "–"
     unit = plain(unit, 12)
-    if unit == "B":
-        return _bytes(value)
+    if unit in ("B", "B/s"):
+        return _bytes(value) + unit[1:]
     if not abs(value) < HUGE:  # nor is it infinite, or no number at all
         return f"{value:.3g} {unit}".strip()
     if unit == "%":

@@ -64,18 +64,26 @@ class Unavailable:
     why: str
 
 
-_BUILT_IN = (
+BUILT_IN = (
     *("cpu", "rss", "threads", "fds", "cpu_used", "rss_used"),
-    *("host_cpu", "load1", "mem_available"),
+    *("cgroup_cpu_used", "cgroup_throttled", "cgroup_mem_used", "cgroup_cpu_quota"),
+    *("cgroup_psi_cpu", "cgroup_psi_memory", "cgroup_psi_io"),
+    *("cpu_user", "cpu_system", "uss", "swap", "connections", "io_read", "io_write"),
+    *("ctx_voluntary", "ctx_involuntary", "faults_minor", "faults_major"),
+    *("host_cpu", "load1", "mem_available", "host_cpu_max", "host_steal", "host_iowait"),
+    *("swap_used", "disk_read", "disk_write", "net_recv", "net_sent"),
+    *("host_psi_cpu", "host_psi_memory", "host_psi_io"),
 )
+"""The names of what a process, its cgroups and its host have, in the order they are listed."""
 
 
 def in_order(found: Iterable[Series]) -> list[Series]:
-    """Series as they are listed: what the user asked for, then the process, then the host."""
+    """Series as they are listed: what the user asked for, then the process with its cgroups, then
+    the host."""
 
     def rank(series: Series) -> tuple[int, str, tuple[tuple[str, str], ...]]:
         name = series.key.name
-        place = _BUILT_IN.index(name) if name in _BUILT_IN else -1
+        place = BUILT_IN.index(name) if name in BUILT_IN else -1
         return place, name, series.key.labels
 
     return sorted(found, key=rank)

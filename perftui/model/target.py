@@ -16,8 +16,30 @@ class TargetState(StrEnum):
 
 
 @dataclass(frozen=True)
+class ContainerInfo:
+    """The container that a process runs in, and its pod. What is not known is None.
+
+    `id` is the runtime's, 64 hexadecimal digits; `runtime` is docker, containerd, cri-o or podman;
+    `pod`, `namespace`, `node` and `container` are Kubernetes' names (`container` podman's too), and
+    `pod_uid` is what Kubernetes calls the pod by itself. All of it comes from outside: it is data,
+    but names are no longer and hold no other characters than Kubernetes allows.
+    """
+
+    id: str | None = None
+    runtime: str | None = None
+    pod: str | None = None
+    namespace: str | None = None
+    node: str | None = None
+    container: str | None = None
+    pod_uid: str | None = None
+
+
+@dataclass(frozen=True)
 class Target:
-    """One process: its id and start (Unix seconds) identify it. What is not known is None."""
+    """One process: its id and start (Unix seconds) identify it. What is not known is None.
+
+    `container` is the short form of its container's id; `inside` is what else is known of that.
+    """
 
     pid: int
     name: str
@@ -27,6 +49,7 @@ class Target:
     python: str | None = None
     container: str | None = None
     user: str | None = None
+    inside: ContainerInfo | None = None
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import time
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
 import psutil
 
 from perftui.errors import NoSuchTarget
 from perftui.model.target import Target
+from perftui.target.container import SHORT_ID, container_info
 from perftui.target.python import is_interpreter
 
-_CONTAINER = re.compile(r"[0-9a-f]{64}")
 _TICK_S = 0.01
 """The kernel rounds the start of a process down to this."""
 
@@ -26,14 +25,16 @@ def describe(pid: int) -> Target:
             if process.status() == psutil.STATUS_ZOMBIE:
                 raise psutil.NoSuchProcess(pid)
             cmdline = _or_empty(process)
+            inside = container_info(pid)
             return Target(
                 pid=pid,
                 name=program_name(cmdline) or process.name(),
                 cmdline=cmdline,
                 started_at=process.create_time(),
                 host=socket.gethostname(),
-                container=container_id(pid),
+                container=inside.id[:SHORT_ID] if inside is not None and inside.id else None,
                 user=process.username(),
+                inside=inside,
             )
     except (psutil.NoSuchProcess, psutil.ZombieProcess, ValueError, OverflowError):
         raise NoSuchTarget(
@@ -80,12 +81,3 @@ def program_name(cmdline: tuple[str, ...]) -> str:
             if letter == "m":
                 return value
     return PurePath(cmdline[0]).name
-
-
-def container_id(pid: int) -> str | None:
-    """The first 12 characters of the container's id, by the process's cgroup; None outside one."""
-    try:
-        found = _CONTAINER.search(Path(f"/proc/{pid}/cgroup").read_text())
-    except (OSError, UnicodeDecodeError):
-        return None
-    return found[0][:12] if found else None

@@ -4,7 +4,7 @@ from llm_samples import JSON, MAIN, NOW, OWN, P99, RSS, local, series, snapshot,
 
 from perftui.advisor.evidence import evidence, facts
 from perftui.model.findings import EvidenceKind, ForecastState
-from perftui.model.series import Origin
+from perftui.model.series import BUILT_IN, Origin
 from perftui.model.stacks import Frame
 
 
@@ -43,6 +43,21 @@ def test_objectives_metrics_come_first_and_one_name_cannot_crowd_out_the_rest():
     assert names[0] == "rss_used"
     only_hits = facts(snapshot(series_=many)).metrics
     assert [dict(fact.key.labels)["n"] for fact in only_hits] == ["000", "001", "002", "003"]
+
+
+def test_the_details_of_a_process_do_not_crowd_out_what_was_asked_for():
+    """Its main figures come first, then what was asked for, then the host's; details come last."""
+    process = [series(name, 1, 2) for name in BUILT_IN if not name.startswith("host")]
+    asked = [series(f"q{n}", 1, 2, origin=Origin.PROMETHEUS) for n in range(4)]
+    host = [series("host_cpu", 1, 2, origin=Origin.HOST)]
+    names = [fact.key.name for fact in facts(snapshot(series_=[*process, *asked, *host])).metrics]
+    assert {"cpu", "rss", "cgroup_throttled", "q0", "q3", "host_cpu"} <= set(names)
+    assert (
+        names.index("cpu")
+        < names.index("q0")
+        < names.index("host_cpu")
+        < names.index("connections")
+    )
 
 
 def test_a_function_that_rose_shows_both_spans():

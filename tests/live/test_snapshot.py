@@ -185,6 +185,7 @@ def test_the_document_has_its_keys(measured: Document, shares_target: PythonTarg
         "py-spy": "ok",
         "process": "ok",
         "host": "ok",
+        "cgroup": "ok",
     }
 
 

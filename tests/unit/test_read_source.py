@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perftui.model.source import SourceText
-from perftui.target.source import MOST_BYTES, _within, read_source
+from perftui.target import files
+from perftui.target.source import MOST_BYTES, read_source
 
 LATER = 4e9
 """A start of the target, in Unix seconds, that is after every change of a file."""
@@ -152,7 +153,7 @@ def root(tmp_path: Path) -> Path:
 
 def within(root: Path, name: str) -> str:
     """Where a name leads, below the root: the empty name is the root itself."""
-    found = _within(str(root), Path(name))
+    found = files.within(str(root), Path(name))
     assert found == str(root) or found.startswith(f"{root}/")
     return found.removeprefix(str(root)).removeprefix("/")
 
@@ -218,7 +219,7 @@ def test_no_name_leads_out_of_the_root(tmp_path_factory: pytest.TempPathFactory,
 
 def test_our_own_root_is_left_to_the_kernel(root: Path):
     """Where the target has our files a name is taken as it is."""
-    assert _within("/", Path("/srv/../app.py")) == "/srv/../app.py"
+    assert files.within("/", Path("/srv/../app.py")) == "/srv/../app.py"
 
 
 @pytest.mark.parametrize("file", ["", "<string>", "<frozen importlib._bootstrap>", "<stdin>"])
@@ -341,7 +342,7 @@ def test_hostile_names(file: str):
 def test_hostile_names_below_another_root(root: Path, file: str):
     """Below another root too: a place below it, or an error that is known."""
     try:
-        found = _within(str(root), Path("/", file))
+        found = files.within(str(root), Path("/", file))
     except (OSError, ValueError):
         return
     assert found == str(root) or found.startswith(f"{root}/")

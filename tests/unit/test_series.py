@@ -5,7 +5,7 @@ from builders import points, series
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perftui.model.series import Point, slope_per_s, usual_step
+from perftui.model.series import BUILT_IN, Point, in_order, slope_per_s, usual_step
 
 
 @given(st.floats(-100, 100), st.floats(-100, 100), st.integers(3, 50))
@@ -46,3 +46,12 @@ def test_usual_step():
 def test_last():
     """The last point is the newest."""
     assert series("cpu", [1, 2, 3]).last.value == 3
+
+
+def test_series_in_their_order():
+    """What the user asked for, the main figures, those of the cgroup, the rest, the host's last."""
+    names = ["host_cpu", "uss", "cgroup_throttled", "fds", "cpu", "p99", "host_psi_io"]
+    assert [found.key.name for found in in_order(series(name, [1]) for name in names)] == [
+        *("p99", "cpu", "fds", "cgroup_throttled", "uss", "host_cpu", "host_psi_io")
+    ]
+    assert len(set(BUILT_IN)) == len(BUILT_IN)
