@@ -153,9 +153,7 @@ class TimeView:
         return Moment(cells[0] * axis.cell_s, (cells[1] + 1) * axis.cell_s)
 
 
-def axis_line(
-    axis: Axis, events: Sequence[Event], moment: Moment | None, *, is_live: bool
-) -> str:
+def axis_line(axis: Axis, events: Sequence[Event], moment: Moment | None, *, is_live: bool) -> str:
     """The line above the charts: the times of its ends, a sign for each event, the cursor.
 
     Of several events in a cell the newest has its sign there.

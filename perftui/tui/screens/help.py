@@ -56,8 +56,8 @@ mixed     most looks do not stop it, those of one window in several do
 cut       stacks that cannot be true and lost their callers
 woke      samples left out: threads that py-spy itself had woken
 cpu       percent of one core; cpu_used of the cores it may run on
-rss       memory, with children; rss_used of rss + the host's free memory
-SLO       the objective; ▲ where the last value is beyond it\
+rss       memory, with children; rss_used of what host and cgroup leave it
+SLO       the objective: ✓ ok, ▲ at risk, ✗ breached, ? no data\
 """
 
 
