@@ -82,6 +82,14 @@ class TimeView:
     end: float | None = None
     cursor: float | None = None
     anchor: float | None = None
+    is_chosen: bool = False
+    """Whether the user has said how far back the charts reach."""
+
+    def begin(self, now: float, first: float) -> None:
+        """Until the user chooses: no further back than points are expected, the first one being at
+        `first`."""
+        if not self.is_chosen:
+            self.span = 0 if now - first <= SPANS_S[0] else USUAL_SPAN
 
     def axis(self, now: float, first: float, width: int) -> Axis:
         """The axis at `now`, where the first point of all is at `first`."""
@@ -99,6 +107,7 @@ class TimeView:
 
     def change_span(self, step: int, now: float) -> None:
         """A longer or shorter span, around the cursor where there is one."""
+        self.is_chosen = True
         self.span = max(0, min(self.span + step, len(SPANS_S)))
         if self.cursor is not None and self.span < len(SPANS_S):
             self.end = min(now, self.cursor + SPANS_S[self.span] / 2)

@@ -37,7 +37,7 @@ MOVES = "↑ k ↓ j PgUp PgDn Home End"
 TESTED = {
     # test_screen.py: test_the_wide_screen_and_its_keys, test_the_keys_of_the_views, test_pause…,
     # test_the_narrow_screen, test_the_picker…; test_follow.py; the others below.
-    "EVERYWHERE": "/ p Space Tab Shift+Tab + - F Esc ? q Ctrl+C Ctrl+P ctrl+z",
+    "EVERYWHERE": "/ p Space Tab Shift+Tab + - F M Esc ? q Ctrl+C Ctrl+P ctrl+z",
     "PROFILE": "s S 1 2 3 4 L t T f c Enter b d o [ ] R g I C",
     "FUNCTIONS": MOVES,
     "THREADS": f"Enter {MOVES}",
@@ -45,7 +45,7 @@ TESTED = {
     "FLAME": f"← → {MOVES} Enter Backspace Esc n N #",
     "CALLERS": f"Enter {MOVES}",
     "SOURCE": f"n N {MOVES}",
-    "METRICS": "↑ k ↓ j",
+    "METRICS": "← → Shift+← Shift+→ PgUp PgDn End ↑ k ↓ j z Z [ ] Enter E O",
     "FORECAST": "↑ k ↓ j F5",
 }
 """The keys of the help, by its titles, that a test on a real terminal presses."""
@@ -215,19 +215,64 @@ def test_the_keys_of_tree_and_callers(terminal: Open, python_target: Any) -> Non
 
 
 def test_the_keys_of_metrics_and_forecast(terminal: Open, python_target: Any) -> None:
-    """Where there is no room for all of it, arrows, j and k scroll; F5 without an LLM asks none."""
+    """Where there is no room for all of it, arrows, j and k go beyond what is seen; F5 without an
+    LLM asks none."""
     with opened(terminal, python_target(MANY), 80, 12) as tmux:
         for title, top in (("[Metrics", "cpu "), ("[Forecast", "RSS above 90 %")):
             tmux.keys("Tab")
             inside = re.compile(rf"^ ?{top}", re.MULTILINE)
             tmux.wait(title, inside)
             for down, up in (("Down", "Up"), ("j", "k")):
-                tmux.keys(*[down] * 4)
+                tmux.keys(*[down] * 12)
                 tmux.wait_without(title, inside)
-                tmux.keys(*[up] * 4)
+                tmux.keys(*[up] * 12)
                 tmux.wait(title, inside)
         tmux.keys("F5", *["Down"] * 30)
         tmux.wait("[Forecast", "LLM off")
+
+
+def test_the_keys_of_the_charts(terminal: Open, python_target: Any) -> None:
+    """The keys that go back in time, select, zoom, open one chart, list events, mark a note and set
+    an objective."""
+    bounds = re.compile(r"Functions .*\d\d:\d\d:\d\d–\d\d:\d\d:\d\d \((\d+) s\)")
+
+    def length(text: str) -> int:
+        found = bounds.search(text)
+        return int(found[1]) if found else 0
+
+    with opened(terminal, python_target(MANY), 120, 36) as tmux:
+        tmux.wait(re.compile(r"up 1\d s|up 2\d s"))
+        tmux.keys("Tab", "]", "]")
+        tmux.wait("Metrics  last 15 min")
+        tmux.keys("[")
+        tmux.wait("Metrics  last 5 min")
+        tmux.keys("z")
+        tmux.wait("Metrics  last 1 min")
+        tmux.keys("Z")
+        tmux.wait("Metrics  last 5 min")
+        tmux.keys("z", "Left")
+        one = length(tmux.wait("AGO", bounds))
+        tmux.keys("Left", "S-Left", "S-Left")
+        wait_for(lambda: length(tmux.text()) > one, SLOW_S, "a selection")
+        tmux.keys("Left", "PageUp", "PageDown", "Right", "S-Right")
+        tmux.wait("AGO", bounds)
+        tmux.keys("End")
+        tmux.wait("● LIVE", without="AGO")
+        tmux.keys("j", "k", "Down", "Up", "Enter")
+        tmux.wait(re.compile(r"cpu  [\d.]+ %"), without="Functions")
+        tmux.keys("Escape", "M")
+        tmux.wait("a note on what happens now", "Functions")
+        tmux.type("deploy [b]1", "Enter")
+        tmux.keys("E")
+        tmux.wait("● note  deploy [b]1")
+        tmux.keys("Enter")
+        tmux.wait("AGO")
+        tmux.keys("Escape")
+        tmux.wait("● LIVE", without="AGO")
+        tmux.keys("j", "O")
+        tmux.wait("cpu > ")
+        tmux.type("1 for 10m", "Enter")
+        tmux.wait("SLO > 1.0 %")
 
 
 def test_it_can_be_suspended(terminal: Open, python_target: Any) -> None:

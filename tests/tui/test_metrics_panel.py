@@ -187,10 +187,11 @@ async def test_spans(watch: Any) -> None:
     async with app.run_test(size=WIDE) as pilot:
         panel = await metrics(pilot)
         seen = [panel.title]
-        for _ in range(6):
+        for _ in range(7):
             await pilot.press("right_square_bracket")
             seen.append(panel.title)
         assert seen == [
+            "Metrics  last 1 min",
             "Metrics  last 5 min",
             "Metrics  last 15 min",
             "Metrics  last 1 h",

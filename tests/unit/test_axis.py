@@ -114,6 +114,18 @@ def test_zooming_keeps_the_cursor_in_sight():
     assert axis.place(seen.cursor) is not None
 
 
+def test_until_the_user_chooses_charts_are_no_longer_than_what_is_known():
+    """In the first minute they reach a minute back, then five, and what was chosen stays."""
+    seen = TimeView()
+    seen.begin(NOW, NOW - 59)
+    assert seen.span_name == "last 1 min"
+    seen.begin(NOW, NOW - 61)
+    assert seen.span_name == "last 5 min"
+    seen.change_span(-1, NOW)
+    seen.begin(NOW, NOW - 900)
+    assert seen.span_name == "last 1 min"
+
+
 def test_going_to_a_time():
     """A time that is not on the axis comes into its middle."""
     seen = view()

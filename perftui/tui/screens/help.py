@@ -29,6 +29,8 @@ _NAMES = {
     "space": "Space",
     "left": "←",
     "right": "→",
+    "shift+left": "Shift+←",
+    "shift+right": "Shift+→",
     "backspace": "Backspace",
     "number_sign": "#",
     "left_square_bracket": "[",

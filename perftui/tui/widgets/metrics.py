@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -32,14 +32,16 @@ from perftui.tui.metrics_view import (
 )
 from perftui.tui.widgets.painted import Painted
 
+NAME_CELLS, WIDE_NAME_CELLS, WIDE = 13, 26, 100
 COLUMNS = (
-    Column("name", "", 13),
+    Column("name", "", NAME_CELLS),
     Column("chart", "", share=1),
     Column("value", "", 9, right=True),
     Column("slope", "", 13),
     Column("scale", "", 13, needs=50),
-    Column("extent", "", 20, needs=100),
+    Column("extent", "", 20, needs=WIDE),
 )
+WIDE_COLUMNS = (replace(COLUMNS[0], width=WIDE_NAME_CELLS), *COLUMNS[1:])
 FIGURES_S = 2.0
 """How long figures stand at least, so that they can be read and few bytes go to the terminal; what
 is violated, stale or new is drawn at once."""
@@ -169,7 +171,7 @@ class MetricsPanel(Painted, ScrollView, can_focus=True):
             return self._event_rows()
         if self.showing == "large":
             return self._large_rows(width)
-        columns = widths(COLUMNS, width)
+        columns = widths(WIDE_COLUMNS if width >= WIDE else COLUMNS, width)
         self._axis = self._axis_of(next(w for column, w in columns if column.key == "chart"))
         moment = self.view.moment(self._axis)
         rows = CHART_ROWS if self.size.height >= LOW_LINES else 1
@@ -214,6 +216,7 @@ class MetricsPanel(Painted, ScrollView, can_focus=True):
             (series.points[0].at for series in (*self._fetched[1], *self._snapshot.series)),
             default=self._snapshot.data_at,
         )
+        self.view.begin(self._snapshot.data_at, first)
         return self.view.axis(self._snapshot.data_at, first, width)
 
     def _series(self) -> Sequence[Series]:
