@@ -6,6 +6,7 @@ summaries their own quantiles and rates; gauges, states and what has no type sta
 
 from __future__ import annotations
 
+import heapq
 import math
 import re
 from collections import defaultdict
@@ -148,8 +149,11 @@ class Rates:
             by_name[value.name].append(value)
         kept: dict[SeriesKey, Point] = {}
         for values in by_name.values():
-            values.sort(key=lambda value: (not value.is_sum, -value.value, value.labels))
-            for value in values[: min(SERIES_PER_NAME, MOST_SERIES - len(kept))]:
+            room = min(SERIES_PER_NAME, MOST_SERIES - len(kept))
+            # Not sorted as a whole: that would hold the other threads for long.
+            for value in heapq.nsmallest(
+                room, values, key=lambda value: (not value.is_sum, -value.value, value.labels)
+            ):
                 # Labels that are the same once cut cannot be told apart: the highest stands.
                 kept.setdefault(self._key(value), Point(at, value.value))
         return Look(list(kept.items()), len(found) - len(kept))

@@ -63,7 +63,7 @@ class ScrapeSource(Poll):
     ) -> None:
         parts = urlsplit(settings.url)
         instance = plain(parts.netloc.rpartition("@")[2], 60)
-        super().__init__(f"scrape {instance}", clock, min(settings.every, SECOND_LOOK_S))
+        super().__init__(f"scrape {instance}", clock, settings.every)
         self._settings = settings
         self._timeline = timeline
         self._ports = ports
@@ -72,6 +72,7 @@ class ScrapeSource(Poll):
         self._rates = Rates(instance if is_one_of_many else None)
         self._wanted = wanted_by(settings.metrics)
         self._timeout_s = timeout_s
+        self._has_looked = False
         self._page: _Page | None = None
 
     def stop(self) -> None:
@@ -96,7 +97,8 @@ class ScrapeSource(Poll):
             raise NotMetrics(f"{self._page.shown_url} {error.message}", error.fix) from None
         look = self._rates.look(now, families, self._of_target())
         self._timeline.add_points(look.points)
-        self._pace(time.thread_time() - used_s)
+        self._pace(time.thread_time() - used_s, is_first=not self._has_looked)
+        self._has_looked = True
         if not families:
             self.say(SourceState.WAITING, f"{self._page.shown_url} has no such metrics yet.")
             return
@@ -113,8 +115,9 @@ class ScrapeSource(Poll):
             return ()
         return OF_PROCESS
 
-    def _pace(self, took_s: float) -> None:
-        self.every_s = max(self._settings.every, took_s / MOST_OF_A_CORE)
+    def _pace(self, took_s: float, *, is_first: bool) -> None:
+        every_s = min(self._settings.every, SECOND_LOOK_S) if is_first else self._settings.every
+        self.every_s = max(every_s, took_s / MOST_OF_A_CORE)
 
 
 def wanted_by(patterns: Collection[str]) -> Wanted | None:
