@@ -47,6 +47,8 @@ def read_page(body: bytes, content_type: str, wanted: Wanted | None = None) -> t
         text = body.decode()
     except UnicodeDecodeError:
         raise NotMetrics("answers with something that is no UTF-8 text.", _WRONG_URL) from None
+    if wanted is None and text.count("\n") > MAX_LINES:
+        raise _too_long()
     lines = _Lines(text, wanted)
     strict = is_openmetrics(content_type)
     parse: Any = (
@@ -60,6 +62,13 @@ def read_page(body: bytes, content_type: str, wanted: Wanted | None = None) -> t
 
 
 _WRONG_URL = "Is this the URL of a metrics page?"
+
+
+def _too_long() -> NotMetrics:
+    return NotMetrics(
+        f"has more than {MAX_LINES} lines.",
+        'Name what to read of it: metrics = ["…"] in its [[scrape]].',
+    )
 
 
 def _wrong_line(lines: _Lines, strict: bool, error: Exception) -> NotMetrics:
@@ -97,10 +106,7 @@ class _Lines:
                 continue
             given += 1
             if given > MAX_LINES:
-                raise NotMetrics(
-                    f"has more than {MAX_LINES} lines.",
-                    'Name what to read of it: metrics = ["…"] in its [[scrape]].',
-                )
+                raise _too_long()
             yield line + "\n"
         self.at_end = True
 
