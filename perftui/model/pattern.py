@@ -26,8 +26,11 @@ class Pattern:
         except regex.error as error:
             raise re.error(str(error)) from None
 
-    def is_in(self, text: str, timeout_s: float) -> bool:
-        """Whether it fits somewhere in `text`; TimeoutError after `timeout_s` seconds."""
+    def is_in(self, text: str, timeout_s: float | None) -> bool:
+        """Whether it fits somewhere in `text`; TimeoutError after `timeout_s` seconds.
+
+        None is for a pattern of perftui's own, that cannot be slow: without a clock it is faster.
+        """
         return self._expression.search(text, timeout=timeout_s) is not None
 
     def is_all_of(self, text: str, timeout_s: float) -> bool:

@@ -13,7 +13,7 @@ from perftui.model.series import Origin, Point, SeriesKey
 from perftui.model.snapshot import SourceState
 from perftui.model.text import plain
 from perftui.model.timeline import Timeline
-from perftui.settings import LogSettings
+from perftui.settings import DEFAULT_ERROR, LogSettings
 from perftui.sources.base import Clock, Poll
 
 EVERY_S = 1.0
@@ -42,7 +42,9 @@ class LogSource(Poll):
         self._lines = SeriesKey(f"{settings.called}_lines", Origin.LOG, "/s")
         self._errors = SeriesKey(f"{settings.called}_errors", Origin.LOG, "/s")
         self._pattern = Pattern(settings.error)
+        self._patience_s = None if settings.error == DEFAULT_ERROR else MATCH_S
         self._file: _Followed | None = None
+        self._former: _Followed | None = None
         self._looked_at: float | None = None
         self._is_new = False
 
@@ -84,12 +86,16 @@ class LogSource(Poll):
                 self.say(SourceState.OK)
                 return
         budget = _Budget()
-        tally = _Tally(self._pattern, budget)
+        tally = _Tally(self._pattern, budget, self._patience_s)
+        if self._former is not None:
+            self._former.read(tally)
+            self._former.close()
+            self._former = None
         self._file.read(tally)
         if self._is_replaced():
-            # What was still written to the old one has just been read; the new one is all new.
-            self._close()
-            self._file, self._is_new = self._open(), True
+            # Until the writer opens the new one it writes to this: it is read once more.
+            self._former, self._file = self._file, None
+            self._file, self._is_new = self._open(), True  # all that is in it is new
             if self._file is not None:
                 self._file.read(tally)
         if before is not None and now > before:
@@ -135,9 +141,10 @@ class LogSource(Poll):
             return False
 
     def _close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        for file in (self._file, self._former):
+            if file is not None:
+                file.close()
+        self._file = self._former = None
         self._is_new = False
 
 
@@ -162,10 +169,12 @@ class _Budget:
 
 class _Tally:
     """What one look has counted. `unmatched` says that there are lines in which no error was looked
-    for; `skipped` are bytes that were not read at all; `is_slow` where a pattern was stopped."""
+    for; `skipped` are bytes that were not read at all; `is_slow` where a pattern was stopped, which
+    it is after `patience_s` for one line."""
 
-    def __init__(self, pattern: Pattern, budget: _Budget) -> None:
+    def __init__(self, pattern: Pattern, budget: _Budget, patience_s: float | None) -> None:
         self._pattern = pattern
+        self._patience_s = patience_s
         self.budget = budget
         self.lines = self.errors = self.skipped = 0
         self.unmatched = self.is_slow = False
@@ -193,7 +202,7 @@ class _Tally:
     def _match(self, line: bytes) -> None:
         try:
             text = line.decode(errors="replace")
-            self.errors += self._pattern.is_in(text, max(0.001, MATCH_S))
+            self.errors += self._pattern.is_in(text, self._patience_s)
         except TimeoutError:
             self.unmatched = self.is_slow = True
 

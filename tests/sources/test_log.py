@@ -114,6 +114,18 @@ def test_rotation_by_rename_loses_no_line(file: Path, watch: Watch):
     assert log.look() == (1.0, 0.0)
 
 
+def test_a_writer_that_opens_the_new_file_late_loses_no_line(file: Path, watch: Watch):
+    """For a second after the rotation the old file is still read."""
+    log = watch()
+    log.look()
+    file.rename(file.with_suffix(".1"))
+    file.write_text("a\n")
+    assert log.look() == (1.0, 0.0)
+    add(file.with_suffix(".1"), "ERROR b\n")
+    add(file, "c\n")
+    assert log.look() == (2.0, 1.0)
+
+
 def test_rotation_by_truncation_begins_anew(file: Path, watch: Watch):
     """As logrotate's copytruncate does it."""
     log = watch()
@@ -239,7 +251,7 @@ def test_only_the_beginning_of_a_long_line_is_looked_at(file: Path, watch: Watch
 def test_lines_and_errors_do_not_depend_on_where_chunks_end(lines: list[bytes], data):
     """Every cut gives the same."""
     text = b"".join(line + b"\n" for line in lines)
-    tally, head = _Tally(Pattern("ERROR"), _Budget()), b""
+    tally, head = _Tally(Pattern("ERROR"), _Budget(), 1.0), b""
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=5)))
     for begin, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
         head = tally.add(head, text[begin:end])
