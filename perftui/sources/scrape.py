@@ -19,7 +19,7 @@ from perftui.settings import ScrapeSettings
 from perftui.sources.base import Clock, Poll
 from perftui.sources.prometheus import this_host
 from perftui.sources.promql import short
-from perftui.sources.rates import OF_PROCESS, Rates
+from perftui.sources.page_rates import OF_PROCESS, Rates
 
 if TYPE_CHECKING:
     from requests import Response

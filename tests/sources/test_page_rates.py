@@ -21,7 +21,7 @@ from perftui.sources.exposition import (
     metric_of,
     read_page,
 )
-from perftui.sources.rates import (
+from perftui.sources.page_rates import (
     MAX_LABEL,
     MOST_SERIES,
     OF_PROCESS,
