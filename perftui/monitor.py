@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -35,10 +36,13 @@ from perftui.sources.cgroup import CgroupSource
 from perftui.sources.elevated import find_sudo
 from perftui.sources.family import Family
 from perftui.sources.host import HostSource
+from perftui.sources.log import LogSource
+from perftui.sources.notice import ScrapeNotice
 from perftui.sources.process import ProcessSource
 from perftui.sources.profiler import Profiler
 from perftui.sources.prometheus import PrometheusSource
 from perftui.sources.pyspy_run import Launch, PySpy
+from perftui.sources.scrape import ScrapeSource
 from perftui.target.describe import create_time_lag, describe
 from perftui.target.find import listening_ports
 from perftui.target.python import looks_like_python
@@ -68,6 +72,11 @@ def steady_clock() -> Clock:
     number = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     offset = time.time() - time.clock_gettime(number)
     return lambda: time.clock_gettime(number) + offset
+
+
+def _ports_of(settings: Settings) -> frozenset[int]:
+    """The ports whose pages are read already: they need not be noticed."""
+    return frozenset(port for page in settings.scrape if (port := urlsplit(page.url).port))
 
 
 class Monitor:
@@ -104,6 +113,20 @@ class Monitor:
         self._pyspy = PySpy(launch, sudo)
         self._host = HostSource(self._timeline, self.clock)
         self._ports: frozenset[int] = frozenset()
+        # They follow the settings: a page or a log is the same for the target's successor.
+        self._named: list[Source] = [
+            *(
+                ScrapeSource(
+                    page,
+                    self._timeline,
+                    self.clock,
+                    ports=lambda: self._ports or listening_ports(self._target.pid),
+                    is_one_of_many=len(settings.scrape) > 1,
+                )
+                for page in settings.scrape
+            ),
+            *(LogSource(log, self._timeline, self.clock) for log in settings.log),
+        ]
         self._look_at(target)
         self._objectives = settings.objectives()
         self._unusable = [
@@ -147,6 +170,7 @@ class Monitor:
         self._target = target
         self._ports_at = -PORTS_EVERY_S
         self._family = Family(target)
+        self._notice = ScrapeNotice(skip=_ports_of(self.settings))
         self._profiler = Profiler(
             target,
             self.settings.profile,
@@ -174,7 +198,12 @@ class Monitor:
 
     @property
     def _sources(self) -> list[Source]:
-        return [*self._of_target[:2], self._host, *self._of_target[2:]]
+        return [*self._of_target[:2], self._host, *self._of_target[2:], *self._named]
+
+    @property
+    def scrape_offers(self) -> tuple[str, ...]:
+        """The /metrics pages of the target that were noticed, and that no setting names."""
+        return self._notice.offers
 
     def follow(self) -> str:
         """Watch what took the place of a target that has ended; says what came of it. It may be
@@ -355,6 +384,8 @@ class Monitor:
             self._ports_at = self.clock()
             # One that drains listens no more, but its successor does where it did.
             self._ports = listening_ports(self._target.pid) or self._ports
+            if self.settings.notice.scrape:
+                self._notice.look(self._target.pid)
         if now.cmdline != self._target.cmdline:
             self._target = now
             self._profiler.ask_version_again()

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import (
@@ -32,6 +34,7 @@ from perftui.model.objective import (
     Objective,
     parse_duration,
 )
+from perftui.model.pattern import Pattern
 from perftui.model.series import BUILT_IN
 
 Layer = Mapping[str, Any]
@@ -85,6 +88,70 @@ class MetricSettings(_Strict):
         if name in BUILT_IN_METRICS:
             raise ValueError("is the name of a metric that is always there; choose another")
         return name
+
+
+DEFAULT_ERROR = r"\b(?:ERROR|CRITICAL|FATAL)\b|^Traceback\b"
+"""What a line of a log that tells of an error holds, unless the settings say otherwise."""
+
+
+def _check_pattern(pattern: str) -> str:
+    try:
+        Pattern(pattern)
+    except re.error as error:
+        raise ValueError(f"is no regular expression: {error}") from None
+    return pattern
+
+
+class ScrapeSettings(_Strict):
+    """A /metrics page to read. `metrics` are names, or regular expressions that fit whole names;
+    none means all that is bounded."""
+
+    url: str
+    every: Seconds = 5.0
+    metrics: tuple[str, ...] = ()
+
+    @field_validator("url")
+    @classmethod
+    def _is_http(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            usable = parts.scheme in ("http", "https") and bool(parts.hostname)
+            usable = usable and (parts.port is None or parts.port > 0)
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ValueError("must be a URL like http://127.0.0.1:8000/metrics")
+        return url
+
+    @field_validator("metrics")
+    @classmethod
+    def _are_patterns(cls, metrics: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_check_pattern(pattern) for pattern in metrics)
+
+
+class LogSettings(_Strict):
+    """A log file to follow. `error` is a regular expression for lines that tell of an error; its
+    series are called after `name`, or after the file."""
+
+    file: str = Field(min_length=1)
+    error: str = DEFAULT_ERROR
+    name: str | None = Field(default=None, min_length=1, max_length=60)
+
+    @field_validator("error")
+    @classmethod
+    def _is_pattern(cls, error: str) -> str:
+        return _check_pattern(error)
+
+    @property
+    def called(self) -> str:
+        """What its series' names begin with."""
+        return self.name or re.sub(r"\W+", "_", Path(self.file).stem)[:60].strip("_") or "log"
+
+
+class NoticeSettings(_Strict):
+    """What is looked for by itself: whether a port of the target serves metrics."""
+
+    scrape: bool = True
 
 
 class ObjectiveSettings(_Strict):
@@ -163,8 +230,20 @@ class Settings(_Strict):
     prometheus: PrometheusSettings = PrometheusSettings()
     metric: tuple[MetricSettings, ...] = ()
     objective: tuple[ObjectiveSettings, ...] = ()
+    scrape: tuple[ScrapeSettings, ...] = ()
+    log: tuple[LogSettings, ...] = ()
+    notice: NoticeSettings = NoticeSettings()
     profile: ProfileSettings = ProfileSettings()
     llm: LlmSettings = LlmSettings()
+
+    @field_validator("log")
+    @classmethod
+    def _are_distinct(cls, logs: tuple[LogSettings, ...]) -> tuple[LogSettings, ...]:
+        called = [log.called for log in logs]
+        twice = next((name for name in called if called.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"two logs are called {twice}; give one of them a name")
+        return logs
 
     def objectives(self) -> tuple[Objective, ...]:
         """The user's objectives, then the default ones of metrics that they name none for."""
@@ -176,7 +255,10 @@ class Settings(_Strict):
         """What is set but cannot do anything, each in one sentence and one fix."""
         names = {metric.name for metric in self.metric}
         known = names | BUILT_IN_METRICS
+        known |= {f"{log.called}_{what}" for log in self.log for what in ("lines", "errors")}
         unknown = dict.fromkeys(o.metric for o in self.objective if o.metric not in known)
+        if self.scrape:
+            unknown = {}  # what a page serves is known only once it is read
         found = [
             f"There is no metric {name}. Name it with --query {name}=PROMQL." for name in unknown
         ]
@@ -252,6 +334,10 @@ def load(
     return _validate(merged, " and ".join(layer.name for layer in layers if layer.values))
 
 
+_IDENTITY = {"metric": "name", "objective": "metric", "scrape": "url", "log": "file"}
+"""What tells the entries of a list apart: a stronger layer replaces those that it has too."""
+
+
 def _on_top(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """`above` over `below`: tables key by key; an array of tables by what its entries name."""
     merged = dict(below)
@@ -259,8 +345,8 @@ def _on_top(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
         old = merged.get(key)
         if isinstance(value, Mapping) and isinstance(old, Mapping):
             merged[key] = _on_top(old, value)
-        elif key in ("metric", "objective") and old:
-            name = "name" if key == "metric" else "metric"
+        elif key in _IDENTITY and old:
+            name = _IDENTITY[key]
             replaced = {entry.get(name) for entry in value}
             merged[key] = [e for e in old if e.get(name) not in replaced] + list(value)
         else:
@@ -301,6 +387,9 @@ def _names_beside(location: list[int | str]) -> list[str]:
         "prometheus": PrometheusSettings,
         "metric": MetricSettings,
         "objective": ObjectiveSettings,
+        "scrape": ScrapeSettings,
+        "log": LogSettings,
+        "notice": NoticeSettings,
         "profile": ProfileSettings,
         "prices": Price,
         "llm": LlmSettings,

@@ -129,6 +129,23 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         metavar="TEXT",
         help="what may not happen, like 'p99 > 0.5 for 1m' (its horizon: 'within 15m')",
     )
+    metrics.add_argument(
+        "--scrape",
+        action="append",
+        metavar="URL",
+        help="a /metrics page to read every 5 s, without a Prometheus",
+    )
+    metrics.add_argument(
+        "--no-scrape-notice",
+        action="store_true",
+        help="never ask the ports of the process whether they serve /metrics",
+    )
+    metrics.add_argument(
+        "--log",
+        action="append",
+        metavar="FILE",
+        help="a log file: its lines and errors a second (the lines are neither kept nor sent)",
+    )
     llm = parser.add_argument_group("LLM")
     llm.add_argument("--llm", action="store_true", help="let an LLM explain (sends figures to it)")
     llm.add_argument("--no-llm", action="store_true", help="send nothing, whatever else is set")
@@ -180,6 +197,9 @@ def settings_of(arguments: argparse.Namespace, below: dict[str, Any] | None = No
         "prometheus": {"url": arguments.prometheus} if arguments.prometheus else {},
         "metric": arguments.query or [],
         "objective": arguments.objective or [],
+        "scrape": [{"url": url} for url in dict.fromkeys(arguments.scrape or [])],
+        "log": [{"file": file} for file in dict.fromkeys(arguments.log or [])],
+        "notice": {"scrape": False} if arguments.no_scrape_notice else {},
         "llm": {
             name: value
             for name, value in (

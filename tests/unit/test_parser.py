@@ -27,6 +27,16 @@ def settings(*argv: str) -> Settings:
     return settings_of(parse(["watch", "1", *argv]))
 
 
+def test_pages_and_logs_are_named_by_flags():
+    """Each several times; one that is named twice is read once."""
+    url = "http://127.0.0.1:8000/metrics"
+    found = settings("--scrape", url, "--scrape", url, "--log", "a.log", "--log", "b.log")
+    assert [page.url for page in found.scrape] == [url]
+    assert [log.called for log in found.log] == ["a", "b"]
+    assert found.notice.scrape
+    assert not settings("--no-scrape-notice").notice.scrape
+
+
 def test_nothing_asked_is_the_defaults():
     """Without flags everything is as the settings have it."""
     assert settings() == Settings()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from perftui.errors import UsageError
 from perftui.model.objective import Objective
 from perftui.settings import (
+    DEFAULT_ERROR,
     DEFAULT_OBJECTIVES,
     MetricSettings,
     Settings,
@@ -283,6 +285,50 @@ def test_what_cannot_do_anything_is_said():
     with_server = {**flags, "prometheus": {"url": "http://x"}}
     assert len(load(with_server, {}, []).unusable()) == 1
     assert load({}, {}, []).unusable() == []
+
+
+def test_metrics_of_a_page_or_a_log_are_known_only_at_run_time():
+    """With a page any name may be one of its metrics; a log has its two names."""
+    objective = {"objective": [{"metric": "app_errors", "above": 1}]}
+    assert len(load(objective, {}, []).unusable()) == 1
+    assert load({**objective, "log": [{"file": "/x/app.log"}]}, {}, []).unusable() == []
+    assert len(load({**objective, "log": [{"file": "b.log"}]}, {}, []).unusable()) == 1
+    page = {"scrape": [{"url": "http://127.0.0.1:8000/metrics"}]}
+    assert load({**objective, **page}, {}, []).unusable() == []
+
+
+def test_pages_and_logs_of_the_file(project):
+    """Their tables, with durations as text."""
+    project.write_text(
+        '[[scrape]]\nurl = "http://127.0.0.1:8000/metrics"\nevery = "1m"\nmetrics = ["http_.*"]\n'
+        '[[log]]\nfile = "a.log"\nerror = "E!"\nname = "a"\n[notice]\nscrape = false\n'
+    )
+    found = read({"log": [{"file": "/var/log/my app.log"}]}, project)
+    assert found.scrape[0].every == 60.0
+    assert found.scrape[0].metrics == ("http_.*",)
+    assert [(log.called, log.error) for log in found.log] == [
+        ("a", "E!"),
+        ("my_app", DEFAULT_ERROR),
+    ]
+    assert not found.notice.scrape
+    assert load({}, {}, []).notice.scrape
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[[scrape]]\nurl = "localhost:8000"', r"scrape\[1\].url .*must be a URL like"),
+        ('[[scrape]]\nurl = "http://h:99999/"', "must be a URL like"),
+        ('[[scrape]]\nurl = "http://h"\nmetrics = ["("]', "is no regular expression"),
+        ('[[log]]\nfile = "a"\nerror = "("', r"log\[1\].error .*is no regular expression"),
+        ('[[log]]\nfile = "a"\nerrors = "x"', "is not a setting"),
+        ('[[log]]\nfile = "x/a.log"\n[[log]]\nfile = "y/a.log"', "two logs are called a"),
+        ("[notice]\nscrap = true", "is not a setting"),
+    ],
+)
+def test_what_is_wrong_of_a_page_or_a_log_names_its_key(text: str, said: str, project):
+    """As of every other setting."""
+    assert re.search(said, str(wrong(text, project)))
 
 
 def test_a_metric_may_not_be_called_like_a_built_in_one():
