@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from perftui.errors import SourceError
 from perftui.model.series import Point
+from perftui.sources.discovery import find_target
 from perftui.sources.promql import (
     MAX_TEXT,
     NotPrometheus,
     QueryFailed,
     Sample,
     Variables,
-    find_target,
     needed,
     read_answer,
     read_samples,
