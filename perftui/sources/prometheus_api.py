@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-import ssl
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -262,6 +261,8 @@ def _read(path: Path, setting: str) -> bytes:
 
 def _check_tls_files(settings: PrometheusSettings) -> None:
     """SourceError that names the file of the settings that TLS cannot use."""
+    import ssl
+
     context = ssl.create_default_context()
     ca, cert, key = settings.ca_file, settings.cert_file, settings.key_file
     checks: tuple[tuple[str, Path | None, Callable[[], None]], ...] = (

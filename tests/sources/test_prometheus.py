@@ -2,116 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import psutil
 import pytest
 from servers import Misbehaving, Prometheus, free_port, http, wait_for
+from watched import LATE_S, TIMEOUT_S, Watch, answering, success, vector
 
-from perftui.model.series import Origin, Series
-from perftui.model.snapshot import SourceState, SourceStatus
-from perftui.model.target import Target
-from perftui.model.timeline import Timeline
-from perftui.settings import MetricSettings, PrometheusSettings
+from perftui.model.series import Origin
+from perftui.model.snapshot import SourceState
 from perftui.sources import prometheus as prometheus_source
 from perftui.sources.discovery import this_host
-from perftui.sources.prometheus import PrometheusSource
 from perftui.sources.prometheus_api import MAX_QUERY_BYTES
 from perftui.sources.promql import Variables, substitute
-
-TIMEOUT_S = 1.0
-LATE_S = 10.0
-"""What a test waits at most for a state; far more than the source needs."""
-
-
-class Watched:
-    """A running source with its timeline."""
-
-    def __init__(self, source: PrometheusSource, timeline: Timeline) -> None:
-        self.source = source
-        self.timeline = timeline
-
-    def until(self, state: SourceState, text: str = "", timeout: float = LATE_S) -> SourceStatus:
-        def reached() -> SourceStatus | None:
-            status = self.source.status
-            return status if status.state is state and text in status.message else None
-
-        try:
-            found = wait_for(reached, timeout, f"state {state} with {text!r}")
-        except AssertionError as error:
-            raise AssertionError(f"{error}; at last: {self.source.status}") from None
-        assert found is not None
-        return found
-
-    def series(self, name: str) -> list[Series]:
-        return [series for series in self.timeline.series(0.0) if series.key.name == name]
-
-
-Watch = Callable[..., Watched]
-
-
-@pytest.fixture
-def watch() -> Iterator[Watch]:
-    """Starts a source on a URL with queries given as `name=promql`; stops it after the test."""
-    running: list[Watched] = []
-
-    def start(
-        url: str,
-        ports: Callable[[], Collection[int]] = set,
-        timeout_s: float = TIMEOUT_S,
-        instance: str | None = None,
-        clock: Callable[[], float] = time.time,
-        **queries: str,
-    ) -> Watched:
-        timeline = Timeline()
-        source = PrometheusSource(
-            PrometheusSettings(url=url, instance=instance, every=0.1),
-            [MetricSettings(name=name, query=query) for name, query in queries.items()],
-            Target(os.getpid(), "t", ("t",), 0.0, socket.gethostname()),
-            timeline,
-            clock,
-            ports,
-            timeout_s,
-        )
-        watched = Watched(source, timeline)
-        running.append(watched)
-        source.start()
-        return watched
-
-    yield start
-    for watched in running:
-        watched.source.stop()
-    for watched in running:
-        watched.source.join(LATE_S)
-        assert not watched.source._thread.is_alive()
-
-
-def answering(*answers: bytes) -> Misbehaving:
-    """A server that gives these answers in turn, the last one for ever."""
-    left = list(answers)
-
-    def behave(connection: socket.socket, _: bytes) -> None:
-        connection.sendall(left.pop(0) if len(left) > 1 else left[0])
-
-    return Misbehaving(behave)
-
-
-def vector(*series: tuple[dict[str, str], str], at: float = 1000.0) -> bytes:
-    result = [{"metric": labels, "value": [at, value]} for labels, value in series]
-    return success({"resultType": "vector", "result": result})
-
-
-def success(data: object) -> bytes:
-    return http(200, json.dumps({"status": "success", "data": data}))
-
 
 # --- what answers is no working Prometheus
 
