@@ -66,7 +66,7 @@ class PrometheusSettings(_Strict):
     "auto" asks all whose metrics exist. Files are read when they are needed, a token's each time.
     """
 
-    url: str | None = None
+    url: str | None = Field(default=None, repr=False)  # it may hold a password
     instance: str | None = None
     job: str | None = None
     pod: str | None = None

@@ -349,7 +349,7 @@ def test_a_file_with_a_secret_that_others_can_read_is_refused(user: Path, line: 
         f"{user} has prometheus.{key}, but other users may read it. Run chmod 600 {user}."
     )
     user.chmod(0o600)
-    assert "hush" not in repr(read({}, user)).replace("me:hush@p", "")
+    assert "hush" not in repr(read({}, user))
 
 
 def test_a_file_without_a_secret_may_be_read_by_all(user: Path):
