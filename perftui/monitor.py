@@ -10,7 +10,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -64,6 +64,20 @@ ANSWER_S = 45.0
 """How long a headless command waits for the LLM: longer than its own time-out."""
 
 _LOG = logging.getLogger(__name__)
+
+
+def _places_of(target: Target) -> dict[str, str]:
+    """What queries may call the target's container and pod, as far as that is known."""
+    inside = target.inside
+    if inside is None:
+        return {}
+    names = {
+        "pod": inside.pod,
+        "namespace": inside.namespace,
+        "node": inside.node,
+        "container": inside.container,
+    }
+    return {name: value for name, value in names.items() if value is not None}
 
 
 def steady_clock() -> Clock:
@@ -193,6 +207,7 @@ class Monitor:
                     self._timeline,
                     self.clock,
                     ports=lambda: listening_ports(target.pid),
+                    places=_places_of(target),
                 )
             )
 
@@ -354,8 +369,23 @@ class Monitor:
         return (
             *(source.status for source in self._sources),
             *self._unusable,
+            *self._offered(),
             *([failure] if failure else []),
         )
+
+    def _offered(self) -> Iterator[SourceStatus]:
+        """What could be looked at, too, if the user wants it."""
+        texts = [f"a metrics page at {url} (--scrape {url})" for url in self.scrape_offers]
+        packs = [
+            pack.name
+            for source in self._of_target
+            if isinstance(source, PrometheusSource)
+            for pack in source.offers
+        ]
+        if packs:
+            texts.append(f"ready-made queries: {', '.join(packs)} (--pack NAME)")
+        if texts:
+            yield SourceStatus("offered", SourceState.OK, self._target.started_at, "; ".join(texts))
 
     def _tick(self) -> None:
         due = self.clock()

@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -22,6 +22,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SecretStr,
     ValidationError,
     field_validator,
     model_validator,
@@ -59,12 +60,31 @@ class _Strict(BaseModel):
 
 
 class PrometheusSettings(_Strict):
-    """Where Prometheus is, and which of its targets the watched process is."""
+    """Where Prometheus is, how to get in, and which of its targets the watched process is.
 
-    url: str | None = None
+    `k` is how many series a query may show, `packs` names the ready-made queries that are asked;
+    "auto" asks all whose metrics exist. Files are read when they are needed, a token's each time.
+    """
+
+    url: str | None = Field(default=None, repr=False)  # it may hold a password
     instance: str | None = None
     job: str | None = None
+    pod: str | None = None
+    namespace: str | None = None
+    node: str | None = None
+    container: str | None = None
     every: Seconds = 5.0
+    k: int = Field(default=10, ge=1, le=100)
+    packs: Literal["auto"] | tuple[str, ...] = ()
+    token: SecretStr | None = None
+    token_file: Path | None = None
+    username: str | None = None
+    password: SecretStr | None = None
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    headers: dict[str, SecretStr] = {}
 
     @field_validator("url")
     @classmethod
@@ -72,6 +92,45 @@ class PrometheusSettings(_Strict):
         if url is not None and not url.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://")
         return url.rstrip("/") if url else None
+
+    @field_validator("headers")
+    @classmethod
+    def _are_headers(cls, headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name, value in headers.items():
+            if not _HEADER.fullmatch(name) or not _VISIBLE.fullmatch(value.get_secret_value()):
+                raise ValueError("must be names and values of HTTP headers, in plain ASCII")
+        return headers
+
+    @field_validator("token")
+    @classmethod
+    def _is_token(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and not _VISIBLE.fullmatch(token.get_secret_value()):
+            raise ValueError("must be plain ASCII without line breaks")
+        return token
+
+    @field_validator("token_file", "password_file", "ca_file", "cert_file", "key_file")
+    @classmethod
+    def _is_expanded(cls, path: Path | None) -> Path | None:
+        return path.expanduser() if path else None
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> PrometheusSettings:
+        for one, other in (
+            ("token", "token_file"),
+            ("token", "username"),
+            ("token_file", "username"),
+            ("password", "password_file"),
+        ):
+            if getattr(self, one) is not None and getattr(self, other) is not None:
+                raise ValueError(f"{one} and {other} exclude each other; leave one out")
+        return self
+
+
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_VISIBLE = re.compile(r"[!-~]([ -~]*[!-~])?")
+_SECRETS = frozenset({"token", "password", "headers"})
+"""Keys of [prometheus] whose value no message may show."""
+_SECRET_HEADER = re.compile(r"auth|cookie|token|secret|key|password", re.IGNORECASE)
 
 
 class MetricSettings(_Strict):
@@ -257,11 +316,16 @@ class Settings(_Strict):
         known = names | BUILT_IN_METRICS
         known |= {f"{log.called}_{what}" for log in self.log for what in ("lines", "errors")}
         unknown = dict.fromkeys(o.metric for o in self.objective if o.metric not in known)
-        if self.scrape:
-            unknown = {}  # what a page serves is known only once it is read
+        if self.scrape or self.prometheus.packs:
+            unknown = {}  # what a page or a pack has is known only once it is read
         found = [
             f"There is no metric {name}. Name it with --query {name}=PROMQL." for name in unknown
         ]
+        server = self.prometheus
+        if server.username is None and (server.password or server.password_file):
+            found.append("The password of [prometheus] is not used. Set its username too.")
+        if server.key_file and server.cert_file is None:
+            found.append("The key_file of [prometheus] is not used. Set its cert_file too.")
         if names and self.prometheus.url is None:
             found.append("Queries need a Prometheus. Name it with --prometheus URL.")
         return found
@@ -292,9 +356,17 @@ def read_file(path: Path) -> Source | None:
             raise UsageError(f"{name} is no file.", "Move it away.")
         with path.open("rb") as file:
             text = file.read(MAX_FILE + 1)
+            mode = os.fstat(file.fileno()).st_mode
         if len(text) > MAX_FILE:
             raise UsageError(f"{name} is larger than {MAX_FILE} bytes.", "Is it the right file?")
-        return Source(name, tomllib.loads(text.decode()))
+        values = tomllib.loads(text.decode())
+        if mode & 0o044 and (key := _secret_in(values)):
+            # Refused, not warned of: on a screen full of other things nobody would read that.
+            raise UsageError(
+                f"{name} has prometheus.{key}, but other users may read it.",
+                f"Run chmod 600 {path}.",
+            )
+        return Source(name, values)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -305,10 +377,44 @@ def read_file(path: Path) -> Source | None:
         raise UsageError(f"{name} is not TOML: {error}.", "Mend that place.") from None
 
 
+def _secret_in(values: Layer) -> str:
+    """The first key of [prometheus] that holds a secret itself, empty if none does."""
+    server = values.get("prometheus")
+    if not isinstance(server, Mapping):
+        return ""
+    headers = server.get("headers")
+    if isinstance(headers, Mapping) and any(_SECRET_HEADER.search(name) for name in headers):
+        return "headers"
+    url = server.get("url")
+    if isinstance(url, str) and url != _without_password(url):
+        return "url with a password"
+    return next((key for key in ("token", "password") if key in server), "")
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"//[^/]*@", "//", url)
+
+
+_VARIABLES = {
+    f"PROMETHEUS_{key.upper()}": key
+    for key in (
+        *("url", "token", "token_file", "username", "password", "password_file"),
+        *("ca_file", "cert_file", "key_file", "headers"),
+    )
+}
+
+
 def environment(env: Mapping[str, str]) -> Source:
-    """What the environment sets."""
-    url = env.get("PROMETHEUS_URL")
-    return Source("the environment's PROMETHEUS_URL", {"prometheus": {"url": url}} if url else {})
+    """What the environment sets; PROMETHEUS_HEADERS is like `X-Scope-OrgID=a,X-Other=b`."""
+    found = {name: env[name] for name in _VARIABLES if env.get(name)}
+    values: dict[str, Any] = {_VARIABLES[name]: text for name, text in found.items()}
+    if "headers" in values:
+        pairs = [pair.partition("=") for pair in values["headers"].split(",")]
+        values["headers"] = {name.strip(): value.strip() for name, _, value in pairs}
+    return Source(
+        f"the environment's {', '.join(found) or 'variables'}",
+        {"prometheus": values} if values else {},
+    )
 
 
 def load(
@@ -344,7 +450,8 @@ def _on_top(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     for key, value in above.items():
         old = merged.get(key)
         if isinstance(value, Mapping) and isinstance(old, Mapping):
-            merged[key] = _on_top(old, value)
+            gone = _replaced_ways_in(value) if key == "prometheus" else frozenset()
+            merged[key] = _on_top({k: v for k, v in old.items() if k not in gone}, value)
         elif key in _IDENTITY and old:
             name = _IDENTITY[key]
             replaced = {entry.get(name) for entry in value}
@@ -352,6 +459,16 @@ def _on_top(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
         else:
             merged[key] = value
     return merged
+
+
+def _replaced_ways_in(above: Layer) -> frozenset[str]:
+    """Keys of a weaker [prometheus] that go: one way in takes the place of another."""
+    tokens, passwords = ("token", "token_file"), ("password", "password_file")
+    if any(key in above for key in tokens):
+        return frozenset({*tokens, "username", *passwords})
+    if any(key in above for key in passwords):
+        return frozenset({*tokens, *passwords})
+    return frozenset(tokens) if "username" in above else frozenset()
 
 
 def _validate(values: Layer, origin: str) -> Settings:
@@ -377,7 +494,10 @@ def _explain(error: ValidationError, origin: str) -> UsageError:
         )
     reason = first["msg"].removeprefix("Value error, ")
     given = first.get("input")
-    shown = f" (it is {given!r})" if isinstance(given, str | int | float | bool) else ""
+    if isinstance(given, str):
+        given = _without_password(given)
+    is_shown = isinstance(given, str | int | float | bool) and _SECRETS.isdisjoint(location)
+    shown = f" (it is {given!r})" if is_shown else ""
     return UsageError(f"{origin}: {key or 'settings'}{shown}: {reason}.", "Mend that value.")
 
 

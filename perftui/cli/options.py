@@ -120,7 +120,14 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         action="append",
         type=_query,
         metavar="NAME=PROMQL",
-        help="a metric to show; $pid, $host, $instance and $job are filled in",
+        help="a metric to show; $pid, $host, $instance, $job, $k, $pod, $namespace, $node and"
+        " $container are filled in",
+    )
+    metrics.add_argument(
+        "--pack",
+        action="append",
+        metavar="NAME",
+        help="ready-made queries to ask, like python; auto: all whose metrics exist",
     )
     metrics.add_argument(
         "--objective",
@@ -160,6 +167,10 @@ def _query(text: str) -> dict[str, Any]:
     return {"name": name.strip(), "query": query.strip()}
 
 
+def _packs(names: list[str] | None) -> str | list[str] | None:
+    return "auto" if names and "auto" in names else names
+
+
 def _objective(text: str) -> dict[str, Any]:
     try:
         parsed = parse_objective(text)
@@ -194,7 +205,11 @@ def settings_of(arguments: argparse.Namespace, below: dict[str, Any] | None = No
     profile = {name: getattr(arguments, name) for name in _PROFILE_FLAGS}
     flags: dict[str, Any] = {
         "profile": {name: value for name, value in profile.items() if value is not None},
-        "prometheus": {"url": arguments.prometheus} if arguments.prometheus else {},
+        "prometheus": {
+            name: value
+            for name, value in (("url", arguments.prometheus), ("packs", _packs(arguments.pack)))
+            if value
+        },
         "metric": arguments.query or [],
         "objective": arguments.objective or [],
         "scrape": [{"url": url} for url in dict.fromkeys(arguments.scrape or [])],

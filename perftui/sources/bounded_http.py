@@ -12,9 +12,11 @@ import contextlib
 import io
 import ipaddress
 import socket
+import ssl
 import threading
 import weakref
 from collections.abc import Iterator, Mapping
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -141,6 +143,36 @@ def _shut_down(sock: socket.socket) -> None:
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
+class TlsFault(StrEnum):
+    """What is wrong between two ends of TLS, as the rest of a sentence that begins with the URL."""
+
+    EXPIRED = "has a TLS certificate that has expired"
+    NOT_YET = "has a TLS certificate that is not valid yet"
+    UNKNOWN_CA = "has a TLS certificate of a CA that is not known here"
+    OTHER_NAME = "has a TLS certificate for another host name"
+    NO_CLIENT = "does not accept a client without a certificate that it knows"
+
+
+# X509_V_ERR_… of OpenSSL's x509_vfy.h.
+_VERIFY_CODES = {
+    9: TlsFault.NOT_YET,
+    10: TlsFault.EXPIRED,
+    **dict.fromkeys((2, 18, 19, 20, 21), TlsFault.UNKNOWN_CA),
+    **dict.fromkeys((62, 64), TlsFault.OTHER_NAME),
+}
+_CLIENT_ALERTS = ("CERTIFICATE_REQUIRED", "ALERT_BAD_CERTIFICATE", "ALERT_UNKNOWN_CA")
+
+
+def tls_fault(error: Exception) -> TlsFault | None:
+    """What TLS says is wrong; None where it is something else, or TLS does not say what."""
+    for link in _chain(error):
+        if isinstance(link, ssl.SSLCertVerificationError):
+            return _VERIFY_CODES.get(link.verify_code)
+        if isinstance(link, ssl.SSLError) and any(a in str(link.reason) for a in _CLIENT_ALERTS):
+            return TlsFault.NO_CLIENT
+    return None
+
+
 def explain(error: Exception, timeout_s: float) -> str:
     """Why an exchange failed, as the rest of a sentence that begins with the URL."""
     chain = list(_chain(error))
@@ -148,6 +180,9 @@ def explain(error: Exception, timeout_s: float) -> str:
     def has(*kinds: type[BaseException]) -> bool:
         return any(isinstance(link, kinds) for link in chain)
 
+    fault = tls_fault(error)
+    if fault is not None:
+        return fault
     reasons: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
         ((exceptions.ProxyError,), "cannot be reached through the proxy of the environment"),
         ((TooLarge,), "sends an answer that is too large"),

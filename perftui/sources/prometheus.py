@@ -2,45 +2,42 @@
 
 from __future__ import annotations
 
-import re
-import socket
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
-
-import psutil
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from perftui.errors import PerftuiError, SourceError
-from perftui.model.series import Origin, SeriesKey
+from perftui.model.query import Pack, QueryResult, Value
+from perftui.model.series import Origin, Point, SeriesKey
 from perftui.model.snapshot import SourceState
 from perftui.model.target import Target
 from perftui.model.timeline import Timeline
-from perftui.settings import MetricSettings, PrometheusSettings
+from perftui.settings import BUILT_IN_METRICS, MetricSettings, PrometheusSettings
+from perftui.sources.alerts import Alerts, firing
 from perftui.sources.base import Clock, Poll
+from perftui.sources.discovery import find_target, this_host
+from perftui.sources.packs import all_packs, fitting
+from perftui.sources.prometheus_api import PrometheusClient
 from perftui.sources.promql import (
+    PLACES,
     Answer,
     NotPrometheus,
     QueryFailed,
     Variables,
-    find_target,
     needed,
-    read_answer,
-    read_samples,
     short,
     substitute,
 )
-
-if TYPE_CHECKING:
-    from requests import Response
-
-    from perftui.sources.bounded_http import BoundedAdapter
-
-T = TypeVar("T")
+from perftui.sources.skew import Skew
 
 TIMEOUT_S = 5.0
-SERIES_PER_QUERY = 10
 FIND_AGAIN_S = 60.0
 """Seconds between two looks for the target among those that Prometheus scrapes."""
+HISTORY_S = 3600
+"""So far back a query's series are filled when it first gives a number."""
+HISTORY_STEP_S = 10
+"""One point in so many seconds of that: the timeline keeps an hour at this step."""
+ALERTS_EVERY_S = 15.0
+PACKS_EVERY_S = 600.0
 
 
 class _NothingYet(SourceError):
@@ -50,10 +47,16 @@ class _NothingYet(SourceError):
 class PrometheusSource(Poll):
     """The settings' metrics as series, every `settings.every` seconds.
 
-    A query gives up to `SERIES_PER_QUERY` series, the highest ones. `ports` says on which TCP ports
-    the target listens; by them `$instance` and `$job` are found where the settings do not name
-    them. One exchange takes `timeout_s` at most, and the first that gets no answer ends the poll,
-    so a poll takes `timeout_s` for each query at most.
+    A query gives up to `settings.k` series, the highest ones, and at first their last hour.
+    `ports` says on which TCP ports the target listens; by them `$instance` and `$job` are found
+    where the settings do not name them. `places` has those of `$pod`, `$namespace`, `$node` and
+    `$container` that are known; the settings go before it. One exchange takes `timeout_s` at most,
+    and the first that gets no answer ends the poll, so a poll takes `timeout_s` for each query at
+    most, and the first one twice that.
+
+    Points have Prometheus's own time while its clock agrees with ours, see :class:`Skew`. Alerts
+    that fire for the target's labels become events. `offers` are the ready-made packs of queries
+    whose metrics exist; it may be read from any thread.
     """
 
     def __init__(
@@ -65,17 +68,33 @@ class PrometheusSource(Poll):
         clock: Clock,
         ports: Callable[[], Collection[int]],
         timeout_s: float = TIMEOUT_S,
+        places: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__("prometheus", clock, settings.every)
-        self._url = settings.url or ""
+        self._settings = settings
         self._metrics = tuple(metrics)
-        self._variables = Variables(target.pid, target.host, settings.instance, settings.job)
-        self._needed = frozenset[str]().union(*(needed(m.query) for m in self._metrics))
+        set_places = {name: getattr(settings, name) for name in PLACES}
+        self._variables = Variables(
+            target.pid,
+            target.host,
+            settings.instance,
+            settings.job,
+            k=settings.k,
+            places={**(places or {}), **{n: v for n, v in set_places.items() if v is not None}},
+        )
         self._timeline = timeline
         self._ports = ports
         self._timeout_s = timeout_s
-        self._client: _Client | None = None
+        self._client: PrometheusClient | None = None
         self._look_at: float | None = None
+        self._skew = Skew()
+        self._filled: dict[str, str] = {}
+        self._no_history: dict[str, str] = {}
+        self._alerts = Alerts()
+        self._alerts_at: float | None = None
+        self._packs = all_packs()
+        self._packs_at: float | None = None
+        self.offers: tuple[Pack, ...] = ()
 
     def stop(self) -> None:
         """Ask it to end, and end the exchange that is under way."""
@@ -88,56 +107,126 @@ class PrometheusSource(Poll):
         waiting = isinstance(error, _NothingYet)
         self.say(SourceState.WAITING if waiting else SourceState.FAILED, str(error))
 
+    def keep(self, metric: MetricSettings) -> None:
+        """Poll one more query from now on, in place of one of the same name; from any thread."""
+        others = (other for other in self._metrics if other.name != metric.name)
+        self._metrics = (*others, metric)
+
+    def try_query(self, promql: str) -> QueryResult:
+        """What a query gives now, or why it gives nothing; from any thread.
+
+        It takes `timeout_s` at most, over a connection of its own. It raises nothing.
+        """
+        sent, client = promql, None
+        try:
+            sent = substitute(promql, self._variables)
+            client = PrometheusClient(self._settings, self._timeout_s)
+            answer = client.query(sent, self._settings.k)
+        except SourceError as error:
+            return QueryResult(sent, error=str(error))
+        finally:
+            if client is not None:
+                client.close()
+        values = tuple(Value(sample.labels, sample.point.value) for sample in answer.samples)
+        return QueryResult(sent, values, answer.returned)
+
     def poll(self) -> None:
         """Run every query once. SourceError for what failed, after all others have run."""
-        if not self._metrics:
-            raise _NothingYet("no query is set.", "Add a [[metric]] or --query NAME=PROMQL.")
         if self._client is None:
-            self._client = _Client(self._url, self._timeout_s)
+            self._client = PrometheusClient(self._settings, self._timeout_s)
         try:
-            self._run_queries(self._client)
+            self._look(self._client)
         finally:
             # Until the next poll the server may drop the connection, and nothing is sent twice.
             self._client.close()
 
-    def _run_queries(self, client: _Client) -> None:
-        self._find_target(client)
+    def _look(self, client: PrometheusClient) -> None:
+        metrics = tuple(self._asked())
+        self._find_target(client, frozenset[str]().union(*(needed(m.query) for m in metrics)))
         failures: dict[str, QueryFailed] = {}
         notes: list[str] = []
         empty: list[str] = []
-        for metric in self._metrics:
+        for metric in metrics:
             if self.stopping.is_set():
                 return
+            name = short(metric.name)
             try:
-                returned, shown, left_out = self._run_query(client, metric)
+                answer = self._run_query(client, metric)
             except QueryFailed as error:
-                failures[short(metric.name)] = error
+                failures[name] = error
                 continue
-            if not returned:
-                empty.append(short(metric.name))
-            elif not shown:
-                notes.append(f"query {short(metric.name)} has no number at present (NaN or Inf).")
-            elif left_out:
+            if not answer.returned:
+                empty.append(name)
+            elif not answer.samples:
+                notes.append(f"query {name} has no number at present (NaN or Inf).")
+            elif answer.left_out:
                 notes.append(
-                    f"query {short(metric.name)} has {left_out} more series than the"
-                    f" {SERIES_PER_QUERY} highest, which are shown."
+                    f"query {name} has {answer.left_out} more series than the"
+                    f" {self._settings.k} highest, which are shown."
                 )
-        self._conclude(failures, empty, notes)
+        if not self.stopping.is_set():
+            self._look_beside(client, has_metrics=bool(metrics))
+        self._conclude(failures, empty, [self._skew.note_text, *notes, *self._no_history.values()])
 
-    def _run_query(self, client: _Client, metric: MetricSettings) -> tuple[int, int, int]:
-        """Add the points of one query. How many series it returned, how many of them have a point
-        now, and how many have one that was left out."""
+    def _asked(self) -> Iterator[MetricSettings]:
+        """The settings' metrics, and those of the packs that they take."""
+        yield from self._metrics
+        chosen = self._settings.packs
+        packs = self.offers if chosen == "auto" else [p for p in self._packs if p.name in chosen]
+        taken = BUILT_IN_METRICS.union(metric.name for metric in self._metrics)
+        for query in (query for pack in packs for query in pack.queries):
+            if query.name not in taken:
+                yield MetricSettings(
+                    name=query.name, query=query.query, unit=query.unit, limit=query.limit
+                )
+
+    def _run_query(self, client: PrometheusClient, metric: MetricSettings) -> Answer:
+        """Add the points of one query, and at first its history before them."""
         query = substitute(metric.query, self._variables)
-        answer = client.query(query)
-        kept = answer.samples[:SERIES_PER_QUERY]
-        self._timeline.add_points(
-            (
-                SeriesKey(metric.name, Origin.PROMETHEUS, metric.unit, sample.labels, metric.limit),
-                sample.point,
+        sent = self.clock()
+        answer = client.query(query, self._settings.k)
+        if answer.at is not None:
+            self._skew.note(sent, self.clock(), answer.at)
+        keys = {
+            sample.labels: SeriesKey(
+                metric.name, Origin.PROMETHEUS, metric.unit, sample.labels, metric.limit
             )
-            for sample in kept
+            for sample in answer.samples
+        }
+        if answer.at is not None and keys and self._filled.get(metric.name) != query:
+            self._add_history(client, metric.name, query, keys.values(), answer.at)
+        self._timeline.add_points(
+            (keys[sample.labels], self._ours(sample.point)) for sample in answer.samples
         )
-        return answer.returned, len(kept), len(answer.samples) - len(kept)
+        return answer
+
+    def _add_history(
+        self,
+        client: PrometheusClient,
+        name: str,
+        query: str,
+        keys: Collection[SeriesKey],
+        before: float,
+    ) -> None:
+        """Fill the series of a query that has just given a number; those points must be older than
+        the present one, as the timeline takes them in order."""
+        # Steps at whole multiples: the timeline's own buckets, so that none is made a mean.
+        end = int((before - 1) // HISTORY_STEP_S) * HISTORY_STEP_S
+        start = end - HISTORY_S + HISTORY_STEP_S
+        self._no_history.pop(name, None)
+        try:
+            wanted = [key.labels for key in keys]
+            found = client.query_range(query, start, end, HISTORY_STEP_S, wanted)
+        except (QueryFailed, NotPrometheus) as error:
+            # Not tried again: once there is a present point, older ones come too late.
+            self._no_history[name] = f"query {short(name)} has no history: {error.message}"
+            found = {}
+        self._filled[name] = query
+        for key in keys:
+            self._timeline.add_points((key, self._ours(p)) for p in found.get(key.labels, ()))
+
+    def _ours(self, point: Point) -> Point:
+        return Point(point.at - self._skew.shift_s, point.value)
 
     def _conclude(
         self, failures: Mapping[str, QueryFailed], empty: Sequence[str], notes: Sequence[str]
@@ -147,16 +236,25 @@ class PrometheusSource(Poll):
             others = [other for other in failures if other != name]
             also = f" (So did {short(', '.join(others))}.)" if others else ""
             raise SourceError(f"query {name} failed: {error.message}{also}", error.fix)
+        chosen = self._settings.packs
+        unknown = set() if chosen == "auto" else set(chosen) - {pack.name for pack in self._packs}
+        if unknown:
+            there = ", ".join(pack.name for pack in self._packs)
+            raise SourceError(f"there is no pack {short(min(unknown))}.", f"There are {there}.")
+        if not self._metrics and not chosen:
+            offered = ", ".join(pack.name for pack in self.offers)
+            also = f", or one of the packs that fit: {offered}" if offered else ""
+            raise _NothingYet("no query is set.", f"Add a [[metric]] or --query NAME=PROMQL{also}.")
         if empty:
             which = f"query {empty[0]}" if len(empty) == 1 else f"queries {', '.join(empty)}"
             raise _NothingYet(f"{short(which)} returned no series.")
-        self.say(SourceState.OK, " ".join(notes))
+        self.say(SourceState.OK, " ".join(note for note in notes if note))
 
-    def _find_target(self, client: _Client) -> None:
-        """Find `$instance` and `$job` where a query needs one that is not known yet."""
+    def _find_target(self, client: PrometheusClient, names: Collection[str]) -> None:
+        """Find `$instance` and `$job` where one of them is among `names` and not known yet."""
         known = self._variables
-        missing = (known.instance is None and "instance" in self._needed) or (
-            known.job is None and "job" in self._needed
+        missing = (known.instance is None and "instance" in names) or (
+            known.job is None and "job" in names
         )
         now = self.clock()
         if not missing or (self._look_at is not None and now < self._look_at):
@@ -170,107 +268,52 @@ class PrometheusSource(Poll):
                 raise
             self._variables = _because(known, "it does not tell its targets")
         else:
-            here = this_host(known.host, self._url)
+            here = this_host(known.host, self._settings.url or "")
             self._variables = find_target(data, known, self._ports(), here)
         self._look_at = now + FIND_AGAIN_S
 
+    def _look_beside(self, client: PrometheusClient, has_metrics: bool) -> None:
+        """Look for alerts and packs. A server without them is no fault; one that cannot be asked at
+        all is, where no query has said so."""
+        try:
+            self._find_target(client, {"instance"})
+            self._look_for_alerts(client)
+            self._look_for_packs(client)
+        except QueryFailed:
+            return
+        except NotPrometheus as error:
+            self._look_at = self.clock() + FIND_AGAIN_S
+            if not has_metrics and error.status not in (404, 405, 501):
+                raise
+
+    def _look_for_alerts(self, client: PrometheusClient) -> None:
+        now = self.clock()
+        if self._alerts_at is not None and now < self._alerts_at:
+            return
+        self._alerts_at = now + ALERTS_EVERY_S
+        ours = self._variables.labels
+        if not ours:
+            return
+        shift = self._skew.shift_s
+        found = [replace(e, at=e.at - shift) for e in firing(client.alerts(), ours)]
+        for event in self._alerts.changed(found, now):
+            self._timeline.add_event(event)
+
+    def _look_for_packs(self, client: PrometheusClient) -> None:
+        now = self.clock()
+        if self._packs_at is not None and now < self._packs_at:
+            return
+        known, selectors = self._variables.labels.keys() | {"host"}, set[str]()
+        for pack in self._packs:
+            if needed(pack.where) <= known:
+                selectors.add(substitute(pack.where, self._variables))
+        if "instance" in known:
+            self._packs_at = now + PACKS_EVERY_S
+        else:
+            self._packs_at = now + FIND_AGAIN_S
+        since = int(now + self._skew.shift_s) - HISTORY_S
+        self.offers = fitting(self._packs, client.metric_names(sorted(selectors), since))
+
 
 def _because(variables: Variables, why: str) -> Variables:
-    return Variables(
-        variables.pid, variables.host, variables.instance, variables.job, short(why.rstrip("."))
-    )
-
-
-def this_host(name: str, prometheus_url: str) -> frozenset[str]:
-    """Names and addresses of this host, in lower case, as the Prometheus at that URL writes them.
-
-    `name` is the target's host. A loopback address in the configuration of a Prometheus means the
-    host that this Prometheus runs on: it is this host only if the URL is this host too.
-    """
-    addresses = {
-        address.address.partition("%")[0].lower()
-        for interface in psutil.net_if_addrs().values()
-        for address in interface
-        if address.family in (socket.AF_INET, socket.AF_INET6)
-    }
-    loopback = {"localhost", "::1"} | {a for a in addresses if a.startswith("127.")}
-    names = {n.lower().rstrip(".") for n in (name, socket.gethostname()) if n}
-    outside = (names | addresses) - loopback
-    url_host = (urlsplit(prometheus_url).hostname or "").rstrip(".")
-    beside = url_host in outside | loopback or url_host.startswith("127.")
-    return frozenset(outside | loopback | {"127.0.0.1"} if beside else outside)
-
-
-class _Client:
-    """The API of one Prometheus, by prometheus-api-client over bounded HTTP.
-
-    Its methods raise QueryFailed, or NotPrometheus with a sentence that begins with the URL.
-    """
-
-    def __init__(self, url: str, timeout_s: float) -> None:
-        # Slow to import, and only needed where a Prometheus is set.
-        import requests
-        from prometheus_api_client.prometheus_connect import PrometheusConnect
-        from urllib3.util.retry import Retry
-
-        from perftui.sources import bounded_http
-
-        self._shown_url = short(re.sub(r"//[^/@]*@", "//", url))
-        self._timeout_s = timeout_s
-        self._explain = bounded_http.explain
-        self._transport_errors = (requests.RequestException, OSError, ValueError)
-        self._too_large = bounded_http.TooLarge
-        self._session = requests.Session()
-        # Before the library reads an answer, and before a redirect would be followed.
-        self._session.hooks["response"] = [self._check]
-        try:
-            self._connect = PrometheusConnect(url, retry=Retry(total=0), session=self._session)
-        except ValueError:
-            raise SourceError(f"{self._shown_url} is no usable URL.", "Mend it.") from None
-        self._adapter: BoundedAdapter = bounded_http.BoundedAdapter(timeout_s)
-        # The library has mounted an adapter of its own for the URL.
-        for prefix in ("http://", "https://", url):
-            self._session.mount(prefix, self._adapter)
-        self._data: Mapping[str, Any] = {}
-
-    def query(self, promql: str) -> Answer:
-        """The samples of an instant query, at Prometheus's own present."""
-        try:
-            promql.encode()
-        except UnicodeEncodeError:
-            raise QueryFailed("it holds characters that are no text.") from None
-        # A slow query ends with Prometheus's own reason, before the exchange is given up.
-        limit = {"timeout": f"{0.8 * self._timeout_s:.3f}"}
-        return self._ask(lambda: self._connect.custom_query(promql, params=limit), read_samples)
-
-    def targets(self) -> Mapping[str, Any]:
-        """The `data` of /api/v1/targets: what Prometheus scrapes at present."""
-        return self._ask(lambda: self._connect.get_targets(state="active"), lambda data: data)
-
-    def abort(self) -> None:
-        """End the exchange that is under way, from any thread."""
-        self._adapter.abort()
-
-    def close(self) -> None:
-        """Close the connection; the next exchange opens one."""
-        self._session.close()
-
-    def _check(self, response: Response, *_: object, **__: object) -> None:
-        self._data = read_answer(
-            response.status_code, response.content, response.headers.get("Location")
-        )
-
-    def _ask(self, call: Callable[[], object], read: Callable[[Mapping[str, Any]], T]) -> T:
-        try:
-            call()
-            # The library's own answer has lost the type of the result.
-            return read(self._data)
-        except NotPrometheus as error:
-            raise NotPrometheus(
-                f"{self._shown_url} {error.message}", error.fix, error.status
-            ) from None
-        except self._too_large:
-            raise QueryFailed("its answer is too large.", "Aggregate it in the query.") from None
-        except self._transport_errors as error:
-            why = self._explain(error, self._timeout_s)
-            raise NotPrometheus(f"{self._shown_url} {why}.") from None
+    return replace(variables, why_unknown=short(why.rstrip(".")))

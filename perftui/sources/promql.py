@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 import math
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from perftui.errors import SourceError
 from perftui.model.series import Point
@@ -17,14 +17,17 @@ from perftui.model.text import plain
 
 MAX_TEXT = 200
 """Characters kept of any one text of the server."""
+PLACES = ("pod", "namespace", "node", "container")
+"""The variables that say where a process runs."""
 
 # A string literal or a comment as a whole, so that a variable is seen in its context.
 _TOKEN = re.compile(
     r"""(?P<quoted>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|(?P<raw>`[^`]*`)|(?P<comment>\#[^\n]*)"""
-    r"""|\$(?P<bare>pid|host|instance|job)\b""",
+    r"""|\$(?P<bare>pid|host|instance|job|k|pod|namespace|node|container)\b""",
     re.DOTALL,
 )
-_VARIABLE = re.compile(r"\$(pid|host|instance|job)\b")
+_VARIABLE = re.compile(r"\$(pid|host|instance|job|k|pod|namespace|node|container)\b")
+_NUMBERS = frozenset({"pid", "k"})
 
 
 class QueryFailed(SourceError):
@@ -53,9 +56,10 @@ def short(text: str) -> str:
 
 @dataclass(frozen=True)
 class Variables:
-    """What `$pid`, `$host`, `$instance` and `$job` stand for; None is not known.
+    """What `$pid`, `$host`, `$instance`, `$job` and `$k` stand for; None is not known.
 
-    `why_unknown` says in half a sentence why an unknown one is.
+    `places` has those of `PLACES` that are known. `why_unknown` says in half a sentence why an
+    instance or a job is not.
     """
 
     pid: int
@@ -63,6 +67,26 @@ class Variables:
     instance: str | None = None
     job: str | None = None
     why_unknown: str = ""
+    k: int = 10
+    places: Mapping[str, str] = field(default_factory=dict)
+
+    def value(self, name: str) -> str | None:
+        """What stands for `$name`, None if it is not known."""
+        if name in PLACES:
+            return self.places.get(name)
+        return {
+            "pid": str(self.pid),
+            "host": self.host,
+            "instance": self.instance,
+            "job": self.job,
+            "k": str(self.k),
+        }[name]
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The labels by which Prometheus knows the target, those that are known."""
+        found = {name: self.value(name) for name in ("instance", "job", *PLACES)}
+        return {name: value for name, value in found.items() if value is not None}
 
 
 def needed(query: str) -> frozenset[str]:
@@ -79,20 +103,18 @@ def needed(query: str) -> frozenset[str]:
 def substitute(query: str, variables: Variables) -> str:
     """`query` with its variables filled in, so that no value can end the literal it stands in.
 
-    In a string literal the value is escaped for that literal; outside of one `$pid` becomes a
-    number and the others become string literals. Every other `$` stays. QueryFailed where a value
-    is not known, or cannot be written where it stands.
+    In a string literal the value is escaped for that literal; outside of one `$pid` and `$k` become
+    numbers and the others string literals. Every other `$` stays. QueryFailed where a value is not
+    known, or cannot be written where it stands.
     """
 
     def value_of(name: str) -> str:
-        value = {
-            "pid": str(variables.pid),
-            "host": variables.host,
-            "instance": variables.instance,
-            "job": variables.job,
-        }[name]
+        value = variables.value(name)
         if value is None:
-            why = f", as {variables.why_unknown}" if variables.why_unknown else ""
+            reason = variables.why_unknown
+            if name in PLACES:
+                reason = f"nothing here tells the {name} of process {variables.pid}"
+            why = f", as {reason}" if reason else ""
             raise QueryFailed(f"${name} is not known{why}.", f'Set [prometheus] {name} = "…".')
         return value
 
@@ -109,7 +131,7 @@ def substitute(query: str, variables: Variables) -> str:
         text = token[0]
         if name := token["bare"]:
             value = value_of(name)
-            return value if name == "pid" else f'"{_escape(value, chr(34))}"'
+            return value if name in _NUMBERS else f'"{_escape(value, chr(34))}"'
         if token["quoted"]:
             return _VARIABLE.sub(lambda match: _escape(value_of(match[1]), text[0]), text)
         return _VARIABLE.sub(raw, text) if token["raw"] else text
@@ -127,7 +149,7 @@ def _escape(value: str, quote: str) -> str:
 
 
 def read_answer(status: int, body: bytes, location: str | None = None) -> Mapping[str, Any]:
-    """The `data` of an answer of Prometheus's HTTP API.
+    """The `data` of an answer of Prometheus's HTTP API; a bare list is its `values`.
 
     `location` is where a redirect leads. QueryFailed with Prometheus's own reason where it refuses
     the query; NotPrometheus for anything that is no answer of a Prometheus.
@@ -142,7 +164,9 @@ def read_answer(status: int, body: bytes, location: str | None = None) -> Mappin
     if status in (401, 403):
         raise NotPrometheus(f"refuses access ({_named(status)}).", "", status)
     try:
-        answer = json.loads(body)
+        # A hook in Python lets other threads run between two objects; else a long answer is one
+        # call that holds the GIL to its end.
+        answer = json.loads(body, object_hook=_same)
     except (ValueError, RecursionError):
         raise _no_json(status, body) from None
     if isinstance(answer, dict) and answer.get("status") == "error":
@@ -152,9 +176,15 @@ def read_answer(status: int, body: bytes, location: str | None = None) -> Mappin
     if status != HTTPStatus.OK:
         raise NotPrometheus(f"answers {_named(status)}.", "", status)
     data = answer.get("data") if isinstance(answer, dict) else None
+    if isinstance(data, list):
+        data = {"values": data}
     if not isinstance(data, dict) or answer.get("status") != "success":
         raise _other_shape()
     return data
+
+
+def _same(value: dict[str, Any]) -> dict[str, Any]:
+    return value
 
 
 def _named(status: int) -> str:
@@ -186,25 +216,35 @@ def _without_password(url: str) -> str:
     return re.sub(r"//[^/@]*@", "//", url)
 
 
-class Sample(NamedTuple):
-    """One series of an answer: its labels (sorted pairs, without `__name__`) and its value now."""
+Labels = tuple[tuple[str, str], ...]
+"""Sorted pairs, without `__name__`."""
 
-    labels: tuple[tuple[str, str], ...]
+
+class Sample(NamedTuple):
+    """One series of an answer: its labels and its value now."""
+
+    labels: Labels
     point: Point
 
 
 class Answer(NamedTuple):
-    """The samples of one query, highest first; what is not a finite number is not among them.
+    """The highest samples of one query, in order; what is not a finite number is not among them.
 
-    `returned` counts the series that Prometheus returned, numbers or not.
+    `returned` counts the series that Prometheus returned, numbers or not; `left_out` those with a
+    number that are lower than the samples. `at` is when Prometheus looked, Unix seconds by its
+    clock, None where it returned nothing.
     """
 
     samples: tuple[Sample, ...]
     returned: int
+    left_out: int = 0
+    at: float | None = None
 
 
-def read_samples(data: Mapping[str, Any]) -> Answer:
+def read_samples(data: Mapping[str, Any], most: int | None = None) -> Answer:
     """The samples in the `data` of an instant query: an instant vector or a scalar.
+
+    `most` are kept, all with None.
 
     QueryFailed for results that are no samples, NotPrometheus for JSON of another shape. Shapes:
     https://prometheus.io/docs/prometheus/latest/querying/api/#expression-query-result-formats
@@ -215,32 +255,78 @@ def read_samples(data: Mapping[str, Any]) -> Answer:
     if kind == "matrix":
         raise QueryFailed("it gives ranges of values.", "Put a function like rate() around it.")
     if kind == "scalar":
-        return _answer([Sample((), _point(result))])
+        return _answer([Sample((), _point(result))], most)
     if kind != "vector" or not isinstance(result, list):
         raise _other_shape()
-    return _answer([_sample(entry) for entry in result])
+    return _answer([_sample(entry) for entry in result], most)
 
 
-def _answer(samples: list[Sample]) -> Answer:
-    finite = [s for s in samples if math.isfinite(s.point.value)]
+def _answer(samples: list[Sample], most: int | None) -> Answer:
     # Labels that are the same once cut cannot be told apart; the highest stands for them.
-    finite.sort(key=lambda sample: (-sample.point.value, sample.labels))
-    distinct = {sample.labels: sample for sample in reversed(finite)}
-    return Answer(tuple(s for s in finite if distinct[s.labels] is s), len(samples))
+    distinct: dict[Labels, Sample] = {}
+    for sample in samples:
+        if math.isfinite(sample.point.value):
+            known = distinct.setdefault(sample.labels, sample)
+            if sample.point.value > known.point.value:
+                distinct[sample.labels] = sample
+    count = len(distinct) if most is None else most
+    # Not sort(), which holds the GIL to its end.
+    kept = heapq.nsmallest(count, distinct.values(), key=lambda s: (-s.point.value, s.labels))
+    at = samples[0].point.at if samples else None
+    return Answer(tuple(kept), len(samples), len(distinct) - len(kept), at)
+
+
+def read_ranges(
+    data: Mapping[str, Any], wanted: Iterable[Labels]
+) -> Mapping[Labels, tuple[Point, ...]]:
+    """The points of the series with `wanted` labels, oldest first, in the `data` of a range query.
+
+    What is not a finite number is a gap. Errors as in :func:`read_samples`.
+    """
+    result = data.get("result")
+    if data.get("resultType") != "matrix" or not isinstance(result, list):
+        raise _other_shape()
+    found: dict[Labels, tuple[Point, ...]] = {}
+    looked_for = set(wanted)
+    for entry in result:
+        labels = _labels(entry)
+        if labels not in looked_for:
+            continue
+        values = entry.get("values", [])
+        if not isinstance(values, list):
+            raise _other_shape()
+        points = [point for point in map(_point, values) if math.isfinite(point.value)]
+        # As in _answer: of those that cannot be told apart the one that is highest now.
+        other = found.get(labels)
+        if points and (other is None or points[-1].value > other[-1].value):
+            found[labels] = tuple(points)
+    return found
+
+
+def read_names(data: Mapping[str, Any]) -> frozenset[str]:
+    """The values of a label in the `data` of /api/v1/label/…/values."""
+    values = data.get("values")
+    if not isinstance(values, list):
+        raise _other_shape()
+    return frozenset(value for value in values if isinstance(value, str))
 
 
 def _sample(entry: object) -> Sample:
-    if not isinstance(entry, dict) or not isinstance(entry.get("metric"), dict):
-        raise _other_shape()
+    labels = _labels(entry)
+    assert isinstance(entry, dict)  # noqa: S101 - _labels has checked it
     if "value" not in entry and "histogram" in entry:
         raise QueryFailed("it gives histograms.", "Put histogram_quantile() around it.")
+    return Sample(labels, _point(entry.get("value")))
+
+
+def _labels(entry: object) -> Labels:
+    if not isinstance(entry, dict) or not isinstance(entry.get("metric"), dict):
+        raise _other_shape()
     labels = entry["metric"]
     if not all(isinstance(value, str) for value in labels.values()):
         raise _other_shape()
-    kept = sorted(
-        (short(name), short(value)) for name, value in labels.items() if name != "__name__"
-    )
-    return Sample(tuple(kept), _point(entry.get("value")))
+    kept = ((short(name), short(value)) for name, value in labels.items() if name != "__name__")
+    return tuple(sorted(kept))
 
 
 def _point(pair: object) -> Point:
@@ -257,72 +343,3 @@ def _point(pair: object) -> Point:
     if not math.isfinite(at_s):
         raise _other_shape()
     return Point(at_s, value)
-
-
-# --- which of Prometheus's targets is the process that is watched
-
-
-def find_target(
-    data: Mapping[str, Any],
-    variables: Variables,
-    ports: Collection[int],
-    here: Collection[str],
-) -> Variables:
-    """`variables` with `$instance` and `$job` found among the active targets in `data`.
-
-    `data` is that of /api/v1/targets; `ports` are those that the process listens on, `here` this
-    host's names and addresses in lower case. An instance or a job that is known already narrows
-    the search and stays. What stays unknown has its reason in `why_unknown`.
-    """
-    fits = [
-        (instance, job)
-        for instance, job, address in _targets(data)
-        if (variables.job is None or variables.job == job)
-        and (
-            variables.instance == instance
-            if variables.instance is not None
-            else address[1] in ports and address[0] in here
-        )
-    ]
-    instances = {variables.instance} if variables.instance else {i for i, _ in fits}
-    jobs = {variables.job} if variables.job else {j for _, j in fits}
-    why = ""
-    if not fits and variables.instance is not None:
-        why = f"no active target of Prometheus has the instance {short(variables.instance)}"
-    elif not fits and not ports:
-        why = f"process {variables.pid} listens on no port"
-    elif not fits:
-        shown = ", ".join(str(port) for port in sorted(ports)[:5])
-        why = f"no active target of Prometheus is on this host at port {shown}"
-    elif len(instances) > 1 or len(jobs) > 1:
-        several = sorted({f"{job}/{instance}" for instance, job in fits})
-        why = f"several targets of Prometheus fit ({short(', '.join(several))})"
-    return Variables(
-        variables.pid,
-        variables.host,
-        next(iter(instances)) if len(instances) == 1 else None,
-        next(iter(jobs)) if len(jobs) == 1 else None,
-        why,
-    )
-
-
-def _targets(data: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[str, int | None]]]:
-    """Instance, job, and (host, port) of each active target; what has another shape is skipped."""
-    active = data.get("activeTargets")
-    entries: Iterable[object] = active if isinstance(active, list) else ()
-    for entry in entries:
-        labels = entry.get("labels") if isinstance(entry, dict) else None
-        if not isinstance(entry, dict) or not isinstance(labels, dict):
-            continue
-        instance, job, url = labels.get("instance"), labels.get("job"), entry.get("scrapeUrl")
-        if isinstance(instance, str) and isinstance(job, str) and isinstance(url, str):
-            yield instance, job, _address(url)
-
-
-def _address(url: str) -> tuple[str, int | None]:
-    try:
-        parts = urlsplit(url)
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-    except ValueError:
-        return "", None
-    return (parts.hostname or "").rstrip("."), port

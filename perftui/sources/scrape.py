@@ -17,8 +17,8 @@ from perftui.model.text import plain
 from perftui.model.timeline import Timeline
 from perftui.settings import ScrapeSettings
 from perftui.sources.base import Clock, Poll
+from perftui.sources.discovery import this_host
 from perftui.sources.page_rates import OF_PROCESS, Rates
-from perftui.sources.prometheus import this_host
 from perftui.sources.promql import short
 
 if TYPE_CHECKING:

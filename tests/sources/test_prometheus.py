@@ -2,115 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import psutil
 import pytest
 from servers import Misbehaving, Prometheus, free_port, http, wait_for
+from watched import LATE_S, TIMEOUT_S, Watch, answering, success, vector
 
-from perftui.model.series import Origin, Series
-from perftui.model.snapshot import SourceState, SourceStatus
-from perftui.model.target import Target
-from perftui.model.timeline import Timeline
-from perftui.settings import MetricSettings, PrometheusSettings
+from perftui.model.series import Origin
+from perftui.model.snapshot import SourceState
 from perftui.sources import prometheus as prometheus_source
-from perftui.sources.bounded_http import BoundedAdapter
-from perftui.sources.prometheus import PrometheusSource, this_host
-from perftui.sources.promql import substitute
-
-TIMEOUT_S = 1.0
-LATE_S = 10.0
-"""What a test waits at most for a state; far more than the source needs."""
-
-
-class Watched:
-    """A running source with its timeline."""
-
-    def __init__(self, source: PrometheusSource, timeline: Timeline) -> None:
-        self.source = source
-        self.timeline = timeline
-
-    def until(self, state: SourceState, text: str = "", timeout: float = LATE_S) -> SourceStatus:
-        def reached() -> SourceStatus | None:
-            status = self.source.status
-            return status if status.state is state and text in status.message else None
-
-        try:
-            found = wait_for(reached, timeout, f"state {state} with {text!r}")
-        except AssertionError as error:
-            raise AssertionError(f"{error}; at last: {self.source.status}") from None
-        assert found is not None
-        return found
-
-    def series(self, name: str) -> list[Series]:
-        return [series for series in self.timeline.series(0.0) if series.key.name == name]
-
-
-Watch = Callable[..., Watched]
-
-
-@pytest.fixture
-def watch() -> Iterator[Watch]:
-    """Starts a source on a URL with queries given as `name=promql`; stops it after the test."""
-    running: list[Watched] = []
-
-    def start(
-        url: str,
-        ports: Callable[[], Collection[int]] = set,
-        timeout_s: float = TIMEOUT_S,
-        instance: str | None = None,
-        clock: Callable[[], float] = time.time,
-        **queries: str,
-    ) -> Watched:
-        timeline = Timeline()
-        source = PrometheusSource(
-            PrometheusSettings(url=url, instance=instance, every=0.1),
-            [MetricSettings(name=name, query=query) for name, query in queries.items()],
-            Target(os.getpid(), "t", ("t",), 0.0, socket.gethostname()),
-            timeline,
-            clock,
-            ports,
-            timeout_s,
-        )
-        watched = Watched(source, timeline)
-        running.append(watched)
-        source.start()
-        return watched
-
-    yield start
-    for watched in running:
-        watched.source.stop()
-    for watched in running:
-        watched.source.join(LATE_S)
-        assert not watched.source._thread.is_alive()
-
-
-def answering(*answers: bytes) -> Misbehaving:
-    """A server that gives these answers in turn, the last one for ever."""
-    left = list(answers)
-
-    def behave(connection: socket.socket, _: bytes) -> None:
-        connection.sendall(left.pop(0) if len(left) > 1 else left[0])
-
-    return Misbehaving(behave)
-
-
-def vector(*series: tuple[dict[str, str], str], at: float = 1000.0) -> bytes:
-    result = [{"metric": labels, "value": [at, value]} for labels, value in series]
-    return success({"resultType": "vector", "result": result})
-
-
-def success(data: object) -> bytes:
-    return http(200, json.dumps({"status": "success", "data": data}))
-
+from perftui.sources.discovery import this_host
+from perftui.sources.prometheus_api import MAX_QUERY_BYTES
+from perftui.sources.promql import Variables, substitute
 
 # --- what answers is no working Prometheus
 
@@ -246,17 +156,15 @@ def test_stopping_does_not_wait_for_an_answer(watch: Watch):
 
 
 def test_an_answer_that_is_too_large_fails_its_query_alone(
-    watch: Watch, monkeypatch: pytest.MonkeyPatch
+    watch: Watch,
 ):
     """An answer above the limit is not read into memory; the next query is asked all the same."""
-    small = BoundedAdapter.__init__.__defaults__
-    monkeypatch.setattr(BoundedAdapter.__init__, "__defaults__", (1000,))
-    assert small == (32 * 1024 * 1024,)
-    with answering(vector(({"a": "x" * 2000}, "1")), GOOD) as server:
-        watched = watch(server.url, big="a", fine="b")
+    large = vector(({"a": "x" * MAX_QUERY_BYTES}, "1"))
+    with by_query(large=large, small=GOOD) as server:
+        watched = watch(server.url, big="large", fine="small")
         status = watched.until(SourceState.FAILED)
         assert status.message == (
-            "query big failed: its answer is too large. Aggregate it in the query."
+            "query big failed: its answer is too large: more than 4 MB. Aggregate it in the query."
         )
         assert watched.series("fine")
 
@@ -284,17 +192,19 @@ def test_a_redirect_is_not_followed(watch: Watch):
 def test_no_connection_is_kept_from_poll_to_poll(watch: Watch):
     """A connection ends with its poll: one that the server dropped since would fail the next."""
     kept = GOOD.replace(b"Connection: close\r\n", b"")
-    came: list[bytes] = []
+    came: list[bytes] = []  # the ends of connections
 
     def behave(connection: socket.socket, _: bytes) -> None:
-        connection.sendall(kept)
-        came.append(connection.recv(1))
+        while True:
+            connection.sendall(kept)
+            if not connection.recv(65536):
+                break
+        came.append(b"")
 
     with Misbehaving(behave) as server:
         watched = watch(server.url, a="up")
         wait_for(lambda: len(came) > 1, LATE_S, "two polls")
         watched.until(SourceState.OK)
-        assert set(came) == {b""}
 
 
 # --- some queries fail
@@ -304,9 +214,8 @@ def by_query(**answers: bytes) -> Misbehaving:
     """A server that answers a query by its text."""
 
     def behave(connection: socket.socket, head: bytes) -> None:
-        query = re.search(rb"[?&]query=(\w+)", head)
-        assert query is not None
-        connection.sendall(answers[query[1].decode()])
+        query = re.search(rb"/query\?query=(\w+)", head)
+        connection.sendall(answers[query[1].decode()] if query else http(404, "no"))
 
     return Misbehaving(behave)
 
@@ -342,14 +251,21 @@ def test_a_query_without_series_is_waited_for(watch: Watch):
 
 def test_no_query_is_waited_for_too(watch: Watch):
     """Without any query the state says what to set."""
-    watch(f"http://127.0.0.1:{free_port()}").until(SourceState.WAITING, "no query is set.")
+    with by_query() as server:
+        watch(server.url).until(SourceState.WAITING, "no query is set.")
 
 
 def test_not_a_number_is_a_gap(watch: Watch):
     """A value that is NaN adds no point, and is no failure."""
     answers = [vector(({}, value), at=at) for at, value in [(1.0, "5"), (2.0, "NaN"), (3.0, "7")]]
-    with answering(*answers) as server:
-        watched = watch(server.url, a="up")
+    left = list(answers)
+
+    def behave(connection: socket.socket, head: bytes) -> None:
+        is_instant = b"/query?" in head
+        connection.sendall(left.pop(0) if is_instant and len(left) > 1 else left[0])
+
+    with Misbehaving(behave) as server:
+        watched = watch(server.url, clock=lambda: 2.0, a="up")
         wait_for(
             lambda: any(series.last.at == 3.0 for series in watched.series("a")), LATE_S, "3 polls"
         )
@@ -430,11 +346,14 @@ def test_an_unknown_instance_is_looked_for_again_after_a_minute(watch: Watch):
 
 
 def test_targets_are_not_asked_for_in_vain(watch: Watch):
-    """With the instance in the settings, or no variable in a query, nothing is looked for."""
+    """With the instance in the settings nothing is looked for; else once, for alerts and packs."""
     with answering(GOOD) as server:
         watch(server.url, instance="x:1", a='up{i="$instance"}').until(SourceState.OK)
-        watch(server.url, b='up{p="$pid",h="$host"}').until(SourceState.OK)
         assert not [line for line in server.requests if "/targets" in line]
+        watch(server.url, b='up{p="$pid",h="$host"}').until(SourceState.OK)
+        requests = len(server.requests)
+        wait_for(lambda: len(server.requests) > requests + 4, LATE_S, "further polls")
+        assert sum("/targets" in line for line in server.requests) == 1
 
 
 def test_a_server_that_tells_no_targets_can_still_be_asked(watch: Watch):
@@ -544,7 +463,7 @@ def test_bad_promql_shows_prometheus_own_reason(watch: Watch, prometheus: Promet
 @pytest.mark.parametrize("value", ["a", 'x"y', "it's", "back\\slash", "li\nne\t\x01", "ünï {}`"])
 def test_prometheus_reads_a_value_back_as_it_was(prometheus: Prometheus, value: str):
     """Prometheus itself reads each filled-in literal as the value that went in."""
-    variables = prometheus_source.Variables(1, value)
+    variables = Variables(1, value)
     queries = ['"$host"', "'$host'", "$host", *(["`$host`"] if "`" not in value else [])]
     for query in queries:
         data = prometheus.query(substitute(query, variables))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import math
 
@@ -12,15 +13,18 @@ from hypothesis import strategies as st
 
 from perftui.errors import SourceError
 from perftui.model.series import Point
+from perftui.sources.alerts import firing
+from perftui.sources.discovery import find_target
 from perftui.sources.promql import (
     MAX_TEXT,
     NotPrometheus,
     QueryFailed,
     Sample,
     Variables,
-    find_target,
     needed,
     read_answer,
+    read_names,
+    read_ranges,
     read_samples,
     short,
     substitute,
@@ -74,6 +78,22 @@ def test_an_unknown_variable_names_its_setting(name: str):
         substitute(f'a{{b="${name}"}}', unknown)
     assert str(failure.value) == (
         f'${name} is not known, as process 42 listens on no port. Set [prometheus] {name} = "…".'
+    )
+
+
+@pytest.mark.parametrize("name", ["pod", "namespace", "node", "container"])
+def test_a_place_is_filled_in_or_named(name: str):
+    """The variables of places are labels like the others; an unknown one names its setting."""
+    query = f'a{{b="${name}"}} + $k'
+    known = Variables(42, "h", k=3, places={name: "x-1"})
+    assert needed(query) == {name, "k"}
+    assert substitute(query, known) == 'a{b="x-1"} + 3'
+    assert known.labels == {name: "x-1"}
+    with pytest.raises(QueryFailed) as failure:
+        substitute(query, Variables(42, "h"))
+    assert str(failure.value) == (
+        f"${name} is not known, as nothing here tells the {name} of process 42."
+        f' Set [prometheus] {name} = "…".'
     )
 
 
@@ -142,6 +162,25 @@ def test_a_vector_gives_its_series_highest_first(series: list[tuple[dict[str, st
     )
     values = [sample.point.value for sample in found]
     assert values == sorted(values, reverse=True)
+
+
+def test_of_a_vector_the_highest_are_kept():
+    """With a limit the highest samples come in order, the rest is counted."""
+    result = [{"metric": {"n": str(n)}, "value": [7.5, str(n % 50)]} for n in range(100)]
+    answer = read_samples({"resultType": "vector", "result": result}, most=3)
+    assert [sample.point.value for sample in answer.samples] == [49.0, 49.0, 48.0]
+    assert (answer.returned, answer.left_out, answer.at) == (100, 97, 7.5)
+
+
+def test_ranges_are_read_for_the_wanted_series_alone():
+    """A range gives the finite points of the series that are wanted."""
+    result = [
+        {"metric": {"__name__": "m", "n": "a"}, "values": [[1, "5"], [2, "NaN"], [3.5, "7"]]},
+        {"metric": {"n": "b"}, "values": "of another shape, and not wanted"},
+    ]
+    wanted = (("n", "a"),)
+    found = read_ranges({"resultType": "matrix", "result": result}, [wanted, (("n", "c"),)])
+    assert found == {wanted: (Point(1, 5.0), Point(3.5, 7.0))}
 
 
 def test_a_scalar_is_one_series_without_labels():
@@ -228,6 +267,10 @@ def test_no_answer_breaks_the_parser(status: int, body: bytes):
     try:
         data = read_answer(status, body, "http://user:secret@elsewhere/")
         find_target(data, Variables(1, "h"), {80}, {"h"})
+        firing(data, {"instance": "x"})
+        for read in (lambda d: read_ranges(d, [()]), read_names):
+            with contextlib.suppress(NotPrometheus):
+                read(data)
         answer = read_samples(data)
     except SourceError as error:
         assert len(error.message) < MAX_TEXT + 60

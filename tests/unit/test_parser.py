@@ -20,7 +20,8 @@ def nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("PROMETHEUS_URL", raising=False)
+    for name in [name for name in os.environ if name.startswith("PROMETHEUS_")]:
+        monkeypatch.delenv(name)
 
 
 def settings(*argv: str) -> Settings:
@@ -165,6 +166,8 @@ def test_prometheus_and_llm():
     """The other flags reach their settings."""
     found = settings("--prometheus", "http://x/", "--llm", "--llm-every", "2m", "--model", "m")
     assert found.prometheus.url == "http://x"
+    assert settings("--pack", "python", "--pack", "http").prometheus.packs == ("python", "http")
+    assert settings("--pack", "python", "--pack", "auto").prometheus.packs == "auto"
     assert (found.llm.consent, found.llm.every, found.llm.model) == (True, 120, "m")
 
 

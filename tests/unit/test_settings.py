@@ -335,3 +335,106 @@ def test_a_metric_may_not_be_called_like_a_built_in_one():
     """A query called cpu would be mixed with the process's own."""
     with pytest.raises(UsageError, match="always there"):
         load({"metric": [{"name": "cpu", "query": "up"}]}, {}, [])
+
+
+def test_the_ways_into_prometheus_come_from_file_and_environment(user: Path):
+    """Each way in has its key and its variable; the environment goes first."""
+    user.write_text(
+        '[prometheus]\nusername = "me"\nca_file = "~/ca.pem"\nheaders = { X-Scope-OrgID = "a" }\n'
+    )
+    env = {
+        "PROMETHEUS_URL": "https://p",
+        "PROMETHEUS_PASSWORD": "hush",
+        "PROMETHEUS_HEADERS": "X-Other=1, X-More=a=b",
+        "PROMETHEUS_CERT_FILE": "c.pem",
+    }
+    server = load({}, env, [user]).prometheus
+    assert (server.url, server.username, server.cert_file) == ("https://p", "me", Path("c.pem"))
+    assert server.ca_file == Path("~/ca.pem").expanduser()
+    assert server.password is not None
+    assert server.password.get_secret_value() == "hush"
+    assert {name: value.get_secret_value() for name, value in server.headers.items()} == {
+        "X-Scope-OrgID": "a",
+        "X-Other": "1",
+        "X-More": "a=b",
+    }
+
+
+def test_one_way_in_takes_the_place_of_a_weaker_layers(user: Path):
+    """A token of the environment replaces a password of a file, and the other way round."""
+    user.write_text('[prometheus]\nusername = "me"\npassword_file = "p"\n')
+    server = load({}, {"PROMETHEUS_TOKEN": "t"}, [user]).prometheus
+    assert (server.username, server.password_file) == (None, None)
+    user.write_text('[prometheus]\ntoken_file = "t"\n')
+    server = load({}, {"PROMETHEUS_USERNAME": "me"}, [user]).prometheus
+    assert (server.username, server.token_file) == ("me", None)
+
+
+def test_two_ways_in_at_once_are_refused(user: Path):
+    """One layer names one way in."""
+    error = wrong('[prometheus]\ntoken_file = "t"\nusername = "me"\n', user)
+    assert "token_file and username exclude each other; leave one out" in error.message
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ('token = "hush"', "token"),
+        ('username = "me"\npassword = "hush"', "password"),
+        ('headers = { Authorization = "hush" }', "headers"),
+        ('url = "http://me:hush@p"', "url with a password"),
+    ],
+)
+def test_a_file_with_a_secret_that_others_can_read_is_refused(user: Path, line: str, key: str):
+    """A secret in a file that others may read is refused with what mends it, and not shown."""
+    user.write_text(f"[prometheus]\n{line}\n")
+    user.chmod(0o640)
+    with pytest.raises(UsageError) as caught:
+        read({}, user)
+    assert str(caught.value) == (
+        f"{user} has prometheus.{key}, but other users may read it. Run chmod 600 {user}."
+    )
+    user.chmod(0o600)
+    assert "hush" not in repr(read({}, user))
+
+
+def test_a_file_without_a_secret_may_be_read_by_all(user: Path):
+    """A tenant's header and the name of a token's file are no secrets."""
+    user.write_text('[prometheus]\ntoken_file = "t"\nheaders = { X-Scope-OrgID = "a" }\n')
+    user.chmod(0o644)
+    assert read({}, user).prometheus.token_file == Path("t")
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"PROMETHEUS_TOKEN": "hush\nhush"},
+        {"PROMETHEUS_HEADERS": "X=hush\x01"},
+        {"PROMETHEUS_HEADERS": "hush"},
+        {"PROMETHEUS_URL": "ftp://me:hush@p"},
+    ],
+)
+def test_a_wrong_secret_is_not_shown(env: dict[str, str]):
+    """An error about a secret names its variable and never its value."""
+    with pytest.raises(UsageError) as caught:
+        load({}, env, [])
+    assert str(caught.value).startswith(f"the environment's {next(iter(env))}: prometheus.")
+    assert "hush" not in str(caught.value)
+
+
+def test_a_key_or_a_password_alone_is_said():
+    """What cannot be used without its other half says so."""
+    flags = {"prometheus": {"url": "https://p", "key_file": "k", "password_file": "p"}}
+    assert load(flags, {}, []).unusable() == [
+        "The password of [prometheus] is not used. Set its username too.",
+        "The key_file of [prometheus] is not used. Set its cert_file too.",
+    ]
+
+
+def test_packs_are_names_or_auto():
+    """Packs are a list of names, or all that fit; none by default."""
+    assert read({}).prometheus.packs == ()
+    assert read({"prometheus": {"packs": ["python"]}}).prometheus.packs == ("python",)
+    assert read({"prometheus": {"packs": "auto"}}).prometheus.packs == "auto"
+    with pytest.raises(UsageError, match=r"prometheus\.packs"):
+        read({"prometheus": {"packs": "all"}})

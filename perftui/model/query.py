@@ -1,0 +1,68 @@
+"""PromQL as people keep and try it: named queries, packs of them, and what one gives now."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+@dataclass(frozen=True)
+class NamedQuery:
+    """A query under a name; `limit` is the top of its chart's scale, in `unit`."""
+
+    name: str
+    query: str
+    unit: str = ""
+    limit: float | None = None
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Ready-made queries for the metrics of one library or exporter.
+
+    `needs` are the names of metrics that must all exist, `where` is the selector by which it is
+    found out whether they do, with variables.
+    """
+
+    name: str
+    about: str
+    where: str
+    needs: tuple[str, ...]
+    queries: tuple[NamedQuery, ...]
+
+
+class Value(NamedTuple):
+    """What a query gives at present: the labels of a series (sorted pairs), and its value."""
+
+    labels: tuple[tuple[str, str], ...]
+    value: float
+
+
+@dataclass(frozen=True)
+class QueryResult:
+    """What came of a query that was tried, as it was sent.
+
+    `values` are the highest ones, `returned` counts the series that Prometheus gave, numbers or
+    not. `error` is why there is none, in Prometheus's own words where it refused; else empty.
+    """
+
+    query: str
+    values: tuple[Value, ...] = ()
+    returned: int = 0
+    error: str = ""
+
+
+def toml_lines(name: str, query: str, unit: str = "") -> str:
+    """The lines for perftui.toml that keep a query as a metric, with a line break at the end."""
+    lines = ["[[metric]]", f"name = {_toml(name)}", f"query = {_toml(query)}"]
+    return "\n".join([*lines, *([f"unit = {_toml(unit)}"] if unit else []), ""])
+
+
+def _toml(text: str) -> str:
+    # In '…' nothing is escaped, which reads best around PromQL's own "…".
+    if '"' in text and "'" not in text and text.isprintable():
+        return f"'{text}'"
+    quoted = json.dumps(re.sub("[\ud800-\udfff]", "�", text), ensure_ascii=False)
+    return quoted.replace("\x7f", "\\u007f")
