@@ -273,7 +273,7 @@ def test_the_keys_of_the_charts(terminal: Open, python_target: Any) -> None:
         tmux.keys("Escape")
         tmux.wait("● LIVE", without="AGO")
         tmux.keys("j", "O")
-        tmux.wait("cpu > ")
+        tmux.wait("cpu >")
         tmux.type("1 for 10m", "Enter")
         tmux.wait("SLO > 1.0 %")
 
