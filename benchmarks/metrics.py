@@ -98,7 +98,7 @@ def main() -> None:
     chosen = parser.parse_args()
     seconds = 12 if chosen.quick else chosen.seconds
     print(heading(), flush=True)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     with orderly():
         for children, threads in ((0, 20), (0, 500), (8, 50)):
             name = f"{children + 1} x {threads} threads"

@@ -265,7 +265,6 @@ def test_the_keys_of_the_charts(terminal: Open, python_target: Any) -> None:
         tmux.keys("M")
         tmux.wait("a note on what happens now")
         tmux.type("deploy [b]1", "Enter")
-        tmux.wait("Metrics  last 1 min", without="deploy")
         tmux.keys("E")
         tmux.wait("● note  deploy [b]1")
         tmux.keys("Enter")

@@ -33,6 +33,7 @@ REFRESH_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 USUAL_REFRESH_S = 1.0
 FIRST_LOOKS_S = 0.1
 """How often it looks for the first window, so that it is shown as soon as it is there."""
+OBJECTIVE_WORDS = "an objective, like p99 > 0.5 for 1m within 15m; Enter sets it, Esc drops it"
 PANELS = ("profile", "metrics", "forecast")
 SPARED = frozenset({"sort_next", "panel(1)", "pause"})
 """Keys that the footer of a narrow screen leaves out; help has them."""
@@ -164,20 +165,15 @@ class WatchScreen(Screen[None]):
         """Type a note on the time that is looked at."""
         moment = self.profile.view.moment
         when = "now" if moment is None else f"at {format_clock(moment.start)}"
-        self._ask("note", f"a note on what happens {when}; Enter keeps it, Esc drops it")
+        words = f"a note on what happens {when}; Enter keeps it, Esc drops it"
+        self.query_one(Prompt).ask("note", words)
 
     def on_metrics_panel_objective_wanted(self, event: MetricsPanel.ObjectiveWanted) -> None:
         """Type the objective of a metric."""
-        words = "an objective, like p99 > 0.5 for 1m within 15m; Enter sets it, Esc drops it"
-        self._ask("objective", words, event.text)
-
-    def _ask(self, purpose: str, words: str, value: str = "") -> None:
-        prompt = self.query_one(Prompt)
-        prompt.ask(purpose, words, value)
-        self.set_focus(prompt)
+        self.query_one(Prompt).ask("objective", OBJECTIVE_WORDS, event.text)
 
     def on_prompt_answered(self, event: Prompt.Answered) -> None:
-        """A note is marked, an objective set; a bad one says what is wrong and stays."""
+        """A note is marked, an objective set; a bad one says what is wrong and is asked again."""
         if event.purpose == "note" and event.text.strip():
             moment = self.profile.view.moment
             self.monitor.mark(EventKind.NOTE, event.text, moment.start if moment else None)
@@ -186,13 +182,8 @@ class WatchScreen(Screen[None]):
                 self.monitor.set_objective(parse_objective(event.text))
             except ValueError as error:
                 self.notify(f"{error}.", severity="warning", markup=False)
-                return
-        self._close_prompt()
+                self.query_one(Prompt).ask("objective", OBJECTIVE_WORDS, event.text)
         self.draw()
-
-    def _close_prompt(self) -> None:
-        self.query_one(Prompt).close()
-        self._show_panel(self.query_one(Tabs).current)
 
     def action_pause(self) -> None:
         """Hold what is shown of the profile, or go on; nothing stops being collected."""
@@ -256,7 +247,7 @@ class WatchScreen(Screen[None]):
         focus has open, the time that is looked at, the pause."""
         metrics = self.query_one(MetricsPanel)
         if self.query_one(Prompt).is_open:
-            self._close_prompt()
+            self.query_one(Prompt).close()
         elif self._is_filter_open:
             self.profile.filter_by("")
             self._close_filter()

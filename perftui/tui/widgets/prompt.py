@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Input
 
 
@@ -20,6 +21,7 @@ class Prompt(Input):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, compact=True)
         self.purpose = ""
+        self._before: Widget | None = None
 
     @property
     def is_open(self) -> bool:
@@ -28,22 +30,28 @@ class Prompt(Input):
 
     def ask(self, purpose: str, words: str, value: str = "") -> None:
         """Ask for a line; `words` say what for."""
+        if not self.is_open:
+            self._before = self.screen.focused
         self.purpose = purpose
         self.placeholder = words
         self.value = value
         self.cursor_position = len(value)
         self.display = True
+        # Not self.focus(), which comes later: keys that are typed at once belong to it.
+        self.screen.set_focus(self)
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Hand on what was typed."""
-        event.stop()
-        self.post_message(self.Answered(self.purpose, event.value))
+    async def action_submit(self) -> None:
+        """Hand on what was typed, and give the keys back at once: the next one is not for here."""
+        answered = self.Answered(self.purpose, self.value)
+        self.close()
+        self.post_message(answered)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Nobody else is to take it for the filter."""
         event.stop()
 
     def close(self) -> None:
-        """Ask no longer."""
+        """Ask no longer; who had the keys has them again."""
         self.purpose = ""
         self.display = False
+        self.screen.set_focus(self._before)
