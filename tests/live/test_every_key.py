@@ -264,7 +264,10 @@ def test_the_keys_of_the_charts(terminal: Open, python_target: Any) -> None:
         tmux.wait("Functions", "Metrics  last 1 min")
         tmux.keys("M")
         tmux.wait("a note on what happens now")
-        tmux.type("deploy [b]1", "Enter")
+        tmux.type("deploy [b]1")
+        tmux.wait("deploy [b]1")
+        tmux.keys("Enter")
+        tmux.wait("Metrics  last 1 min", without="deploy")
         tmux.keys("E")
         tmux.wait("● note  deploy [b]1")
         tmux.keys("Enter")
@@ -273,7 +276,9 @@ def test_the_keys_of_the_charts(terminal: Open, python_target: Any) -> None:
         tmux.wait("● LIVE", without="AGO")
         tmux.keys("j", "O")
         tmux.wait("cpu >")
-        tmux.type("1 for 10m", "Enter")
+        tmux.type("1 for 10m")
+        tmux.wait("cpu > 1 for 10m")
+        tmux.keys("Enter")
         tmux.wait("SLO > 1.0 %")
 
 

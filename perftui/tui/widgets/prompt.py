@@ -19,7 +19,7 @@ class Prompt(Input):
             self.text = text
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id, compact=True)
+        super().__init__(id=id, compact=True, select_on_focus=False)
         self.purpose = ""
         self._before: Widget | None = None
 
