@@ -181,6 +181,20 @@ async def test_an_objective_by_key(watch: Any, words_of: Any) -> None:
         assert "SLO > 50" in words_of(panel)
 
 
+async def test_an_objective_that_is_there_is_kept_as_a_whole(watch: Any) -> None:
+    """O begins with all of the objective that the metric has: entered as it is, it stays."""
+    app, monitor = watch()
+    async with app.run_test(size=WIDE) as pilot:
+        await metrics(pilot)
+        before = monitor.latest.objectives[0]
+        await pilot.press("down", "down", "down", "O")
+        await pilot.pause()
+        assert app.screen.query_one(Prompt).value == "p99 > 0.5 for 10s within 1m"
+        await pilot.press("enter")
+        await pilot.pause()
+        assert monitor.latest.objectives == (before, before)
+
+
 async def test_spans(watch: Any) -> None:
     """[ and ] look back less or further, up to the whole session; the title says how far."""
     app, _ = watch()

@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from perftui.model.objective import format_duration
 from perftui.model.objective_state import SHAPES
 from perftui.model.series import Series, SeriesKey
 from perftui.model.snapshot import Snapshot
@@ -355,9 +356,10 @@ class MetricsPanel(Painted, ScrollView, can_focus=True):
         key = self.chart
         if key is not None:
             known = next((o for o in self._snapshot.objectives if o.metric == key.name), None)
-            self.post_message(
-                self.ObjectiveWanted(f"{key.name} > " if known is None else str(known))
-            )
+            text = f"{key.name} > "
+            if known is not None:
+                text = f"{known} within {format_duration(known.horizon_s)}"
+            self.post_message(self.ObjectiveWanted(text))
 
     def _show_as(self, showing: str) -> None:
         self.showing = showing
