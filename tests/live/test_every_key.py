@@ -198,7 +198,9 @@ def test_the_keys_of_tree_and_callers(terminal: Open, python_target: Any) -> Non
         tmux.wait("PAUSED", "/^f_/")
         tmux.keys("T")
         tmux.wait("Call tree", re.compile(r"«f_\d\d»"))
-        tmux.keys("Home", "n")
+        tmux.keys("Home")  # the cursor may be on a match, the function that it was on before
+        wait_for(lambda: (row := selected(tmux)[1]) and "«f_" not in row, SLOW_S, "the first row")
+        tmux.keys("n")
         first = wait_for(
             lambda: (row := selected(tmux)[1]) and "«f_" in row and row, SLOW_S, "n to find one"
         )
