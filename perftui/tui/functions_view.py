@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import overload
@@ -15,13 +15,12 @@ from perftui.model.board import Counts, Ids, Sums
 from perftui.model.kinds import Kind, kind_of
 from perftui.model.noise import Z95, Change, change, margin_pct
 from perftui.model.snapshot import Snapshot
-from perftui.model.stacks import FunctionKey, Place, Window
+from perftui.model.stacks import FunctionKey, Place
 from perftui.tui.filter import TooSlow
 from perftui.tui.held import Held
 from perftui.tui.profile_view import Looked, ProfileView
+from perftui.tui.trend import Trend, Trends, top_of
 
-TREND_SPAN_S = 60.0
-TREND_CELLS = 7
 RANKED_AT_ONCE = 1000
 """So many rows are put in order; the others when somebody scrolls to them."""
 HEAD_SAMPLED = 4
@@ -36,9 +35,8 @@ class HotRow:
     Shares are percent of the expected ticks of the span, so one always-busy thread is 100; they
     hold still while they move within their noise (:mod:`tui.held`). `own_margin` is half the width
     of the own share's 95 % interval, in points. Seconds are since attach or
-    reset, None where they were not counted for all of that time. `trend` is the own share in
-    percent in each of `TREND_CELLS` equal parts of `TREND_SPAN_S`, oldest first, None where
-    nothing was sampled; `trend_top` is the share that a full bar means. `change` is that of the
+    reset, None where they were not counted for all of that time. `trend` is how the own share
+    went (:mod:`tui.trend`), `trend_top` the share that a full bar means. `change` is that of the
     own share against the span before or the baseline; `mark` says NEW of what was not seen before,
     GONE of what is no longer. `torn` says that some stacks were read without stopping the process.
     """
@@ -50,7 +48,7 @@ class HotRow:
     total_pct: float
     own_s: float | None
     total_s: float | None
-    trend: tuple[float | None, ...]
+    trend: Trend
     trend_top: float
     change: Change | None
     mark: str
@@ -139,6 +137,7 @@ class FunctionsView:
     _base_of: tuple[object, ...] = ()
     _held: tuple[Held, Held] = field(default_factory=lambda: (Held(), Held()))
     _held_of: tuple[object, ...] = ()
+    _trends: Trends = field(default_factory=Trends)
 
     def sort_by(self, key: str) -> None:
         """Sort by a column, highest first (names from A); again turns the order round."""
@@ -166,7 +165,8 @@ class FunctionsView:
         # The total share decides between equals, and between nothing else.
         between = 1e-9 * steady.total[ids] / steady.total.max(initial=1.0)
         scores = (primary if self.descending else -primary) + between
-        make = _Maker(self.view, looked, steady, before, ticks_before)
+        self._trends.look(looked)
+        make = _Maker(self.view, looked, self._trends, steady, before, ticks_before)
         return Ranked(ids, scores, make, looked.board.number)
 
     def _hold(self, looked: Looked, own: Counts, total: Counts) -> Sums:
@@ -255,21 +255,20 @@ class _Maker:
         self,
         view: ProfileView,
         looked: Looked,
+        trends: Trends,
         steady: Sums,
         before: Counts | None,
         ticks_before: float,
     ) -> None:
-        self._view, self._looked, self._steady = view, looked, steady
+        self._view, self._looked, self._trends, self._steady = view, looked, trends, steady
         self._keys = looked.board.keys  # as numbered now, also when the board has forgotten rows
         self._before, self._ticks_before = before, ticks_before
-        self._parts = _parts(looked)
         self._torn = any(window.torn for window in looked.windows)
         own = looked.sums.own
         hottest = np.flatnonzero(own > 0)
         if len(hottest) > 40:
             hottest = hottest[np.argpartition(own[hottest], -40)[-40:]]
-        trends = [self._trend(n) for n in hottest.tolist()]
-        self._top = max((s for trend in trends for s in trend if s is not None), default=0.0)
+        self._top = top_of(map(trends.of, hottest.tolist()))
 
     def __call__(self, number: int) -> HotRow:
         looked, board = self._looked, self._looked.board
@@ -293,7 +292,7 @@ class _Maker:
             total_pct=100 * _at(self._steady.total, number) / ticks if ticks else 0.0,
             own_s=_at(seconds.own, number) if seconds is not None else None,
             total_s=_at(seconds.total, number) if seconds is not None else None,
-            trend=self._trend(number),
+            trend=self._trends.of(number),
             trend_top=self._top,
             change=moved,
             mark=mark,
@@ -304,31 +303,6 @@ class _Maker:
         """Whether the row was there before, if only below others; a baseline does not know."""
         before = self._looked.before
         return self._view.baseline is None and before is not None and _at(before.total, number) > 0
-
-    def _trend(self, number: int) -> tuple[float | None, ...]:
-        return tuple(
-            100 * sum([own.get(number, 0.0) for own in owns]) / ticks if ticks else None
-            for owns, ticks in self._parts
-        )
-
-
-def _parts(looked: Looked) -> list[tuple[list[Mapping[int, float]], float]]:
-    """Own samples by row in the windows of each part of the trend's span, and their expected
-    ticks."""
-    parts: list[list[Window]] = [[] for _ in range(TREND_CELLS)]
-    for window in reversed(looked.recent):
-        part = TREND_CELLS - 1 - int((looked.now - window.end) / (TREND_SPAN_S / TREND_CELLS))
-        if part < 0:
-            break
-        if part < TREND_CELLS:
-            parts[part].append(window)
-    return [
-        (
-            [one.own_by_row for one in looked.board.counted(part)],
-            sum(w.expected_ticks for w in part),
-        )
-        for part in parts
-    ]
 
 
 def _same(some: tuple[object, ...], others: tuple[object, ...]) -> bool:

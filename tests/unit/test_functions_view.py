@@ -19,12 +19,12 @@ from perftui.tui import functions_view
 from perftui.tui.functions_view import (
     RANKED_AT_ONCE,
     SORTS,
-    TREND_CELLS,
     FunctionsView,
     HotRow,
     Ranked,
 )
 from perftui.tui.profile_view import SPANS_S, ProfileView
+from perftui.tui.trend import TREND_CELLS, top_of
 
 FILE = "/srv/app.py"
 COUNTS = {"main work": 40, "main idle": 10, "main": 5}
@@ -583,29 +583,62 @@ def test_trends():
     """The trend is the own share in seven parts of a minute, with blanks where nothing was seen."""
     windows = (
         *run_of_windows(8, {"main work": 80}, end=NOW - 30),
-        *run_of_windows(8, {"main work": 20, "main new": 10}),
+        *run_of_windows(8, {"main work": 20, "main new": 10}, end=NOW),
     )
-    rows = by_name(counted(snapshot(windows=windows)), snapshot(windows=windows))
+    rows = by_name(counted(at(NOW, windows)), at(NOW, windows))
     assert len(rows["work"].trend) == TREND_CELLS
-    # Windows that end 30 to 38 s ago lie in the fourth and fifth part before the last.
+    # NOW ends a part; windows that end 30 to 38 s ago lie in the fourth and fifth part before it.
     assert rows["work"].trend == (None, None, 80, 80, None, None, 20)
     assert rows["new"].trend == (None, None, 0, 0, None, None, 10)
-    assert {row.trend_top for row in rows.values()} == {80}
+    assert {row.trend_top for row in rows.values()} == {pytest.approx(2**6.5)}
+
+
+def test_a_trend_stands_until_its_next_part():
+    """A window more changes the newest bar alone; that a new part has begun is no gap yet."""
+    windows = run_of_windows(60, {"main work": 80}, end=NOW - 1)
+    last = run_of_windows(2, {"main work": 20}, end=NOW + 1)
+    view = counted(at(NOW - 1, windows))
+    assert by_name(view, at(NOW - 1, windows))["work"].trend == (80,) * 7
+    for now, seen, expected in (
+        (NOW, (*windows, last[0]), (*[80] * 6, (8 * 80 + 20) / 9)),
+        (NOW + 0.5, (*windows, last[0]), (*[80] * 6, (8 * 80 + 20) / 9)),
+        (NOW + 1, (*windows, *last), (*[80] * 5, (8 * 80 + 20) / 9, 20)),
+        (NOW + 10, (*windows, *last), (*[80] * 4, (8 * 80 + 20) / 9, 20, None)),
+    ):
+        view.view.count(at(now, seen))
+        trend = by_name(view, at(now, seen))["work"].trend
+        assert trend[:6] == pytest.approx(expected[:6])
+        assert trend[6] == (expected[6] and pytest.approx(expected[6]))
+
+
+def test_a_window_that_is_shown_otherwise_changes_the_trend():
+    """A window of which stacks were cut takes the place of the one that it was."""
+    windows = run_of_windows(3, {"main work": 80}, end=NOW)
+    view = counted(at(NOW, windows))
+    assert by_name(view, at(NOW, windows))["work"].trend[-1] == 80
+    cut = (windows[0], *run_of_windows(1, {"main other": 80}, end=NOW - 1), windows[2])
+    view.view.count(at(NOW, cut))
+    assert by_name(view, at(NOW, cut))["work"].trend[-1] == pytest.approx(2 / 3 * 80)
+    assert by_name(view, at(NOW, cut[2:]))["work"].trend[-1] == 80
 
 
 def test_a_row_that_only_calls_has_a_trend_of_zeros():
     """A function without own samples has zeros where there were looks, blanks elsewhere."""
-    seen = ten_seconds({"main work": 5})
+    seen = at(NOW, run_of_windows(10, {"main work": 5}, end=NOW))
     blanks = (None,) * (TREND_CELLS - 2)
     assert by_name(counted(seen), seen)["main"].trend == (*blanks, 0, 0)
 
 
 def test_a_trend_is_of_one_minute():
-    """What was seen more than a minute ago is no part of the trend."""
-    windows = (*run_of_windows(8, {"main work": 80}, end=NOW - 61), *run_of_windows(8, COUNTS))
-    seen = snapshot(windows=windows)
+    """What was seen more than a minute ago is no part of the trend, nor of its scale."""
+    windows = (
+        *run_of_windows(8, {"main work": 80}, end=NOW - 60),
+        *run_of_windows(8, COUNTS, end=NOW),
+    )
+    seen = at(NOW, windows)
     row = by_name(counted(seen), seen)["work"]
-    assert (row.trend, row.trend_top) == ((*(None,) * (TREND_CELLS - 1), 40), 40)
+    assert row.trend == (*(None,) * (TREND_CELLS - 1), 40)
+    assert row.trend_top == pytest.approx(2**5.5)
 
 
 def test_a_trend_is_of_one_kind():
@@ -613,10 +646,18 @@ def test_a_trend_is_of_one_kind():
     windows = (
         *run_of_windows(8, {"main work": 80}, end=NOW - 30),
         *run_of_windows(8, {"main work": 90}, end=NOW - 10, mode=Mode.GIL),
-        *run_of_windows(8, {"main work": 20}),
+        *run_of_windows(8, {"main work": 20}, end=NOW),
     )
-    seen = snapshot(windows=windows)
+    seen = at(NOW, windows)
     assert by_name(counted(seen), seen)["work"].trend == (None, None, 80, 80, None, None, 20)
+
+
+@pytest.mark.parametrize(
+    ("most", "top"), [(0, 0), (1, 1), (1.1, 2**0.5), (100, 128), (90, 2**6.5), (2**6.5, 2**6.5)]
+)
+def test_the_scale_of_trends_goes_in_steps(most: float, top: float):
+    """A full bar means a power of the square root of 2: the bars do not move with each maximum."""
+    assert top_of([(None, 0.0), (most / 2, most)]) == pytest.approx(top)
 
 
 @pytest.mark.parametrize("torn", [False, True])

@@ -14,16 +14,19 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
 from perftui.tui.cells import GAP, Column, fit, widths
 from perftui.tui.widgets.painted import Painted
 
 T = TypeVar("T")
 Cells = tuple[str, ...]
+BAR_PARTS = 64
+"""The scrollbar is drawn again for a change of the number of rows by one in so many."""
 
 
 class LineTable(Painted, ScrollView, Generic[T], can_focus=True):
@@ -66,6 +69,9 @@ class LineTable(Painted, ScrollView, Generic[T], can_focus=True):
         self.empty_text = ""
         self.sort_mark: tuple[str, str] = ("", "")
         """The key of the column that the rows are sorted by, and the sign behind its title."""
+        self._width = 0
+        """Cells of a line, without the scrollbar; looked up once for all the lines of a drawing."""
+        self._style: Style | None = None
 
     def key_of(self, item: T) -> Hashable:
         """What tells a row from the others, and stays while its figures change."""
@@ -101,15 +107,33 @@ class LineTable(Painted, ScrollView, Generic[T], can_focus=True):
             self.cursor = self.cursor if place is None else place
         self.items = items
         self.cursor = max(0, min(self.cursor, len(items) - 1))
-        size = Size(0, len(items) + 1)
-        if self.virtual_size.height != size.height:
-            self.virtual_size = size
+        self._resize_virtually(Size(0, len(items) + 1))
         self.refresh_changed()
 
-    @property
-    def _width(self) -> int:
-        """Cells of a line, without the scrollbar."""
-        return self.scrollable_content_region.width
+    def _resize_virtually(self, size: Size) -> None:
+        """There is so much to scroll through. The screen is laid out anew only where the scrollbar
+        comes or goes: with very many rows their number changes at each refresh."""
+        before, room = self.virtual_size.height, self.size.height
+        if size.height == before:
+            return
+        if self.show_vertical_scrollbar and before > room and size.height > room:
+            self.set_reactive(Widget.virtual_size, size)
+            bar = self.vertical_scrollbar
+            if abs(size.height - bar.window_virtual_size) > bar.window_virtual_size / BAR_PARTS:
+                bar.window_virtual_size = size.height
+            self.scroll_y = self.validate_scroll_y(self.scroll_y)
+        else:
+            self.virtual_size = size
+
+    def refresh_changed(self) -> None:
+        """Draw the lines again that have changed."""
+        self._width = self.scrollable_content_region.width
+        super().refresh_changed()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines of this part, by Textual's line API."""
+        self._width = self.scrollable_content_region.width
+        return super().render_lines(crop)
 
     def content(self, y: int) -> object:
         """All that decides how line `y` looks."""
@@ -145,7 +169,9 @@ class LineTable(Painted, ScrollView, Generic[T], can_focus=True):
             style = self.get_component_rich_style("line-table--cursor")
             return self._strip(self.cells_of(item), style)
         quiet = self.get_component_rich_style("line-table--quiet")
-        style = quiet if self.is_quiet(item) else self.rich_style
+        if self._style is None:
+            self._style = self.rich_style  # Textual computes it each time
+        style = quiet if self.is_quiet(item) else self._style
         accents = {
             key: self.get_component_rich_style(f"line-table--{name}")
             for key, name in self.accents(item).items()
@@ -174,6 +200,11 @@ class LineTable(Painted, ScrollView, Generic[T], can_focus=True):
             used += len(gap) + width
         strip = Strip(segments).simplify()
         return strip.adjust_cell_length(self._width, style)
+
+    def notify_style_update(self) -> None:
+        """Colours have changed."""
+        self._style = None
+        super().notify_style_update()
 
     def on_focus(self) -> None:
         """Show the cursor."""
