@@ -25,14 +25,13 @@ time cannot fill the memory."""
 
 
 @dataclass(eq=False)
-class Counted:
-    """What one window adds to its rows; `own_by_row` has the own samples again, for one row."""
+class _Counted:
+    """What one window adds to its rows."""
 
     window: Window
     ids: Ids
     own: Counts
     total: Counts
-    own_by_row: dict[int, float] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -47,7 +46,7 @@ class Sums:
     ticks: float = 0.0
     seconds: float = 0.0
 
-    def add(self, counted: Counted, sign: float, scale: float = 1.0) -> None:
+    def add(self, counted: _Counted, sign: float, scale: float = 1.0) -> None:
         """Add what a window counted (`sign` 1), or take it away again (-1), each times `scale`."""
         most = int(counted.ids.max(initial=-1)) + 1
         if most > len(self.own):
@@ -75,9 +74,9 @@ class Span:
     def __init__(self) -> None:
         self.sums = Sums()
         self.windows: tuple[Window, ...] = ()
-        self._held: dict[int, Counted] = {}
+        self._held: dict[int, _Counted] = {}
 
-    def hold(self, counted: Sequence[Counted]) -> None:
+    def hold(self, counted: Sequence[_Counted]) -> None:
         """Hold exactly these windows: only what has come or gone is counted."""
         wanted = {id(one): one for one in counted}
         gone = [one for key, one in self._held.items() if key not in wanted]
@@ -108,12 +107,12 @@ class Board:
         self._ids: dict[FunctionKey, int] = {}
         self._rows: dict[tuple[int, Thread | None], tuple[Stack, Ids]] = {}
         self._frames: dict[object, int] = {}
-        self._recent: dict[float, Counted] = {}
+        self._recent: dict[float, _Counted] = {}
 
     def update(self, windows: Sequence[Window]) -> None:
         """Count what is new; a window that was seen before and is shown otherwise now is counted
         anew. Windows are told apart by their start."""
-        recent: dict[float, Counted] = {}
+        recent: dict[float, _Counted] = {}
         for window in windows:
             known = self._recent.get(window.start)
             if known is None or known.window is not window:
@@ -127,7 +126,7 @@ class Board:
         if len(self.keys) > MOST_ROWS:
             self._forget_least()
 
-    def counted(self, windows: Iterable[Window]) -> list[Counted]:
+    def counted(self, windows: Iterable[Window]) -> list[_Counted]:
         """What these windows count, of those that the last update had."""
         found = (self._recent.get(window.start) for window in windows)
         return [one for one in found if one is not None]
@@ -160,7 +159,7 @@ class Board:
                 found[line] = found.get(line, 0) + count
         return first_of_most(found)
 
-    def _sum(self, counted: Counted, sign: float) -> None:
+    def _sum(self, counted: _Counted, sign: float) -> None:
         window = counted.window
         self.samples.add(counted, sign)
         if self.began is None:
@@ -170,7 +169,7 @@ class Board:
         self.since_reset.add(counted, sign)
         self.seconds.add(counted, sign, 1 / window.rate_hz)
 
-    def _counted(self, window: Window) -> Counted:
+    def _counted(self, window: Window) -> _Counted:
         """What a window adds, without a loop in Python over its frames: it costs as much for many
         rows as for few."""
         parts: list[Ids] = []
@@ -181,16 +180,15 @@ class Board:
                 samples.append(count)
         if not parts:
             nothing = np.zeros(0)
-            return Counted(window, np.zeros(0, np.intp), nothing, nothing)
+            return _Counted(window, np.zeros(0, np.intp), nothing, nothing)
         sizes = np.fromiter(map(len, parts), np.intp, len(parts))
         ids, counts = np.concatenate(parts), np.array(samples, np.float64)
         total: Counts = np.bincount(ids, np.repeat(counts, sizes)).astype(float, copy=False)
         tops = ids[np.cumsum(sizes) - 1]
         own: Counts = np.bincount(tops, counts, minlength=len(total)).astype(float, copy=False)
         # To look for what is not zero takes seven times longer in numbers than in truths.
-        found, own_rows = np.flatnonzero(total > 0), np.flatnonzero(own > 0)
-        by_row = dict(zip(own_rows.tolist(), own[own_rows].tolist(), strict=True))
-        return Counted(window, found, own[found], total[found], by_row)
+        found = np.flatnonzero(total > 0)
+        return _Counted(window, found, own[found], total[found])
 
     def _rows_of(self, thread: Thread, stack: Stack) -> Ids:
         """The rows of a stack, each once however often it recurs, that of the top the last.
@@ -237,9 +235,14 @@ class Board:
         numbers = np.zeros(len(time), np.intp)
         numbers[kept] = np.arange(most)
         self._recent = {
-            start: Counted(one.window, numbers[one.ids], one.own, one.total)
+            start: _Counted(one.window, numbers[one.ids], one.own, one.total)
             for start, one in self._recent.items()
         }
+
+
+def at(values: Counts, number: int) -> float:
+    """The value of a row; none beyond the end."""
+    return float(values[number]) if number < len(values) else 0.0
 
 
 def _grown(values: Counts, size: int) -> Counts:

@@ -11,7 +11,7 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
-from perftui.model.board import Counts, Ids, Sums
+from perftui.model.board import Counts, Ids, Sums, at
 from perftui.model.kinds import Kind, kind_of
 from perftui.model.noise import Z95, Change, change, margin_pct
 from perftui.model.snapshot import Snapshot
@@ -19,7 +19,7 @@ from perftui.model.stacks import FunctionKey, Place
 from perftui.tui.filter import TooSlow
 from perftui.tui.held import Held
 from perftui.tui.profile_view import Looked, ProfileView
-from perftui.tui.trend import Trend, Trends, top_of
+from perftui.tui.trend import Trend, Trends, top_of, trend_of
 
 RANKED_AT_ONCE = 1000
 """So many rows are put in order; the others when somebody scrolls to them."""
@@ -165,8 +165,8 @@ class FunctionsView:
         # The total share decides between equals, and between nothing else.
         between = 1e-9 * steady.total[ids] / steady.total.max(initial=1.0)
         scores = (primary if self.descending else -primary) + between
-        self._trends.look(looked)
-        make = _Maker(self.view, looked, self._trends, steady, before, ticks_before)
+        parts = self._trends.look(looked)
+        make = _Maker(self.view, looked, parts, steady, before, ticks_before)
         return Ranked(ids, scores, make, looked.board.number)
 
     def _hold(self, looked: Looked, own: Counts, total: Counts) -> Sums:
@@ -255,12 +255,12 @@ class _Maker:
         self,
         view: ProfileView,
         looked: Looked,
-        trends: Trends,
+        parts: Sequence[Sums],
         steady: Sums,
         before: Counts | None,
         ticks_before: float,
     ) -> None:
-        self._view, self._looked, self._trends, self._steady = view, looked, trends, steady
+        self._view, self._looked, self._parts, self._steady = view, looked, parts, steady
         self._keys = looked.board.keys  # as numbered now, also when the board has forgotten rows
         self._before, self._ticks_before = before, ticks_before
         self._torn = any(window.torn for window in looked.windows)
@@ -268,31 +268,31 @@ class _Maker:
         hottest = np.flatnonzero(own > 0)
         if len(hottest) > 40:
             hottest = hottest[np.argpartition(own[hottest], -40)[-40:]]
-        self._top = top_of(map(trends.of, hottest.tolist()))
+        self._top = top_of(trend_of(row, parts) for row in hottest.tolist())
 
     def __call__(self, number: int) -> HotRow:
         looked, board = self._looked, self._looked.board
         key, ticks = self._keys[number], looked.sums.ticks
-        own, total = _at(looked.sums.own, number), _at(looked.sums.total, number)
+        own, total = at(looked.sums.own, number), at(looked.sums.total, number)
         moved, mark = None, ""
         if self._before is not None:
-            was = _at(self._before, number)
+            was = at(self._before, number)
             moved = change((own, ticks), (was, self._ticks_before))
             if moved.beyond_noise and not was and not self._called_others(number):
                 mark = "NEW"
             elif moved.beyond_noise and not total:
                 mark = "GONE"
-        shown = _at(self._steady.own, number)
+        shown = at(self._steady.own, number)
         seconds = looked.seconds
         return HotRow(
             key=key,
             line=board.hottest_line(key, looked.windows),
             own_pct=100 * shown / ticks if ticks else 0.0,
             own_margin=margin_pct(shown, ticks),
-            total_pct=100 * _at(self._steady.total, number) / ticks if ticks else 0.0,
-            own_s=_at(seconds.own, number) if seconds is not None else None,
-            total_s=_at(seconds.total, number) if seconds is not None else None,
-            trend=self._trends.of(number),
+            total_pct=100 * at(self._steady.total, number) / ticks if ticks else 0.0,
+            own_s=at(seconds.own, number) if seconds is not None else None,
+            total_s=at(seconds.total, number) if seconds is not None else None,
+            trend=trend_of(number, self._parts),
             trend_top=self._top,
             change=moved,
             mark=mark,
@@ -302,7 +302,7 @@ class _Maker:
     def _called_others(self, number: int) -> bool:
         """Whether the row was there before, if only below others; a baseline does not know."""
         before = self._looked.before
-        return self._view.baseline is None and before is not None and _at(before.total, number) > 0
+        return self._view.baseline is None and before is not None and at(before.total, number) > 0
 
 
 def _same(some: tuple[object, ...], others: tuple[object, ...]) -> bool:
@@ -315,10 +315,6 @@ def _sized(values: Counts, size: int) -> Counts:
     if len(values) >= size:
         return values[:size]
     return np.concatenate([values, np.zeros(size - len(values))])
-
-
-def _at(values: Counts, number: int) -> float:
-    return float(values[number]) if number < len(values) else 0.0
 
 
 def _beyond_zero(before: Counts, ticks_before: float, ticks: float) -> npt.NDArray[np.bool_]:

@@ -7,9 +7,9 @@ comes, and only the newest, which is not yet full, moves. So does their scale, i
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 
-from perftui.model.board import Counted
+from perftui.model.board import Span, Sums, at
 from perftui.model.stacks import Window
 from perftui.tui.profile_view import Looked
 
@@ -17,51 +17,32 @@ TREND_SPAN_S = 60.0
 TREND_CELLS = 7
 PART_S = TREND_SPAN_S / TREND_CELLS
 Trend = tuple[float | None, ...]
+"""Own share in percent in each part of the minute, oldest first, None where nothing was sampled."""
 
 
 class Trends:
-    """The trends of the rows of what is looked at.
-
-    What was counted in a part is added up once, then again only when its windows change: those of
-    the newest one do.
-    """
+    """The sums of each part of the minute, kept up to date."""
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[list[Counted], dict[int, float]]] = {}
-        self._parts: list[tuple[Mapping[int, float], float]] = []
+        self._spans: dict[int, Span] = {}
 
-    def look(self, looked: Looked) -> None:
-        """Have the trends of these windows."""
-        windows: dict[int, list[Window]] = {}
+    def look(self, looked: Looked) -> list[Sums]:
+        """The sums of the parts, oldest first, at what is looked at."""
         newest = looked.recent[-1].end if looked.recent else looked.now
         # Where a new part has just begun there may be no window of it yet: that is no gap.
         last = _part(newest if looked.now - newest < PART_S else looked.now)
-        for window in reversed(looked.recent):
-            part = _part(window.end)
-            if part <= last - TREND_CELLS:
-                break
-            windows.setdefault(part, []).append(window)
-        known, self._known, self._parts = self._known, {}, []
-        for part in range(last - TREND_CELLS + 1, last + 1):
-            counted = looked.board.counted(reversed(windows.get(part, [])))
-            before, sums = known.get(part, ([], {}))
-            if any(one is not other for one, other in zip(before, counted, strict=False)) or (
-                len(before) > len(counted)
-            ):
-                before, sums = [], {}
-            for one in counted[len(before) :]:
-                for row, own in one.own_by_row.items():
-                    sums[row] = sums.get(row, 0.0) + own
-            self._known[part] = counted, sums
-            ticks = sum(one.window.expected_ticks for one in counted)
-            self._parts.append((sums, ticks))
+        parts: dict[int, list[Window]] = {n: [] for n in range(last - TREND_CELLS + 1, last + 1)}
+        for window in looked.recent:
+            parts.get(_part(window.end), []).append(window)
+        self._spans = {part: self._spans.get(part) or Span() for part in parts}
+        for part, span in self._spans.items():
+            span.hold(looked.board.counted(parts[part]))
+        return [span.sums for span in self._spans.values()]
 
-    def of(self, row: int) -> Trend:
-        """Its own share in percent in each of the parts, oldest first, None where nothing was
-        sampled."""
-        return tuple(
-            100 * sums.get(row, 0.0) / ticks if ticks else None for sums, ticks in self._parts
-        )
+
+def trend_of(row: int, parts: Sequence[Sums]) -> Trend:
+    """The trend of a row, by its number."""
+    return tuple(100 * at(sums.own, row) / sums.ticks if sums.ticks else None for sums in parts)
 
 
 def top_of(trends: Iterable[Trend]) -> float:

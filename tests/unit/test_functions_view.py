@@ -652,6 +652,20 @@ def test_a_trend_is_of_one_kind():
     assert by_name(counted(seen), seen)["work"].trend == (None, None, 80, 80, None, None, 20)
 
 
+def test_a_trend_outlives_that_rows_are_forgotten(monkeypatch: pytest.MonkeyPatch):
+    """Rows that get another number keep what they had before."""
+    monkeypatch.setattr(board_module, "MOST_ROWS", 10)
+    once = {f"once{n}": 1 for n in range(8)}
+    windows = [window(NOW - 240, NOW - 239, once), window(NOW - 10, NOW - 9, {"work": 40})]
+    view = counted(at(NOW - 9, windows))
+    numbers = [view.view.look(at(NOW - 9, windows)).board.number(FunctionKey("work", FILE))]
+    windows = [*windows[1:], window(NOW - 1, NOW, {"work": 20, "a": 1, "b": 1, "c": 1})]
+    view.view.count(at(NOW, windows))
+    numbers += [view.view.look(at(NOW, windows)).board.number(FunctionKey("work", FILE))]
+    assert numbers[0] != numbers[1]
+    assert by_name(view, at(NOW, windows))["work"].trend[-2:] == (40, 20)
+
+
 @pytest.mark.parametrize(
     ("most", "top"), [(0, 0), (1, 1), (1.1, 2**0.5), (100, 128), (90, 2**6.5), (2**6.5, 2**6.5)]
 )

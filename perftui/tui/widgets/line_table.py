@@ -17,6 +17,7 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -25,8 +26,6 @@ from perftui.tui.widgets.painted import Painted
 
 T = TypeVar("T")
 Cells = tuple[str, ...]
-BAR_PARTS = 64
-"""The scrollbar is drawn again for a change of the number of rows by one in so many."""
 
 
 class LineTable(Painted, ScrollView, Generic[T], can_focus=True):
@@ -70,8 +69,8 @@ class LineTable(Painted, ScrollView, Generic[T], can_focus=True):
         self.sort_mark: tuple[str, str] = ("", "")
         """The key of the column that the rows are sorted by, and the sign behind its title."""
         self._width = 0
-        """Cells of a line, without the scrollbar; looked up once for all the lines of a drawing."""
-        self._style: Style | None = None
+        """Cells of a line, without the scrollbar."""
+        self._style = Style()
 
     def key_of(self, item: T) -> Hashable:
         """What tells a row from the others, and stays while its figures change."""
@@ -113,26 +112,38 @@ class LineTable(Painted, ScrollView, Generic[T], can_focus=True):
     def _resize_virtually(self, size: Size) -> None:
         """There is so much to scroll through. The screen is laid out anew only where the scrollbar
         comes or goes: with very many rows their number changes at each refresh."""
-        before, room = self.virtual_size.height, self.size.height
-        if size.height == before:
+        before, room = self.virtual_size, self.size.height
+        if size.height == before.height:
             return
-        if self.show_vertical_scrollbar and before > room and size.height > room:
-            self.set_reactive(Widget.virtual_size, size)
-            bar = self.vertical_scrollbar
-            if abs(size.height - bar.window_virtual_size) > bar.window_virtual_size / BAR_PARTS:
-                bar.window_virtual_size = size.height
-            self.scroll_y = self.validate_scroll_y(self.scroll_y)
-        else:
+        if not (self.show_vertical_scrollbar and before.height > room and size.height > room):
             self.virtual_size = size
+            return
+        was = self._bar_of(before.height)
+        self.set_reactive(Widget.virtual_size, size)
+        bar = self.vertical_scrollbar
+        bar.set_reactive(ScrollBar.window_virtual_size, size.height)
+        self.scroll_y = self.validate_scroll_y(self.scroll_y)
+        if self._bar_of(size.height) != was:
+            bar.refresh()
+
+    def _bar_of(self, lines: int) -> Sequence[Segment]:
+        """How the scrollbar of so many lines looks."""
+        room = self.size.height
+        return ScrollBarRender.render_bar(room, lines, room, self.scroll_y).segments
+
+    def _begin(self) -> None:
+        """Look up once what all the lines of a drawing need."""
+        self._width = self.scrollable_content_region.width
+        self._style = self.rich_style
 
     def refresh_changed(self) -> None:
         """Draw the lines again that have changed."""
-        self._width = self.scrollable_content_region.width
+        self._begin()
         super().refresh_changed()
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The lines of this part, by Textual's line API."""
-        self._width = self.scrollable_content_region.width
+        self._begin()
         return super().render_lines(crop)
 
     def content(self, y: int) -> object:
@@ -169,8 +180,6 @@ class LineTable(Painted, ScrollView, Generic[T], can_focus=True):
             style = self.get_component_rich_style("line-table--cursor")
             return self._strip(self.cells_of(item), style)
         quiet = self.get_component_rich_style("line-table--quiet")
-        if self._style is None:
-            self._style = self.rich_style  # Textual computes it each time
         style = quiet if self.is_quiet(item) else self._style
         accents = {
             key: self.get_component_rich_style(f"line-table--{name}")
@@ -200,11 +209,6 @@ class LineTable(Painted, ScrollView, Generic[T], can_focus=True):
             used += len(gap) + width
         strip = Strip(segments).simplify()
         return strip.adjust_cell_length(self._width, style)
-
-    def notify_style_update(self) -> None:
-        """Colours have changed."""
-        self._style = None
-        super().notify_style_update()
 
     def on_focus(self) -> None:
         """Show the cursor."""
