@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -112,7 +112,7 @@ class Grouping:
         )
 
 
-Lines = dict[FunctionKey, Counter[int]]
+Lines = dict[FunctionKey, dict[int, int]]
 """Own samples of each line of a row."""
 
 
@@ -126,14 +126,16 @@ class Tally:
 
     own: Counter[FunctionKey] = field(default_factory=Counter)
     total: Counter[FunctionKey] = field(default_factory=Counter)
-    lines: Lines = field(default_factory=lambda: defaultdict(Counter))
+    lines: Lines = field(default_factory=dict)
 
     def update(self, other: Tally) -> None:
         """Add the samples of `other`."""
         self.own.update(other.own)
         self.total.update(other.total)
         for key, lines in other.lines.items():
-            self.lines[key].update(lines)
+            known = self.lines.setdefault(key, {})
+            for line, count in lines.items():
+                known[line] = known.get(line, 0) + count
 
     def hottest_line(self, key: FunctionKey) -> int | None:
         """The line of a row with most own samples, the first of equals."""
@@ -215,10 +217,12 @@ class Window:
         """Own samples of each line of a row; computed once per grouping."""
         known = self._lines.get(grouping)
         if known is None:
-            known = self._lines[grouping] = defaultdict(Counter)
+            known = self._lines[grouping] = {}
             for (thread, stack), count in self.stacks.items():
-                if stack and stack[-1].line is not None and grouping.has(thread):
-                    known[grouping.key(stack[-1], thread)][stack[-1].line] += count
+                line = stack[-1].line if stack else None
+                if line is not None and grouping.has(thread):
+                    of_row = known.setdefault(grouping.key(stack[-1], thread), {})
+                    of_row[line] = of_row.get(line, 0) + count
         return known
 
 
