@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from textual.app import App, ComposeResult
+from textual.geometry import Region
+from textual.pilot import Pilot
 from textual.scrollbar import ScrollBar
 
 from perftui.tui.cells import Column
@@ -17,7 +20,13 @@ TextOf = Callable[[Any], list[str]]
 
 
 class Words(LineTable[str]):
-    """One column."""
+    """One column. It counts the layouts that it asks for."""
+
+    layouts_asked = 0
+
+    def refresh(self, *regions: Region, layout: bool = False, **more: bool) -> Self:
+        self.layouts_asked += layout
+        return super().refresh(*regions, layout=layout, **more)
 
     def key_of(self, item: str) -> str:
         return item
@@ -32,17 +41,19 @@ class WordsApp(App[None]):
     def __init__(self) -> None:
         super().__init__()
         self.table = Words((Column("word", "word", share=1),))
-        self.layouts = 0
 
     def compose(self) -> ComposeResult:
         yield self.table
 
     def on_mount(self) -> None:
         self.table.focus()
-        self.screen.screen_layout_refresh_signal.subscribe(self, self.count)
 
-    def count(self, _: object) -> None:
-        self.layouts += 1
+
+async def laid_out_with(pilot: Pilot[None], app: WordsApp, *, bar: bool = True) -> None:
+    """Wait until the scrollbar has come, or gone."""
+    async with asyncio.timeout(10):
+        while app.table.show_vertical_scrollbar != bar:
+            await pilot.pause()
 
 
 def words(count: int) -> Sequence[str]:
@@ -57,10 +68,10 @@ async def test_other_numbers_of_rows_lay_nothing_out() -> None:
             *((5, False, True), (200, True, True), (201, True, False), (150, True, False)),
             *((5000, True, False), (20, True, False), (3, False, True), (19, False, True)),
         ):
-            before = app.layouts
+            app.table.layouts_asked = 0
             app.table.show(words(count))
-            await pilot.pause()
-            assert (app.table.show_vertical_scrollbar, app.layouts > before) == (bar, laid_out)
+            assert bool(app.table.layouts_asked) == laid_out
+            await laid_out_with(pilot, app, bar=bar)
 
 
 async def test_all_rows_are_reached_when_there_are_more(text_of: TextOf) -> None:
@@ -68,7 +79,7 @@ async def test_all_rows_are_reached_when_there_are_more(text_of: TextOf) -> None
     app = WordsApp()
     async with app.run_test(size=SIZE) as pilot:
         app.table.show(words(200))
-        await pilot.pause()
+        await laid_out_with(pilot, app)
         app.table.show(words(203))
         await pilot.press("end")
         assert text_of(app.table)[-1].split() == ["word", "202"]
@@ -81,7 +92,7 @@ async def test_what_was_scrolled_to_has_gone(text_of: TextOf) -> None:
     app = WordsApp()
     async with app.run_test(size=SIZE) as pilot:
         app.table.show(words(200))
-        await pilot.pause()
+        await laid_out_with(pilot, app)
         await pilot.press("end")
         assert app.table.scroll_y > 0
         app.table.show(words(100))
@@ -99,7 +110,7 @@ async def test_the_scrollbar_is_drawn_for_what_is_seen(
     app = WordsApp()
     async with app.run_test(size=SIZE) as pilot:
         app.table.show(words(10_000))
-        await pilot.pause()
+        await laid_out_with(pilot, app)
         asked: list[object] = []
         monkeypatch.setattr(ScrollBar, "refresh", lambda *args, **_: asked.append(args))
         app.table.show(words(count))
