@@ -191,7 +191,7 @@ def test_the_keys_of_tree_and_callers(terminal: Open, python_target: Any) -> Non
     """n and N go from match to match of the tree, Enter there to the source; Enter among the
     callers goes to the function below the cursor."""
     with opened(terminal, python_target(MANY), 120, 36) as tmux:
-        tmux.wait(re.compile(r"up [5-9] s|up 1\d s"))
+        tmux.wait(re.compile(r"(f_\d\d +\S*target\.py:\d+.*\n.*){5}"))  # enough to go among
         tmux.keys("p")
         tmux.wait("PAUSED")
         tmux.type("/^f_", "Enter")

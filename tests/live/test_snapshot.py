@@ -552,7 +552,7 @@ def test_a_target_that_stops_meanwhile_is_a_state(
 ) -> None:
     """A target that is stopped during a snapshot keeps its functions, and is left stopped."""
     target = python_target(BURN)
-    started = begin("snapshot", target.pid, "--seconds", 6, "--json")
+    started = begin("snapshot", target.pid, "--seconds", 15, "--json")
     wait_for_windows(target.pid)
     os.kill(target.pid, signal.SIGSTOP)
     document = finish(started).document
