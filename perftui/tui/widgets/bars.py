@@ -17,7 +17,7 @@ from perftui.tui.cells import fit
 from perftui.tui.widgets.painted import Painted
 
 
-class Header(Painted, Widget):
+class Header(Painted[str], Widget):
     """The target on the left and the sampler on the right; below each other where it is narrow."""
 
     left = ""
@@ -53,9 +53,9 @@ class Header(Painted, Widget):
         room = max(0, width - cell_len(self.left) - 2)
         return fit(f" {self.left}{fit(self.right, room, right=True)}", width)
 
-    def paint(self, y: int) -> Strip:
+    def paint(self, content: str) -> Strip:
         """Draw it."""
-        return Strip([Segment(self.content(y), self.rich_style)], self.size.width)
+        return Strip([Segment(content, self.rich_style)], self.size.width)
 
 
 def _whole_parts(text: str, width: int) -> str:
@@ -69,7 +69,7 @@ def _whole_parts(text: str, width: int) -> str:
     return first
 
 
-class WarningLine(Painted, Widget):
+class WarningLine(Painted[tuple["Level", str]], Widget):
     """The strongest warning in words, with a sign for how much it matters."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"warning--{level.name.lower()}" for level in Level}
@@ -93,9 +93,9 @@ class WarningLine(Painted, Widget):
         text = f" {self.SIGNS[self.level]} {self.text}" if self.text else ""
         return self.level, fit(text, self.size.width)
 
-    def paint(self, y: int) -> Strip:
+    def paint(self, content: tuple[Level, str]) -> Strip:
         """Draw it."""
-        level, text = self.content(y)
+        level, text = content
         style = self.get_component_rich_style(f"warning--{level.name.lower()}")
         return Strip([Segment(text, style)], self.size.width)
 

@@ -32,7 +32,7 @@ _KINDS = {
 }
 
 
-class FlameGraph(Painted, ScrollView, can_focus=True):
+class FlameGraph(Painted[str | tuple[Piece, ...]], ScrollView, can_focus=True):
     """Boxes as wide as their samples, callers above callees; its first line says what is selected.
 
     The selected box begins with ▸ and is drawn in reverse, what the filter fits stands in « ».
@@ -140,9 +140,9 @@ class FlameGraph(Painted, ScrollView, can_focus=True):
     def _row_at(self, y: int) -> int:
         return self.scroll_offset.y + y - 1
 
-    def paint(self, y: int) -> Strip:
+    def paint(self, content: str | tuple[Piece, ...]) -> Strip:
         """Draw it."""
-        content, width = self.content(y), self._width
+        width = self._width
         if isinstance(content, str):
             style = self.get_component_rich_style("flame--words")
             return Strip([Segment(fit(content, width), style)], width)

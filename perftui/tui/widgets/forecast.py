@@ -21,7 +21,7 @@ _CONSOLE = Console(color_system=None)
 """Rich wraps by a console's rules; nothing is printed on it."""
 
 
-class ForecastPane(Painted, ScrollView, can_focus=True):
+class ForecastPane(Painted[tuple[str, str]], ScrollView, can_focus=True):
     """Draws the forecasts of a snapshot, wrapped to its width."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -71,10 +71,10 @@ class ForecastPane(Painted, ScrollView, can_focus=True):
         index = self.scroll_offset.y + y
         return self._rows[index] if index < len(self._rows) else ("", "forecast--text")
 
-    def paint(self, y: int) -> Strip:
+    def paint(self, content: tuple[str, str]) -> Strip:
         """Draw it."""
         width = self.scrollable_content_region.width
-        text, style = self.content(y)
+        text, style = content
         return Strip([Segment(fit(text, width), self.get_component_rich_style(style))], width)
 
 

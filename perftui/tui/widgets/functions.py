@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 
 from perftui.model.present import place
 from perftui.model.stacks import FunctionKey, Place
@@ -46,10 +47,10 @@ class FunctionsTable(LineTable[HotRow]):
 
     def name_change(self, title: str) -> None:
         """What the shares are compared with."""
-        self.columns = tuple(
-            Column(c.key, title, c.width, c.right, c.share, c.needs) if c.key == "change" else c
-            for c in self.columns
-        )
+        if (_CHANGE.key, title) not in ((c.key, c.title) for c in self.columns):
+            self.columns = tuple(
+                replace(c, title=title) if c.key == _CHANGE.key else c for c in self.columns
+            )
 
     def key_of(self, item: HotRow) -> Hashable:
         """The function, line or thread that the row is about."""

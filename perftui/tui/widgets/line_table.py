@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Hashable, Mapping, Sequence
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -26,9 +26,22 @@ from perftui.tui.widgets.painted import Painted
 
 T = TypeVar("T")
 Cells = tuple[str, ...]
+Layout = Sequence[tuple[Column, int]]
+"""The columns that are shown, each with its width in cells."""
 
 
-class LineTable(Painted, ScrollView, Generic[T], can_focus=True):
+class _Line(NamedTuple):
+    """All that decides how a line looks: its cells, one for each column of the layout; the part of
+    its component style's name behind "line-table--", if it has one, and by the keys of columns
+    those of cells that have another."""
+
+    layout: Layout
+    cells: Cells
+    style: str
+    accents: Mapping[str, str]
+
+
+class LineTable(Painted[_Line], ScrollView, Generic[T], can_focus=True):
     """Rows under a fixed header, with a cursor that follows its row's key when the order changes.
 
     A subclass says what a row's key and cells are; only the rows in sight are asked.
@@ -71,6 +84,10 @@ class LineTable(Painted, ScrollView, Generic[T], can_focus=True):
         self._width = 0
         """Cells of a line, without the scrollbar."""
         self._style = Style()
+        self._layout: Layout = ()
+        self._layout_of: tuple[Sequence[Column], int] = (), 0
+        self._in_layout: Sequence[int] = ()
+        """Which of the columns those are, by their numbers."""
 
     def key_of(self, item: T) -> Hashable:
         """What tells a row from the others, and stays while its figures change."""
@@ -135,6 +152,10 @@ class LineTable(Painted, ScrollView, Generic[T], can_focus=True):
         """Look up once what all the lines of a drawing need."""
         self._width = self.scrollable_content_region.width
         self._style = self.rich_style
+        if self._layout_of != (self.columns, self._width):
+            self._layout_of = self.columns, self._width
+            self._layout = widths(self.columns, self._width)
+            self._in_layout = [self.columns.index(column) for column, _ in self._layout]
 
     def refresh_changed(self) -> None:
         """Draw the lines again that have changed."""
@@ -146,18 +167,24 @@ class LineTable(Painted, ScrollView, Generic[T], can_focus=True):
         self._begin()
         return super().render_lines(crop)
 
-    def content(self, y: int) -> object:
+    def content(self, y: int) -> _Line:
         """All that decides how line `y` looks."""
-        width = self._width
         if y == 0:
-            return ("header", width, self.sort_mark, self.columns)
+            return self._line(self._titles(), "header")
         index = self.scroll_offset.y + y - 1
         if index >= len(self.items):
-            return ("empty", width, self._empty_line(y))
+            whole = [(Column("", ""), self._width)]
+            return _Line(whole, (self._empty_line(y),), "empty", {})
         item = self.items[index]
-        at_cursor = index == self.cursor
-        looks = (self.is_quiet(item), dict(self.accents(item)), at_cursor and self.has_focus)
-        return (width, self.columns, self.cells_of(item), looks)
+        cells = self.cells_of(item)
+        if index == self.cursor and self.has_focus:
+            return self._line(cells, "cursor")
+        return self._line(cells, "quiet" if self.is_quiet(item) else "", self.accents(item))
+
+    def _line(self, cells: Cells, style: str, accents: Mapping[str, str] | None = None) -> _Line:
+        """A line of those of the cells that are shown."""
+        shown = tuple(cells[n] for n in self._in_layout)
+        return _Line(self._layout, shown, style, accents or {})
 
     def _empty_line(self, y: int) -> str:
         """The part of the text for an empty table that stands in line `y`."""
@@ -166,49 +193,25 @@ class LineTable(Painted, ScrollView, Generic[T], can_focus=True):
         lines = textwrap.wrap(self.empty_text, max(10, self._width - 1))
         return lines[y - 1] if y <= len(lines) else ""
 
-    def paint(self, y: int) -> Strip:
-        """Draw it."""
-        width = self._width
-        if y == 0:
-            return self._strip(self._titles(), self.get_component_rich_style("line-table--header"))
-        index = self.scroll_offset.y + y - 1
-        if index >= len(self.items):
-            style = self.get_component_rich_style("line-table--empty")
-            return Strip([Segment(fit(self._empty_line(y), width), style)], width)
-        item = self.items[index]
-        if index == self.cursor and self.has_focus:
-            style = self.get_component_rich_style("line-table--cursor")
-            return self._strip(self.cells_of(item), style)
-        quiet = self.get_component_rich_style("line-table--quiet")
-        style = quiet if self.is_quiet(item) else self._style
-        accents = {
-            key: self.get_component_rich_style(f"line-table--{name}")
-            for key, name in self.accents(item).items()
-        }
-        return self._strip(self.cells_of(item), style, accents)
-
     def _titles(self) -> Cells:
         key, sign = self.sort_mark
         return tuple(c.title + (sign if c.key == key else "") for c in self.columns)
 
-    def _strip(
-        self, cells: Cells, style: Style, accents: Mapping[str, Style] | None = None
-    ) -> Strip:
-        accents = accents or {}
-        shown = dict(zip((column.key for column in self.columns), cells, strict=True))
+    def paint(self, content: _Line) -> Strip:
+        """Draw it."""
+        layout, cells, name, accents = content
+        style = self._style_of(name)
         segments: list[Segment] = []
-        used = 0
-        for column, width in widths(self.columns, self._width):
-            if used and column.key in accents:
+        for (column, width), text in zip(layout, cells, strict=True):
+            if segments:
                 segments.append(Segment(" " * GAP, style))
-                used += GAP
-            gap = " " * GAP if used and column.key not in accents else ""
-            text = fit(shown[column.key], width, right=column.right, keep_end=column.keep_end)
-            text = fit(gap + text, min(width + len(gap), self._width - used))
-            segments.append(Segment(text, accents.get(column.key, style)))
-            used += len(gap) + width
-        strip = Strip(segments).simplify()
-        return strip.adjust_cell_length(self._width, style)
+            shown = fit(text, width, right=column.right, keep_end=column.keep_end)
+            accent = accents.get(column.key)
+            segments.append(Segment(shown, style if accent is None else self._style_of(accent)))
+        return Strip(segments).simplify().adjust_cell_length(self._width, style)
+
+    def _style_of(self, name: str) -> Style:
+        return self.get_component_rich_style(f"line-table--{name}") if name else self._style
 
     def on_focus(self) -> None:
         """Show the cursor."""

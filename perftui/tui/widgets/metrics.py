@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from rich.segment import Segment
 from textual import events
@@ -63,7 +63,16 @@ class _Row:
     key: SeriesKey | int | None = None
 
 
-class MetricsPanel(Painted, ScrollView, can_focus=True):
+class _Drawn(NamedTuple):
+    """All that decides how a line looks: `lit` are the cells that show the moment looked at."""
+
+    row: _Row
+    width: int
+    at_cursor: bool = False
+    lit: tuple[int, int] | None = None
+
+
+class MetricsPanel(Painted[_Drawn], ScrollView, can_focus=True):
     """Draws the series of a snapshot; only lines that changed are drawn again."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -235,19 +244,18 @@ class MetricsPanel(Painted, ScrollView, can_focus=True):
 
     # --- how a line looks
 
-    def content(self, y: int) -> tuple[object, ...]:
+    def content(self, y: int) -> _Drawn:
         """All that decides how line `y` looks."""
         width = self.scrollable_content_region.width
         if y == 0:
-            axis = self._axis_text()
-            return axis, width
+            return _Drawn(_Row(self._axis_text(), "metrics--axis"), width)
         index = self.scroll_offset.y + y - 1
         if index >= len(self._rows):
             empty = "waiting for the first values" if y == 1 and not self._rows else ""
-            return _Row(empty, ""), width
+            return _Drawn(_Row(empty, ""), width)
         row = self._rows[index]
         at_cursor = self.has_focus and row.key is not None and row.key == self.selected
-        return row, width, at_cursor, self._lit(row)
+        return _Drawn(row, width, at_cursor, self._lit(row))
 
     def _axis_text(self) -> str:
         if self.showing == "events":
@@ -268,22 +276,15 @@ class MetricsPanel(Painted, ScrollView, can_focus=True):
         last = min(axis.width, int((self._moment.end - axis.start) / axis.cell_s + 0.5))
         return (row.chart_at + first, row.chart_at + last) if first < last else None
 
-    def paint(self, y: int) -> Strip:
+    def paint(self, content: _Drawn) -> Strip:
         """Draw it."""
-        shown, width, *more = self.content(y)
-        assert isinstance(width, int)  # noqa: S101 - content gives it so
-        if isinstance(shown, str):
-            return Strip(
-                [Segment(fit(shown, width), self.get_component_rich_style("metrics--axis"))], width
-            )
-        assert isinstance(shown, _Row)  # noqa: S101
-        style = self.get_component_rich_style(shown.style) if shown.style else self.rich_style
-        strip = Strip([Segment(fit(shown.text, width), style)], width)
-        at_cursor, lit = more if more else (False, None)
+        row, width, at_cursor, lit = content
+        style = self.get_component_rich_style(row.style) if row.style else self.rich_style
+        strip = Strip([Segment(fit(row.text, width), style)], width)
         if at_cursor:
-            end = shown.chart_at if shown.chart_at is not None else width
+            end = row.chart_at if row.chart_at is not None else width
             strip = self._restyled(strip, (0, end), "metrics--cursor")
-        if isinstance(lit, tuple):
+        if lit is not None:
             strip = self._restyled(strip, lit, "metrics--moment")
         return strip
 
