@@ -55,6 +55,8 @@ PARSE_GOAL = 100_000
 REFRESH_GOAL = 1.5
 SAMPLES = 100 * THREADS
 """A second at 100 Hz in which every thread was busy."""
+TURNS = 5
+"""So many runs of the screen with few and with many functions, in turn; their medians count."""
 IN_SIGHT = 30
 """Rows of the table that are drawn."""
 WHOLE_S = 5.0
@@ -202,10 +204,13 @@ def drawn(functions: int, directory: Path, seconds: float) -> tuple[float, int]:
 
 def refreshing(directory: Path, times: int, *, profile: bool) -> str:
     """The table of what a refresh costs."""
-    say("a refresh of the screen")
-    (few_s, few_rss), (many_s, many_rss) = (
-        drawn(functions, directory, times) for functions in (FEW, MANY)
-    )
+    runs: dict[int, list[tuple[float, int]]] = {FEW: [], MANY: []}
+    for turn in range(TURNS):
+        say(f"a refresh of the screen, {turn + 1} of {TURNS}")
+        for functions, seen in runs.items():
+            seen.append(drawn(functions, directory, times))
+    few_s, many_s = (statistics.median(cpu_s for cpu_s, _ in seen) for seen in runs.values())
+    few_rss, many_rss = (statistics.median(rss for _, rss in seen) for seen in runs.values())
     ratio = many_s / few_s
     rows: list[tuple[str, ...]] = [
         (

@@ -6,8 +6,9 @@ numbers, sums are arrays, and only the rows in sight are made into text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -26,12 +27,26 @@ time cannot fill the memory."""
 
 @dataclass(eq=False)
 class _Counted:
-    """What one window adds to its rows."""
+    """What one window adds: `total` to the rows `ids`, and the samples of each stack, `own`, to
+    the row of the frame on its top. A row can be on top of several stacks."""
 
     window: Window
     ids: Ids
-    own: Counts
     total: Counts
+    tops: Ids
+    own: Counts
+    lines_on_top: Sequence[int | None]
+
+    @cached_property
+    def lines(self) -> dict[int, dict[int, float]]:
+        """Own samples of each line of a row, by the row's number."""
+        found: dict[int, dict[int, float]] = {}
+        tops, own = self.tops.tolist(), self.own.tolist()
+        for row, line, count in zip(tops, self.lines_on_top, own, strict=True):
+            if line is not None:
+                of_row = found.setdefault(row, {})
+                of_row[line] = of_row.get(line, 0) + count
+        return found
 
 
 @dataclass(eq=False)
@@ -48,11 +63,11 @@ class Sums:
 
     def add(self, counted: _Counted, sign: float, scale: float = 1.0) -> None:
         """Add what a window counted (`sign` 1), or take it away again (-1), each times `scale`."""
-        most = int(counted.ids.max(initial=-1)) + 1
+        most = max(int(ids.max(initial=-1)) for ids in (counted.ids, counted.tops)) + 1
         if most > len(self.own):
             room = max(most, 2 * len(self.own), 64)
             self.own, self.total = _grown(self.own, room), _grown(self.total, room)
-        np.add.at(self.own, counted.ids, sign * scale * counted.own)
+        np.add.at(self.own, counted.tops, sign * scale * counted.own)
         np.add.at(self.total, counted.ids, sign * scale * counted.total)
         self.ticks += sign * counted.window.expected_ticks
         self.seconds += sign * counted.window.seconds
@@ -153,9 +168,16 @@ class Board:
         """The line with most own samples in these windows; the key's own line where it has one."""
         if key.line is not None:
             return key.line
-        found: dict[int, int] = {}
+        found: dict[int, float] = {}
+        number = self._ids.get(key, -1)
         for window in windows:
-            for line, count in window.lines(self.grouping).get(key, {}).items():
+            counted = self._recent.get(window.start)
+            lines: Mapping[int, float] | None = (
+                counted.lines.get(number)
+                if counted is not None
+                else window.lines(self.grouping).get(key)
+            )
+            for line, count in (lines or {}).items():
                 found[line] = found.get(line, 0) + count
         return first_of_most(found)
 
@@ -174,21 +196,22 @@ class Board:
         rows as for few."""
         parts: list[Ids] = []
         samples: list[int] = []
+        lines: list[int | None] = []
         for (thread, stack), count in window.stacks.items():
             if stack and self.grouping.has(thread):
                 parts.append(self._rows_of(thread, stack))
                 samples.append(count)
+                lines.append(stack[-1].line)
         if not parts:
-            nothing = np.zeros(0)
-            return _Counted(window, np.zeros(0, np.intp), nothing, nothing)
+            no_ids, nothing = np.zeros(0, np.intp), np.zeros(0)
+            return _Counted(window, no_ids, nothing, no_ids, nothing, ())
         sizes = np.fromiter(map(len, parts), np.intp, len(parts))
         ids, counts = np.concatenate(parts), np.array(samples, np.float64)
         total: Counts = np.bincount(ids, np.repeat(counts, sizes)).astype(float, copy=False)
         tops = ids[np.cumsum(sizes) - 1]
-        own: Counts = np.bincount(tops, counts, minlength=len(total)).astype(float, copy=False)
         # To look for what is not zero takes seven times longer in numbers than in truths.
         found = np.flatnonzero(total > 0)
-        return _Counted(window, found, own[found], total[found])
+        return _Counted(window, found, total[found], tops, counts, lines)
 
     def _rows_of(self, thread: Thread, stack: Stack) -> Ids:
         """The rows of a stack, each once however often it recurs, that of the top the last.
@@ -235,7 +258,7 @@ class Board:
         numbers = np.zeros(len(time), np.intp)
         numbers[kept] = np.arange(most)
         self._recent = {
-            start: _Counted(one.window, numbers[one.ids], one.own, one.total)
+            start: replace(one, ids=numbers[one.ids], tops=numbers[one.tops])
             for start, one in self._recent.items()
         }
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple, TypeVar
 
 N = TypeVar("N", int, float)
@@ -142,7 +142,7 @@ class Tally:
         return first_of_most(self.lines.get(key, {}))
 
 
-def first_of_most(samples: Mapping[int, int]) -> int | None:
+def first_of_most(samples: Mapping[int, float]) -> int | None:
     """The line with most samples, the first of equals; None of no lines."""
     return min(samples, key=lambda line: (-samples[line], line), default=None)
 
@@ -201,7 +201,7 @@ class Window:
         """How many looks its rate and length make."""
         return self.rate_hz * self.seconds
 
-    @property
+    @cached_property
     def samples(self) -> int:
         """Stacks seen, over all threads."""
         return sum(self.stacks.values())
