@@ -32,9 +32,9 @@ _LONGEST = 200
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A box as it is drawn: `text` fills exactly its `width` cells. `kind` is None for a box that
-    is no function. All that is said by colour is said by the text, too, but for the kind, which
-    the line of words says of the selected box. `moved` is ▲ or ▼ where the total share has changed
-    beyond the noise."""
+    is no function, and where colours say what has changed. All that is said by colour is said by
+    the text, too, but for the kind, which the line of words says of the selected box. `moved` is ▲
+    or ▼ where the total share has changed beyond the noise."""
 
     x: int
     width: int
@@ -265,7 +265,7 @@ class FlameView:
             box.x,
             box.width,
             fit(text, box.width) if box.width > 1 else text[0],
-            None if box.path == TOP else kind_of(frame.file),
+            None if box.path == TOP or self.difference is not None else kind_of(frame.file),
             is_selected,
             is_match,
             box.parent is not None and (box.parent.node.frame[:2], frame[:2]) in self._doubtful,

@@ -374,3 +374,24 @@ async def test_what_has_changed_in_the_tree(
             assert "▼ work" in shown
         await pilot.press("d")
         assert "▲" not in "\n".join(text_of(app.screen.query_one(f"#{panel_of(app).showing}")))
+
+
+async def test_colours_of_what_has_not_changed(watch: Any) -> None:
+    """d takes the colours of kinds away, also where nothing has changed, and gives them back."""
+    app, _ = watch()
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("b", "f")
+        await pilot.pause()
+        flame = app.screen.query_one("#flame")
+
+        def colours() -> list[Any]:
+            lines = (flame.render_line(y) for y in range(1, flame.size.height))
+            return [segment.style.bgcolor for line in lines for segment in line if segment.style]
+
+        kinds = colours()
+        await pilot.press("d")
+        await pilot.pause()
+        assert len(set(colours())) < len(set(kinds))
+        await pilot.press("d")
+        await pilot.pause()
+        assert colours() == kinds

@@ -30,6 +30,7 @@ _KINDS = {
     Kind.NATIVE: "flame--native",
     None: "flame--none",
 }
+_MOVED = {"▲": "flame--up", "▼": "flame--down"}
 
 
 class FlameGraph(Painted[str | tuple[Piece, ...]], ScrollView, can_focus=True):
@@ -156,9 +157,7 @@ class FlameGraph(Painted[str | tuple[Piece, ...]], ScrollView, can_focus=True):
         return Strip([segment for segment in segments if segment.text], width)
 
     def _style(self, piece: Piece) -> Style:
-        names = [_KINDS[piece.kind]]
-        if self.view.difference is not None:
-            names = [{"▲": "flame--up", "▼": "flame--down"}.get(piece.moved, "flame--none")]
+        names = [_MOVED.get(piece.moved, _KINDS[piece.kind])]
         if piece.is_doubtful:
             names.append("flame--doubtful")
         if piece.is_match:
