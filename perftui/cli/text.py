@@ -10,6 +10,7 @@ from perftui.model.baseline import Baseline
 from perftui.model.findings import Forecast, ForecastState, LlmState
 from perftui.model.noise import Change, change
 from perftui.model.present import (
+    event_text,
     format_age,
     format_value,
     place,
@@ -66,11 +67,19 @@ def _report(snapshot: Snapshot) -> Iterator[str]:
     yield ""
     yield "METRICS"
     names = [plain(series_name(series.key), MOST_NAME) for series in snapshot.series]
-    width = max(map(len, names), default=0)
+    absent = [plain(series_name(one.key), MOST_NAME) for one in snapshot.unavailable]
+    width = max(map(len, [*names, *absent]), default=0)
     for name, series in zip(names, snapshot.series, strict=True):
         value = format_value(series.last.value, series.key.unit)
         yield f"  {name:<{width}} {value:>12}   {series.key.origin.value}"
+    for name, one in zip(absent, snapshot.unavailable, strict=True):
+        yield f"  {name:<{width}} {'–':>12}   {one.key.origin.value}: {plain(one.why)}"
     yield ""
+    if snapshot.events:
+        yield "EVENTS"
+        for event in snapshot.events:
+            yield from _wrapped(event_text(event, snapshot.taken_at))
+        yield ""
     yield "FORECAST"
     for forecast in snapshot.forecasts:
         yield from _wrapped(_forecast(forecast, snapshot.taken_at))

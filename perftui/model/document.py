@@ -8,7 +8,7 @@ from perftui.model.baseline import SCHEMA, Baseline
 from perftui.model.findings import Forecast, LlmStatus
 from perftui.model.objective import Objective
 from perftui.model.profile import FunctionRow, Profile, profile
-from perftui.model.series import Series
+from perftui.model.series import Point, SeriesKey
 from perftui.model.snapshot import Snapshot
 from perftui.model.stacks import Grouping, Place
 
@@ -38,7 +38,20 @@ def document(snapshot: Snapshot) -> dict[str, Any]:
             "children": list(snapshot.children),
         },
         "profile": _profile(seen, snapshot.baseline),
-        "metrics": [_metric(series, snapshot.objectives) for series in snapshot.series],
+        "metrics": [
+            *(_metric(series.key, series.last, snapshot.objectives) for series in snapshot.series),
+            *(_metric(one.key, None, snapshot.objectives, one.why) for one in snapshot.unavailable),
+        ],
+        "events": [
+            {
+                "at": event.at,
+                "until": event.until,
+                "kind": event.kind.value,
+                "about": event.about or None,
+                "text": event.text,
+            }
+            for event in snapshot.events
+        ],
         "forecasts": [_forecast(forecast) for forecast in snapshot.forecasts],
         "sources": [
             {
@@ -99,16 +112,19 @@ def _function(row: FunctionRow, baseline: Baseline | None) -> dict[str, Any]:
     }
 
 
-def _metric(series: Series, objectives: tuple[Objective, ...]) -> dict[str, Any]:
-    key = series.key
+def _metric(
+    key: SeriesKey, last: Point | None, objectives: tuple[Objective, ...], why: str | None = None
+) -> dict[str, Any]:
+    """A metric with its last point, or `why` there is none."""
     return {
         "name": key.name,
         "source": key.origin.value,
         "labels": dict(key.labels),
         "unit": key.unit,
-        "value": series.last.value,
-        "at": series.last.at,
+        "value": last.value if last is not None else None,
+        "at": last.at if last is not None else None,
         "objective": next((str(o) for o in objectives if o.metric == key.name), None),
+        "why": why,
     }
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from pathlib import PurePath
 
+from perftui.model.event import Event
 from perftui.model.series import SeriesKey
 from perftui.model.text import plain
 
 _BINARY = ("B", "KB", "MB", "GB", "TB", "PB")
+MOST_TEXT = 200
 HUGE = 1e15
 """From here on a number is written with its exponent."""
 _DECIMAL = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -90,6 +92,19 @@ def format_span(seconds: float) -> str:
         if seconds >= size and seconds % size == 0:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:g} s"
+
+
+def event_text(event: Event, now: float, sign: str = "") -> str:
+    """When, what kind (behind a sign), to what, what, and how long it lasted."""
+    parts = [
+        format_clock(event.at),
+        f"{sign} {event.kind.value}".lstrip(),
+        plain(event.about)[:40],
+        plain(event.text)[:MOST_TEXT],
+        f"for {format_age(event.until - event.at)}" if event.until is not None else "",
+        f"{format_age(now - event.at)} ago",
+    ]
+    return "  ".join(part for part in parts if part)
 
 
 def format_probability(probability: float | None) -> str:

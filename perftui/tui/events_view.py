@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from perftui.model.event import Event
-from perftui.model.present import format_age, format_clock
-from perftui.model.text import plain
+from perftui.model.present import event_text
 from perftui.tui.axis import SIGNS
-
-MOST_TEXT = 200
 
 
 def newest_first(events: Sequence[Event]) -> list[Event]:
@@ -18,13 +15,5 @@ def newest_first(events: Sequence[Event]) -> list[Event]:
 
 
 def event_line(event: Event, now: float) -> str:
-    """When, what kind, to what, what, and how long it lasted."""
-    parts = [
-        format_clock(event.at),
-        f"{SIGNS[event.kind]} {event.kind.value}",
-        plain(event.about)[:40],
-        plain(event.text)[:MOST_TEXT],
-        f"for {format_age(event.until - event.at)}" if event.until is not None else "",
-        f"{format_age(now - event.at)} ago",
-    ]
-    return "  ".join(part for part in parts if part)
+    """What happened, behind the sign that it has on the axis."""
+    return event_text(event, now, SIGNS[event.kind])

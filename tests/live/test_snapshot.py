@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -140,7 +141,8 @@ def test_coverage_of_a_small_target(measured: Document) -> None:
 def test_the_document_has_its_keys(measured: Document, shares_target: PythonTarget) -> None:
     """The document has the keys of schema perftui/1, and null for what is not known."""
     assert list(measured) == [
-        *("schema", "taken_at", "target", "profile", "metrics", "forecasts", "sources", "llm")
+        *("schema", "taken_at", "target", "profile", "metrics", "events", "forecasts"),
+        *("sources", "llm"),
     ]
     assert measured["schema"] == "perftui/1"
     assert set(measured["target"]) == {
@@ -160,7 +162,7 @@ def test_the_document_has_its_keys(measured: Document, shares_target: PythonTarg
         *("pid", "tid", "name", "active_pct", "gil_pct")
     }
     assert set(measured["metrics"][0]) == {
-        *("name", "source", "labels", "unit", "value", "at", "objective")
+        *("name", "source", "labels", "unit", "value", "at", "objective", "why")
     }
     assert set(measured["forecasts"][0]) == {
         *("id", "objective", "state", "probability", "horizon_s", "by", "made_at", "expires_at"),
@@ -529,6 +531,19 @@ def test_the_end_of_the_target_is_a_state(
     source = next(s for s in document["sources"] if s["name"] == "py-spy")
     assert source["state"] == "waiting"
     assert "ended" in source["message"]
+
+
+def test_what_happened_is_in_the_document(python_target: Any, run: Any) -> None:
+    """An objective that is violated meanwhile is an event, with its time."""
+    target = python_target(BURN)
+    began = time.time()
+    objective = ("--objective", "cpu > 1 for 1s")
+    arguments = ("snapshot", target.pid, "--seconds", 6, *objective, "--json")
+    document = run(*arguments).document
+    (breach,) = (event for event in document["events"] if event["kind"] == "breach")
+    assert breach["about"] == "cpu > 1 for 1s"
+    assert began - 1 <= breach["at"] <= document["taken_at"]
+    assert "EVENTS" in run(*arguments[:-1]).out
 
 
 def test_a_stopped_target_is_a_state(python_target: Any, run: Any) -> None:

@@ -22,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perftui.model.document import document
+from perftui.model.event import Event, EventKind
 from perftui.model.findings import (
     Claim,
     Evidence,
@@ -32,12 +33,13 @@ from perftui.model.findings import (
     Mitigation,
 )
 from perftui.model.objective import Objective
-from perftui.model.series import Origin
+from perftui.model.series import Origin, SeriesKey, Unavailable
 from perftui.model.snapshot import Snapshot, SourceState
 from perftui.model.stacks import Frame, Mode, Thread, Window
 from perftui.model.target import TargetState
 
-# The keys as DESIGN.md names them; a list holds the keys of its entries.
+# The keys as DESIGN.md names them, with events, and why a metric has no value; a list holds the
+# keys of its entries.
 KEYS: dict[str, Any] = {
     "schema": None,
     "taken_at": None,
@@ -46,7 +48,8 @@ KEYS: dict[str, Any] = {
         "seconds rate_hz mode expected_ticks samples errors coverage stopped_pct cut_pct "
         "sampler_cpu_pct gil_pct active_pct functions threads"
     ),
-    "metrics": ["name source labels unit value at objective"],
+    "metrics": ["name source labels unit value at objective why"],
+    "events": ["at until kind about text"],
     "forecasts": [
         "id objective state probability horizon_s by made_at expires_at base_rate record summary "
         "evidence claims mitigations disconfirming_check"
@@ -98,6 +101,7 @@ def full() -> Snapshot:
         sources=[status("py-spy", message="fine")],
         children=(4776, 4777),
         llm=LlmStatus(LlmState.OK, model="m", cost_usd=0.31, cap_usd=50.0),
+        events=(Event(NOW - 9, EventKind.BREACH, "p99 > 0.5", "p99", NOW - 4),),
     )
 
 
@@ -141,7 +145,11 @@ def test_the_documents_values():
             "value": 0.4,
             "at": NOW,
             "objective": "p99 > 0.5 for 10s",
+            "why": None,
         }
+    ]
+    assert made["events"] == [
+        {"at": NOW - 9, "until": NOW - 4, "kind": "breach", "about": "p99", "text": "p99 > 0.5"}
     ]
     assert made["sources"] == [
         {"name": "py-spy", "state": "ok", "since": NOW - 5, "message": "fine"}
@@ -313,3 +321,24 @@ def test_the_objective_says_its_threshold_as_it_is():
     objective = Objective("rss", 1234567890)
     made = document(snapshot(series=[series("rss", [1])], objectives=(objective,)))
     assert made["metrics"][0]["objective"] == "rss > 1234567890 for 1m"
+
+
+def test_a_metric_that_cannot_be_had():
+    """It has no value, and says why; what an event is about is null where it is about nothing."""
+    denied = Unavailable(SeriesKey("uss", Origin.PROCESS, "B"), "not permitted")
+    made = document(snapshot(unavailable=(denied,), events=(Event(NOW, EventKind.NOTE, "hm"),)))
+    assert made["metrics"] == [
+        {
+            "name": "uss",
+            "source": "process",
+            "labels": {},
+            "unit": "B",
+            "value": None,
+            "at": None,
+            "objective": None,
+            "why": "not permitted",
+        }
+    ]
+    assert made["events"] == [
+        {"at": NOW, "until": None, "kind": "note", "about": None, "text": "hm"}
+    ]

@@ -8,8 +8,10 @@ from builders import target as process
 
 from perftui.cli.text import FUNCTIONS, line, report
 from perftui.model.baseline import Baseline
+from perftui.model.event import Event, EventKind
 from perftui.model.findings import ForecastState, LlmState, LlmStatus, Mitigation
 from perftui.model.objective import Objective
+from perftui.model.series import Origin, SeriesKey, Unavailable
 from perftui.model.snapshot import Snapshot, SourceState
 from perftui.model.stacks import Frame, Mode, Place, Window
 from perftui.model.target import TargetState
@@ -92,6 +94,25 @@ def test_a_report():
         "  local: p99 > 0.5 for 10s: 84 % within 1 min  (usually 3 %); capped",
         "  LLM",
     ]
+
+
+def test_a_report_of_what_happened_and_what_cannot_be_had():
+    """Events are listed; a metric that may not be read has no figure, and says why."""
+    key = SeriesKey("host\x1b[31m_uss", Origin.PROCESS, "B")
+    breach = Event(NOW - 90, EventKind.BREACH, "p99 > 0.5\x1b[2J", "p99", NOW - 60)
+    text = report(
+        snapshot(
+            series=[series("cpu", [143], unit="%")],
+            unavailable=(Unavailable(key, "not permitted"),),
+            events=(breach,),
+        )
+    )
+    lines = text.splitlines()
+    metrics, events = lines.index("METRICS"), lines.index("EVENTS")
+    assert lines[metrics + 1].split() == ["cpu", "143", "%", "process"]
+    assert lines[metrics + 2].split()[-4:] == ["–", "process:", "not", "permitted"]
+    assert lines[events + 1].endswith("breach  p99  p99 > 0.5�  for 30 s  1m30s ago")
+    assert "\x1b" not in text
 
 
 def test_a_report_of_mixed_looks():
