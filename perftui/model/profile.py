@@ -18,8 +18,8 @@ from perftui.model.stacks import (
     of_newest_kind,
 )
 
-OVERDUE_S = 4.0
-"""A window lasts two seconds at most; when none has come for this long, time is being missed."""
+OVERDUE_S = 7.0
+"""A window lasts five seconds at most; when none has come for this long, time is being missed."""
 
 COLLECTORS = frozenset(
     {"gc_collect_main", "gc_collect_generations", "gc_collect_young", "gc_collect_increment"}

@@ -131,7 +131,8 @@ class Governor:
     def __init__(self, settings: ProfileSettings, *, whole_seconds: bool = False) -> None:
         self._whole_seconds = whole_seconds
         self._start_cpu_s = _START_CPU_S
-        self._cpu_factor = {False: 1.0, True: 1.0}
+        self._cpu_factor: dict[tuple[bool, bool], float] = {}
+        """By whether GIL holders alone are looked at, and whether without stopping the target."""
         self._stops = self._expected_stops = 0.0
         self._full = False
         self._windows = 0
@@ -193,7 +194,8 @@ class Governor:
         start_s = _START_CPU_S if cost.start_cpu_s is None else cost.start_cpu_s
         self._start_cpu_s += _LEARN * (start_s - self._start_cpu_s)
         factor = max(0.0, cost.cpu_s - start_s) / (looks * _cpu_s(count, gil=plan.gil))
-        self._cpu_factor[plan.gil] += _LEARN * (factor - self._cpu_factor[plan.gil])
+        known = self._factor(plan.gil, plan.nonblocking)
+        self._cpu_factor[plan.gil, plan.nonblocking] = known + _LEARN * (factor - known)
         budget = self._settings.max_overhead / 100
         stopped_s = plan.stop_s
         if cost.polls:
@@ -216,8 +218,18 @@ class Governor:
         return 100 * (self._start_cpu_s / self._usual_s + looks_s)
 
     def _look_cpu_s(self, threads: int, *, gil: bool) -> float:
-        """What a look takes of a CPU, in seconds."""
-        return self._cpu_factor[gil] * _cpu_s(threads, gil=gil)
+        """What a look takes of a CPU as most windows look, in seconds."""
+        return self._factor(gil, not self._stops_always) * _cpu_s(threads, gil=gil)
+
+    def _factor(self, gil: bool, nonblocking: bool) -> float:
+        """How much more than usual a look takes; one not yet known as much as the other mode."""
+        other = self._cpu_factor.get((gil, not nonblocking), 1.0)
+        return self._cpu_factor.get((gil, nonblocking), other)
+
+    @property
+    def _stops_always(self) -> bool:
+        """Whether every window is blocking, not one in several."""
+        return self._full or self._settings.nonblocking is False or self._settings.native
 
     @property
     def _window_s(self) -> float:
