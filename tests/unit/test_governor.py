@@ -121,6 +121,22 @@ def test_windows_are_longer_where_a_start_is_dear(start_cpu_s: float, length: fl
     assert (plan.seconds, plan.rate_hz) == (length, 100)
 
 
+def test_dear_blocking_looks_make_no_other_window_shorter():
+    """Where one window in several is blocking, what its looks take is no reason to start py-spy
+    more often for the others."""
+    governor = Governor(ProfileSettings())
+    seen: list[Plan] = []
+    for _ in range(60):
+        seen.append(plan := governor.plan([60], subprocesses=False))
+        looks = plan.seconds * plan.rate_hz
+        cpu_s = 0.04 + looks * (0.0004 if plan.nonblocking else 0.0100)
+        polls = 0 if plan.nonblocking else round(200 * plan.seconds)
+        stopped = round(polls * plan.rate_hz * 0.002)
+        governor.learn(plan, [60], Cost(plan.seconds, plan.rate_hz, cpu_s, polls, stopped, 0.04))
+    assert blocking(seen[-20:])
+    assert {plan.seconds for plan in seen[-20:] if plan.nonblocking} == {4.0}
+
+
 @pytest.mark.parametrize("wish", [{}, {"duty": 2.0}, {"nonblocking": False}])
 def test_whole_seconds(wish: dict[str, object]):
     """Where a window cannot be told when to end, none ends between two seconds, and what it may
