@@ -23,13 +23,14 @@ from perftui.model.changes import Changes
 from perftui.model.event import Event, EventKind
 from perftui.model.findings import Forecast
 from perftui.model.objective import Objective
+from perftui.model.query import QueryResult
 from perftui.model.series import Series, in_order
 from perftui.model.snapshot import Snapshot, SourceState, SourceStatus
 from perftui.model.source import SourceText
 from perftui.model.stacks import Window
 from perftui.model.target import Target, TargetState
 from perftui.model.timeline import Timeline
-from perftui.settings import ProfileSettings, Settings
+from perftui.settings import MetricSettings, ProfileSettings, Settings
 from perftui.sources.assembly import TargetSources, named_sources
 from perftui.sources.base import Clock, Source, steady_clock
 from perftui.sources.elevated import find_sudo
@@ -232,9 +233,40 @@ class Monitor:
             profile = ProfileSettings.model_validate({**known, **changes})
         except ValidationError as error:
             return f"{error.errors()[0]['msg'].removeprefix('Value error, ')}."
-        self.settings = self.settings.model_copy(update={"profile": profile})
-        self._of_target.profiler.change(profile)
+        with self._swapping:
+            self.settings = self.settings.model_copy(update={"profile": profile})
+            self._of_target.profiler.change(profile)
         return ""
+
+    @property
+    def can_query(self) -> bool:
+        """Whether there is a Prometheus to ask."""
+        return self._of_target.prometheus is not None
+
+    def try_query(self, promql: str) -> QueryResult:
+        """What a query gives now, or why it gives nothing; takes `QUERY_S` at most, and ends the
+        one that was tried before. From any thread."""
+        prometheus = self._of_target.prometheus
+        if prometheus is None:
+            return QueryResult(promql, error="There is no Prometheus to ask.")
+        return prometheus.try_query(promql)
+
+    def end_query(self) -> None:
+        """End the query that is tried at present: nobody waits for its answer any more."""
+        if self._of_target.prometheus is not None:
+            self._of_target.prometheus.end_trial()
+
+    def keep_query(self, metric: MetricSettings) -> None:
+        """Poll a query from now on, of the target's successor too, in place of one of the same
+        name. From any thread."""
+        with self._swapping:
+            others = (other for other in self.settings.metric if other.name != metric.name)
+            self.settings = self.settings.model_copy(update={"metric": (*others, metric)})
+            if self._of_target.prometheus is not None:
+                self._of_target.prometheus.keep(metric)
+        # An objective may have waited for it.
+        still = self.settings.unusable()
+        self._unusable = [status for status in self._unusable if status.message in still]
 
     def source(self, file: str) -> SourceText:
         """The text of a source file, as the target sees it."""
