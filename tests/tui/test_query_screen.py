@@ -10,6 +10,7 @@ import pytest
 from textual import events
 from textual.command import CommandPalette
 from textual.widgets import Input, Static
+from textual.worker import Worker, WorkerState
 
 from perftui.model.query import QueryResult, Value
 from perftui.settings import PrometheusSettings
@@ -192,6 +193,33 @@ async def test_a_newer_query_takes_the_place_of_one_under_way(browse: Any) -> No
         may_go_on.set()
         while not first_ended.is_set():
             await pilot.pause()
+        assert 'of="new"' in await answered(pilot)
+
+
+async def test_an_answer_that_waits_its_turn_comes_too_late(browse: Any) -> None:
+    """An older query whose answer is told only after a newer one was asked does not end the wait
+    for that."""
+    may_go_on = threading.Event()
+
+    def answer(promql: str) -> QueryResult:
+        assert promql == "old" or may_go_on.wait(SLOW_S)
+        return QueryResult(promql, (Value((("of", promql),), 1.0),), 1)
+
+    app, _ = browse(answer)
+    async with app.run_test(size=WIDE) as pilot:
+        screen = await opened(pilot)
+        await pilot.press(*"old")
+        screen.action_ask()
+        old = screen._asking
+        assert old is not None
+        assert 'of="old"' in await answered(pilot)
+        await pilot.press("ctrl+u", *"new", "enter")
+        screen.post_message(Worker.StateChanged(old, WorkerState.SUCCESS))
+        await pilot.pause()
+        try:
+            assert "waiting" in shown(pilot)
+        finally:
+            may_go_on.set()
         assert 'of="new"' in await answered(pilot)
 
 
