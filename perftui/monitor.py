@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -24,25 +23,19 @@ from perftui.model.changes import Changes
 from perftui.model.event import Event, EventKind
 from perftui.model.findings import Forecast
 from perftui.model.objective import Objective
+from perftui.model.query import QueryResult
 from perftui.model.series import Series, in_order
 from perftui.model.snapshot import Snapshot, SourceState, SourceStatus
 from perftui.model.source import SourceText
 from perftui.model.stacks import Window
 from perftui.model.target import Target, TargetState
 from perftui.model.timeline import Timeline
-from perftui.settings import ProfileSettings, Settings
-from perftui.sources.base import Clock, Source
-from perftui.sources.cgroup import CgroupSource
+from perftui.settings import MetricSettings, ProfileSettings, Settings
+from perftui.sources.assembly import TargetSources, named_sources
+from perftui.sources.base import Clock, Source, steady_clock
 from perftui.sources.elevated import find_sudo
-from perftui.sources.family import Family
 from perftui.sources.host import HostSource
-from perftui.sources.log import LogSource
-from perftui.sources.notice import ScrapeNotice
-from perftui.sources.process import ProcessSource
-from perftui.sources.profiler import Profiler
-from perftui.sources.prometheus import PrometheusSource
 from perftui.sources.pyspy_run import Launch, PySpy
-from perftui.sources.scrape import ScrapeSource
 from perftui.target.describe import create_time_lag, describe
 from perftui.target.find import listening_ports
 from perftui.target.python import looks_like_python
@@ -64,33 +57,6 @@ ANSWER_S = 45.0
 """How long a headless command waits for the LLM: longer than its own time-out."""
 
 _LOG = logging.getLogger(__name__)
-
-
-def _places_of(target: Target) -> dict[str, str]:
-    """What queries may call the target's container and pod, as far as that is known."""
-    inside = target.inside
-    if inside is None:
-        return {}
-    names = {
-        "pod": inside.pod,
-        "namespace": inside.namespace,
-        "node": inside.node,
-        "container": inside.container,
-    }
-    return {name: value for name, value in names.items() if value is not None}
-
-
-def steady_clock() -> Clock:
-    """Unix seconds that never jump, whatever is done to the host's clock."""
-    # Linux's monotonic clock stands still while the host sleeps; its boot-time clock does not.
-    number = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    offset = time.time() - time.clock_gettime(number)
-    return lambda: time.clock_gettime(number) + offset
-
-
-def _ports_of(settings: Settings) -> frozenset[int]:
-    """The ports whose pages are read already: they need not be noticed."""
-    return frozenset(port for page in settings.scrape if (port := urlsplit(page.url).port))
 
 
 class Monitor:
@@ -127,20 +93,12 @@ class Monitor:
         self._pyspy = PySpy(launch, sudo)
         self._host = HostSource(self._timeline, self.clock)
         self._ports: frozenset[int] = frozenset()
-        # They follow the settings: a page or a log is the same for the target's successor.
-        self._named: list[Source] = [
-            *(
-                ScrapeSource(
-                    page,
-                    self._timeline,
-                    self.clock,
-                    ports=lambda: self._ports or listening_ports(self._target.pid),
-                    is_one_of_many=len(settings.scrape) > 1,
-                )
-                for page in settings.scrape
-            ),
-            *(LogSource(log, self._timeline, self.clock) for log in settings.log),
-        ]
+        self._named = named_sources(
+            settings,
+            self._timeline,
+            self.clock,
+            ports=lambda: self._ports or listening_ports(self._target.pid),
+        )
         self._look_at(target)
         self._objectives = settings.objectives()
         self._unusable = [
@@ -172,53 +130,30 @@ class Monitor:
     @property
     def profiler_error(self) -> PerftuiError | None:
         """Why there is no profile at present, None while there is one or it is being made."""
-        return self._profiler.error
+        return self._of_target.profiler.error
 
     @property
     def profiler_ended(self) -> bool:
         """Whether no window can come any more."""
-        return self._profiler.ended
+        return self._of_target.profiler.ended
 
     def _look_at(self, target: Target) -> None:
         """Make the sources of a target; what was collected of another one stays."""
         self._target = target
         self._ports_at = -PORTS_EVERY_S
-        self._family = Family(target)
-        self._notice = ScrapeNotice(skip=_ports_of(self.settings))
-        self._profiler = Profiler(
-            target,
-            self.settings.profile,
-            self._timeline,
-            self.clock,
-            self._family,
-            self._pyspy,
+        self._of_target = TargetSources(
+            target, self.settings, self._timeline, self.clock, self._pyspy
         )
-        self._of_target: list[Source] = [
-            self._profiler,
-            ProcessSource(self._family, self._timeline, self.clock),
-            CgroupSource(self._family, self._timeline, self.clock),
-        ]
-        if self.settings.prometheus.url is not None:
-            self._of_target.append(
-                PrometheusSource(
-                    self.settings.prometheus,
-                    self.settings.metric,
-                    target,
-                    self._timeline,
-                    self.clock,
-                    ports=lambda: listening_ports(target.pid),
-                    places=_places_of(target),
-                )
-            )
 
     @property
     def _sources(self) -> list[Source]:
-        return [*self._of_target[:2], self._host, *self._of_target[2:], *self._named]
+        first, rest = self._of_target.all[:2], self._of_target.all[2:]
+        return [*first, self._host, *rest, *self._named]
 
     @property
     def scrape_offers(self) -> tuple[str, ...]:
         """The /metrics pages of the target that were noticed, and that no setting names."""
-        return self._notice.offers
+        return self._of_target.notice.offers
 
     def follow(self) -> str:
         """Watch what took the place of a target that has ended; says what came of it. It may be
@@ -231,7 +166,7 @@ class Monitor:
             self._following.release()
 
     def _follow(self) -> str:
-        if self._family.target_state() is not TargetState.EXITED:
+        if self._of_target.family.target_state() is not TargetState.EXITED:
             return "The target still runs."
         pid = successor(self._target, self._ports, self.clock() - self._alive_at)
         if pid is None:
@@ -243,10 +178,10 @@ class Monitor:
         with self._swapping:
             if self._stopping.is_set():
                 return "perftui is ending."  # nothing may start that nobody stops
-            for source in self._of_target:
+            for source in self._of_target.all:
                 source.stop()
             self._look_at(target)
-            for source in self._of_target:
+            for source in self._of_target.all:
                 source.start()
             self._timeline.add_event(Event(self.clock(), EventKind.RESTART, f"pid {pid}"))
         self.latest = self.snapshot()
@@ -274,11 +209,11 @@ class Monitor:
 
     def target_state(self) -> TargetState:
         """Whether the target runs, at this moment."""
-        return self._family.target_state()
+        return self._of_target.family.target_state()
 
     def target_looks_like_python(self) -> bool:
         """Whether the target seems to run Python; py-spy has the last word."""
-        process = self._family.process
+        process = self._of_target.family.process
         return process is not None and looks_like_python(process)
 
     def wait_for_advisor(self) -> None:
@@ -298,9 +233,40 @@ class Monitor:
             profile = ProfileSettings.model_validate({**known, **changes})
         except ValidationError as error:
             return f"{error.errors()[0]['msg'].removeprefix('Value error, ')}."
-        self.settings = self.settings.model_copy(update={"profile": profile})
-        self._profiler.change(profile)
+        with self._swapping:
+            self.settings = self.settings.model_copy(update={"profile": profile})
+            self._of_target.profiler.change(profile)
         return ""
+
+    @property
+    def can_query(self) -> bool:
+        """Whether there is a Prometheus to ask."""
+        return self._of_target.prometheus is not None
+
+    def try_query(self, promql: str) -> QueryResult:
+        """What a query gives now, or why it gives nothing; takes `QUERY_S` at most, and ends the
+        one that was tried before. From any thread."""
+        prometheus = self._of_target.prometheus
+        if prometheus is None:
+            return QueryResult(promql, error="There is no Prometheus to ask.")
+        return prometheus.try_query(promql)
+
+    def end_query(self) -> None:
+        """End the query that is tried at present: nobody waits for its answer any more."""
+        if self._of_target.prometheus is not None:
+            self._of_target.prometheus.end_trial()
+
+    def keep_query(self, metric: MetricSettings) -> None:
+        """Poll a query from now on, of the target's successor too, in place of one of the same
+        name. From any thread."""
+        with self._swapping:
+            others = (other for other in self.settings.metric if other.name != metric.name)
+            self.settings = self.settings.model_copy(update={"metric": (*others, metric)})
+            if self._of_target.prometheus is not None:
+                self._of_target.prometheus.keep(metric)
+        # An objective may have waited for it.
+        still = self.settings.unusable()
+        self._unusable = [status for status in self._unusable if status.message in still]
 
     def source(self, file: str) -> SourceText:
         """The text of a source file, as the target sees it."""
@@ -338,7 +304,7 @@ class Monitor:
 
     def _snapshot(self, since: float | None) -> Snapshot:
         now = self.clock()
-        state = self._family.target_state()
+        state = self._of_target.family.target_state()
         if state is not self._state:
             self._state, self._state_since = state, now
         if state is not TargetState.EXITED:
@@ -348,10 +314,12 @@ class Monitor:
         return Snapshot(
             taken_at=now,
             since=since,
-            target=replace(self._target, python=self._profiler.python or self._target.python),
+            target=replace(
+                self._target, python=self._of_target.profiler.python or self._target.python
+            ),
             target_state=self._state,
             target_since=self._state_since,
-            children=self._family.children(),
+            children=self._of_target.family.children(),
             windows=self._timeline.windows(since),
             series=tuple(in_order(self._timeline.series(since))),
             objectives=self._objectives,
@@ -375,15 +343,7 @@ class Monitor:
 
     def _offered(self) -> Iterator[SourceStatus]:
         """What could be looked at, too, if the user wants it."""
-        texts = [f"a metrics page at {url} (--scrape {url})" for url in self.scrape_offers]
-        packs = [
-            pack.name
-            for source in self._of_target
-            if isinstance(source, PrometheusSource)
-            for pack in source.offers
-        ]
-        if packs:
-            texts.append(f"ready-made queries: {', '.join(packs)} (--pack NAME)")
+        texts = self._of_target.offers()
         if texts:
             yield SourceStatus("offered", SourceState.OK, self._target.started_at, "; ".join(texts))
 
@@ -415,10 +375,10 @@ class Monitor:
             # One that drains listens no more, but its successor does where it did.
             self._ports = listening_ports(self._target.pid) or self._ports
             if self.settings.notice.scrape:
-                self._notice.look(self._target.pid)
+                self._of_target.notice.look(self._target.pid)
         if now.cmdline != self._target.cmdline:
             self._target = now
-            self._profiler.ask_version_again()
+            self._of_target.profiler.ask_version_again()
 
     def _forecast(self) -> None:
         if self._state is TargetState.EXITED:

@@ -149,6 +149,18 @@ class MetricSettings(_Strict):
         return name
 
 
+def named_query(name: str, query: str, unit: str = "") -> MetricSettings:
+    """A query under a name, as a [[metric]] has it. UsageError says in a sentence what it cannot
+    be."""
+    try:
+        return MetricSettings(name=name, query=query, unit=unit)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key, given = first["loc"][0], first["input"]
+        reason = first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"{key} {given!r}: {reason}.") from None
+
+
 DEFAULT_ERROR = r"\b(?:ERROR|CRITICAL|FATAL)\b|^Traceback\b"
 """What a line of a log that tells of an error holds, unless the settings say otherwise."""
 

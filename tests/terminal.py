@@ -83,6 +83,14 @@ class Terminal:
         """Give the window another size."""
         self._call("resize-window", "-x", str(columns), "-y", str(rows))
 
+    def take_clipboard(self) -> None:
+        """Let programs set the clipboard by OSC 52, which tmux refuses by itself."""
+        self._call("set-option", "-s", "set-clipboard", "on")
+
+    def clipboard(self) -> str:
+        """What a program has put into the clipboard."""
+        return self._call("show-buffer")
+
     def wait(
         self, *wanted: str | re.Pattern[str], without: str = "", timeout: float = SLOW_S
     ) -> str:

@@ -7,6 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
+QUERY_S = 5.0
+"""How long the answer to one query may take."""
+
 
 @dataclass(frozen=True)
 class NamedQuery:
@@ -45,13 +48,15 @@ class QueryResult:
     """What came of a query that was tried, as it was sent.
 
     `values` are the highest ones, `returned` counts the series that Prometheus gave, numbers or
-    not. `error` is why there is none, in Prometheus's own words where it refused; else empty.
+    not, `left_out` those with a number that are lower than the values. `error` is why there is
+    none, in Prometheus's own words where it refused; else empty.
     """
 
     query: str
     values: tuple[Value, ...] = ()
     returned: int = 0
     error: str = ""
+    left_out: int = 0
 
 
 def toml_lines(name: str, query: str, unit: str = "") -> str:

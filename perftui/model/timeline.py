@@ -9,7 +9,7 @@ from itertools import takewhile
 from typing import Generic, NamedTuple, TypeVar
 
 from perftui.model.event import Event, EventKind
-from perftui.model.series import Point, Series, SeriesKey, Unavailable
+from perftui.model.series import Origin, Point, Series, SeriesKey, Unavailable
 from perftui.model.stacks import Window, merge
 
 T = TypeVar("T")
@@ -167,6 +167,13 @@ class Timeline:
         with self._lock:
             found = [e for e in self._events.values() if max(e.at, e.until or e.at) >= since]
         return tuple(sorted(found, key=lambda event: event.at))
+
+    def forget(self, name: str, origin: Origin) -> None:
+        """Drop the series of a metric, which is another one from now on."""
+        with self._lock:
+            gone = [key for key in self._series if (key.name, key.origin) == (name, origin)]
+            for key in gone:
+                del self._series[key], self._last[key]
 
     def _forget_silent(self, now: float) -> bool:
         """Make room: the series that was silent for longest goes, unless all are alive."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
@@ -14,6 +15,14 @@ Clock = Callable[[], float]
 """Unix seconds that never run backwards."""
 
 _LOG = logging.getLogger(__name__)
+
+
+def steady_clock() -> Clock:
+    """Unix seconds that never jump, whatever is done to the host's clock."""
+    # Linux's monotonic clock stands still while the host sleeps; its boot-time clock does not.
+    number = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    offset = time.time() - time.clock_gettime(number)
+    return lambda: time.clock_gettime(number) + offset
 
 
 class Source(ABC):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from perftui.errors import PerftuiError, SourceError
-from perftui.model.query import Pack, QueryResult, Value
+from perftui.model.query import QUERY_S, Pack, QueryResult, Value
 from perftui.model.series import Origin, Point, SeriesKey
 from perftui.model.snapshot import SourceState
 from perftui.model.target import Target
@@ -29,7 +30,6 @@ from perftui.sources.promql import (
 )
 from perftui.sources.skew import Skew
 
-TIMEOUT_S = 5.0
 FIND_AGAIN_S = 60.0
 """Seconds between two looks for the target among those that Prometheus scrapes."""
 HISTORY_S = 3600
@@ -67,7 +67,7 @@ class PrometheusSource(Poll):
         timeline: Timeline,
         clock: Clock,
         ports: Callable[[], Collection[int]],
-        timeout_s: float = TIMEOUT_S,
+        timeout_s: float = QUERY_S,
         places: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__("prometheus", clock, settings.every)
@@ -89,6 +89,9 @@ class PrometheusSource(Poll):
         self._look_at: float | None = None
         self._skew = Skew()
         self._filled: dict[str, str] = {}
+        self._asked_as: dict[str, MetricSettings] = {}
+        self._trial: PrometheusClient | None = None
+        self._trying = threading.Lock()
         self._no_history: dict[str, str] = {}
         self._alerts = Alerts()
         self._alerts_at: float | None = None
@@ -101,6 +104,7 @@ class PrometheusSource(Poll):
         super().stop()
         if self._client is not None:
             self._client.abort()
+        self.end_trial()
 
     def failed(self, error: PerftuiError) -> None:
         """Show `error` as this source's state."""
@@ -115,12 +119,14 @@ class PrometheusSource(Poll):
     def try_query(self, promql: str) -> QueryResult:
         """What a query gives now, or why it gives nothing; from any thread.
 
-        It takes `timeout_s` at most, over a connection of its own. It raises nothing.
+        It takes `timeout_s` at most, over a connection of its own, and ends the one that was tried
+        before. It raises nothing.
         """
         sent, client = promql, None
         try:
             sent = substitute(promql, self._variables)
             client = PrometheusClient(self._settings, self._timeout_s)
+            self._end_trial_for(client)
             answer = client.query(sent, self._settings.k)
         except SourceError as error:
             return QueryResult(sent, error=str(error))
@@ -128,7 +134,18 @@ class PrometheusSource(Poll):
             if client is not None:
                 client.close()
         values = tuple(Value(sample.labels, sample.point.value) for sample in answer.samples)
-        return QueryResult(sent, values, answer.returned)
+        return QueryResult(sent, values, answer.returned, left_out=answer.left_out)
+
+    def end_trial(self) -> None:
+        """End the query that is tried at present, whose result is an error then; from any
+        thread."""
+        self._end_trial_for(None)
+
+    def _end_trial_for(self, client: PrometheusClient | None) -> None:
+        with self._trying:
+            before, self._trial = self._trial, client
+        if before is not None:
+            before.abort()
 
     def poll(self) -> None:
         """Run every query once. SourceError for what failed, after all others have run."""
@@ -182,6 +199,11 @@ class PrometheusSource(Poll):
 
     def _run_query(self, client: PrometheusClient, metric: MetricSettings) -> Answer:
         """Add the points of one query, and at first its history before them."""
+        if self._asked_as.setdefault(metric.name, metric) != metric:
+            # Its line would go on with another query's numbers, or stand still beside them.
+            self._timeline.forget(metric.name, Origin.PROMETHEUS)
+            self._filled.pop(metric.name, None)
+            self._asked_as[metric.name] = metric
         query = substitute(metric.query, self._variables)
         sent = self.clock()
         answer = client.query(query, self._settings.k)

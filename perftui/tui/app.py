@@ -98,6 +98,7 @@ class PerftuiApp(App[None]):
             yield SystemCommand("Filter", "Functions by an expression", screen.action_filter)
             for title, words, action in screen.profile.commands():
                 yield SystemCommand(title, words, action)
+            yield SystemCommand("Query", "PromQL: try it, keep it", screen.action_query)
             yield SystemCommand("Note", "On the time that is looked at", screen.action_note)
             yield SystemCommand("Follow", "The target's successor", screen.action_follow)
             yield SystemCommand("Ask", "Ask the LLM now", screen.action_ask)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,11 +13,12 @@ import psutil
 import pytest
 from servers import BURN, START_S, free_port, kill_tree, samplers, wait_for
 from terminal import Open
+from watched import by_path, vector
 
 from perftui.model.event import EventKind
 from perftui.model.target import Target, TargetState
 from perftui.monitor import Monitor
-from perftui.settings import load
+from perftui.settings import load, named_query
 from perftui.target.describe import describe
 from perftui.target.successor import successor
 
@@ -120,8 +121,8 @@ def test_a_server_goes_before_an_orphan(python_target: Any) -> None:
 
 
 @contextmanager
-def watched(pid: int) -> Iterator[Monitor]:
-    monitor = Monitor(describe(pid), load({}, {}, []))
+def watched(pid: int, flags: Mapping[str, Any] | None = None) -> Iterator[Monitor]:
+    monitor = Monitor(describe(pid), load(flags or {}, {}, []))
     monitor.start()
     try:
         yield monitor
@@ -158,6 +159,50 @@ def test_a_monitor_follows(python_target: Any) -> None:
         wait_for(lambda: samples_since(monitor, mark.at), START_S, "samples of the successor")
         assert monitor.follow() == "The target still runs."
     assert samplers(target.pid) == []
+
+
+def test_a_kept_query_is_polled_after_following(python_target: Any) -> None:
+    """A query that is kept while perftui runs replaces the one of its name, and is asked for the
+    successor too, with its variables; what an objective had missed is no longer missed."""
+    target = python_target(BURN)
+    with by_path(query=vector(({}, "1"), at=time.time())) as server:
+        flags = {
+            "prometheus": {"url": server.url, "every": 0.1},
+            "metric": [{"name": "a", "query": "old"}],
+            "objective": [{"metric": "b", "above": 1.0}],
+        }
+
+        def is_asked(promql: str) -> bool:
+            return any(f"query={promql}&" in line for line in server.requests)
+
+        with watched(target.pid, flags) as monitor:
+            assert [s.message[:23] for s in monitor.snapshot().sources if s.name == "settings"] == [
+                "There is no metric b. N"
+            ]
+            wait_for(lambda: is_asked("old"), START_S, "the query of the settings")
+            monitor.keep_query(named_query("a", "new"))
+            monitor.keep_query(named_query("b", "pid+$pid"))
+            wait_for(lambda: is_asked(f"pid%2B{target.pid}"), START_S, "the kept query")
+            assert not [s for s in monitor.snapshot().sources if s.name == "settings"]
+            end(target.process)
+            target.again()
+            assert monitor.follow() == f"Following pid {target.pid}."
+            server.requests.clear()
+            wait_for(lambda: is_asked(f"pid%2B{target.pid}"), START_S, "the same of the successor")
+            assert is_asked("new")
+            assert not is_asked("old")
+            assert {s.key.name for s in monitor.snapshot().series} >= {"a", "b"}
+            assert monitor.try_query("x+$pid").query == f"x+{target.pid}"
+
+
+def test_a_monitor_without_a_prometheus_has_no_answer(python_target: Any) -> None:
+    """Without a Prometheus a query is answered by a sentence, and what is kept is kept in vain."""
+    target = python_target(BURN)
+    monitor = Monitor(describe(target.pid), load({}, {}, []))
+    assert not monitor.can_query
+    assert monitor.try_query("up").error == "There is no Prometheus to ask."
+    monitor.end_query()
+    monitor.keep_query(named_query("a", "up"))
 
 
 def test_a_monitor_notes_the_port(python_target: Any) -> None:

@@ -61,7 +61,7 @@ def test_a_page_of_the_target_is_offered_unless_that_is_switched_off(
             wait_for(lambda: monitor.scrape_offers, LATE_S, "an offer")
             assert monitor.scrape_offers == (f"http://127.0.0.1:{service.output()[0]}/metrics",)
         else:
-            assert monitor._notice._thread is None
+            assert monitor._of_target.notice._thread is None
             assert monitor.scrape_offers == ()
     finally:
         monitor.stop()

@@ -16,6 +16,7 @@ from servers import Misbehaving, Prometheus, get, http, require, wait_for
 from watched import LATE_S, Watch, by_path, matrix, success, vector, watching
 
 from perftui.model.event import EventKind
+from perftui.model.query import QueryResult
 from perftui.model.snapshot import SourceState
 from perftui.settings import MetricSettings
 from perftui.sources.prometheus import HISTORY_S, HISTORY_STEP_S
@@ -401,7 +402,16 @@ def test_a_query_can_be_tried_while_the_poll_hangs(watch: Watch):
     assert result.query.startswith("m > ")
     assert "$" not in result.query
     assert [(dict(v.labels)["n"], v.value) for v in result.values] == [("b", 2.0), ("a", 1.0)]
-    assert (result.returned, result.error) == (3, "")
+    assert (result.returned, result.left_out, result.error) == (3, 0, "")
+
+
+def test_a_query_that_is_tried_says_how_many_it_leaves_out():
+    """Of more than `k` series the highest are values, and the others with a number are counted."""
+    page = vector(*(({"n": str(n)}, str(n)) for n in range(5)), ({"n": "x"}, "NaN"))
+    with by_path(query=page) as server:
+        result = watching(server.url, settings={"k": 2}).source.try_query("m")
+    assert [value.value for value in result.values] == [4.0, 3.0]
+    assert (result.returned, result.left_out) == (6, 3)
 
 
 def test_a_query_that_is_tried_never_takes_longer_than_the_time_out():
@@ -412,6 +422,29 @@ def test_a_query_that_is_tried_never_takes_longer_than_the_time_out():
         result = source.try_query("up")
         assert time.monotonic() - began < 5
     assert result.error == f"{server.url} does not finish an answer within 0.5 s."
+
+
+def test_a_query_that_is_tried_ends_the_one_before():
+    """A newer query, the end of the trial or of the source ends the exchange that is under way."""
+
+    def present(head: bytes) -> bytes:
+        if param(head, "query") == "slow":
+            server.closing.wait(60)
+        return GOOD
+
+    with by_path(query=present) as server:
+        source = watching(server.url, timeout_s=60.0).source
+        results: list[QueryResult] = []
+        ways = (lambda: source.try_query("up"), source.end_trial, source.stop)
+        for count, end in enumerate(ways, 1):
+            seen = len(server.requests)
+            slow = threading.Thread(target=lambda: results.append(source.try_query("slow")))
+            slow.start()
+            wait_for(lambda seen=seen: len(server.requests) > seen, LATE_S, "the request")
+            end()
+            slow.join(LATE_S)
+            assert len(results) == count
+    assert all(result.error for result in results)
 
 
 def test_an_unknown_variable_of_a_tried_query_is_its_error():
@@ -439,3 +472,30 @@ def test_a_query_that_is_kept_is_polled_from_then_on(watch: Watch):
         thread.start()
         wait_for(lambda: watched.series("b"), LATE_S, "the kept query's series")
         thread.join()
+
+
+def test_another_query_under_a_name_takes_the_place_of_its_series(watch: Watch):
+    """What a name showed of another query goes, with its labels; the last hour of the new one is
+    there, also where it is the unit alone that is another."""
+    asked: list[str] = []
+
+    def past(head: bytes) -> bytes:
+        asked.append(param(head, "query"))
+        return matrix(({"n": param(head, "query")}, [(NOW - 600, "1"), (NOW - 300, "2")]))
+
+    def present(head: bytes) -> bytes:
+        return vector(({"n": param(head, "query")}, "3"), at=NOW)
+
+    with by_path(query=present, query_range=past) as server:
+        watched = watch(server.url, clock=lambda: NOW, m="old", other="other")
+        wait_for(lambda: len(watched.timeline.series(0.0)) == 2, LATE_S, "both series")
+        for query, unit in (("new", ""), ("new", "s")):
+            watched.source.keep(MetricSettings(name="m", query=query, unit=unit))
+
+            def replaced(query: str = query, unit: str = unit) -> bool:
+                found = [(s.key.labels, s.key.unit, len(s.points)) for s in watched.series("m")]
+                return found == [((("n", query),), unit, 3)]
+
+            wait_for(replaced, LATE_S, "the new series alone")
+        assert len(watched.series("other")) == 1
+    assert asked == ["old", "other", "new", "new"]

@@ -13,13 +13,14 @@ from perftui.errors import PerftuiError
 from perftui.model.event import Event, EventKind
 from perftui.model.findings import Forecast
 from perftui.model.objective import Objective
+from perftui.model.query import QueryResult
 from perftui.model.series import Series
 from perftui.model.snapshot import Snapshot
 from perftui.model.source import SourceText
 from perftui.model.stacks import Window
 from perftui.model.target import Candidate
 from perftui.monitor import Monitor
-from perftui.settings import ProfileSettings, Settings
+from perftui.settings import MetricSettings, ProfileSettings, Settings
 from perftui.tui.app import PerftuiApp
 from perftui.tui.widgets.line_table import LineTable
 
@@ -35,6 +36,8 @@ class FakeMonitor:
         self.sources: dict[str, SourceText] = {}
         self.changes: list[dict[str, object]] = []
         self.refuses = ""
+        self.kept: list[MetricSettings] = []
+        self.ended = 0
 
     def clock(self) -> float:
         return self.latest.taken_at
@@ -67,6 +70,19 @@ class FakeMonitor:
 
     def source(self, file: str) -> SourceText:
         return self.sources.get(file, SourceText(file, why="there is none"))
+
+    @property
+    def can_query(self) -> bool:
+        return self.settings.prometheus.url is not None
+
+    def try_query(self, promql: str) -> QueryResult:
+        return QueryResult(promql)
+
+    def end_query(self) -> None:
+        self.ended += 1
+
+    def keep_query(self, metric: MetricSettings) -> None:
+        self.kept.append(metric)
 
     def ask_advisor(self) -> None:
         self.asked += 1

@@ -17,6 +17,7 @@ from perftui.settings import (
     Settings,
     config_paths,
     load,
+    named_query,
     read_file,
 )
 
@@ -438,3 +439,19 @@ def test_packs_are_names_or_auto():
     assert read({"prometheus": {"packs": "auto"}}).prometheus.packs == "auto"
     with pytest.raises(UsageError, match=r"prometheus\.packs"):
         read({"prometheus": {"packs": "all"}})
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("", "name '': String should have at least 1 character."),
+        ("x" * 61, f"name '{'x' * 61}': String should have at most 60 characters."),
+        ("cpu", "name 'cpu': is the name of a metric that is always there; choose another."),
+    ],
+)
+def test_a_query_under_a_name_that_cannot_be(name: str, says: str):
+    """What the file may not name, nothing else may: one sentence says why."""
+    with pytest.raises(UsageError) as caught:
+        named_query(name, "up")
+    assert caught.value.message == says
+    assert named_query("a", "up", "s") == MetricSettings(name="a", query="up", unit="s")

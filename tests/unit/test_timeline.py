@@ -109,6 +109,17 @@ def test_named():
     assert timeline.named("p9", 0) == ()
 
 
+def test_a_metric_can_be_forgotten():
+    """What a metric of one origin had goes; what comes later is a new series, older points too."""
+    timeline = Timeline()
+    key, scraped = SeriesKey("p99", Origin.PROMETHEUS), SeriesKey("p99", Origin.SCRAPE)
+    timeline.add_points([(key, Point(9, 1)), (scraped, Point(9, 2)), (KEY, Point(9, 3))])
+    timeline.forget("p99", Origin.PROMETHEUS)
+    assert {series.key for series in timeline.series(0)} == {scraped, KEY}
+    timeline.add_points([(key, Point(5, 4))])
+    assert [series.points for series in timeline.series(0) if series.key == key] == [(Point(5, 4),)]
+
+
 def test_windows_by_their_end():
     """Windows that end at that moment or later are given, the oldest first."""
     timeline = Timeline()

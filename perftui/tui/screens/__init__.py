@@ -1,1 +1,1 @@
-"""The screens: the picker, the watch, the help."""
+"""The screens: the picker, the watch, the query browser, the help."""

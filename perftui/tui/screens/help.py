@@ -39,6 +39,8 @@ _NAMES = {
     "f5": "F5",
     "ctrl+c": "Ctrl+C",
     "ctrl+p": "Ctrl+P",
+    "ctrl+s": "Ctrl+S",
+    "ctrl+y": "Ctrl+Y",
 }
 _FIGURES = """\
 own %     samples with the function on top of the stack, in percent of the

@@ -23,6 +23,7 @@ from perftui.model.snapshot import Snapshot
 from perftui.model.warning import strongest
 from perftui.monitor import Monitor
 from perftui.tui.header_view import header
+from perftui.tui.screens.query import QueryScreen
 from perftui.tui.widgets.bars import Header, Tabs, WarningLine
 from perftui.tui.widgets.forecast import ForecastPane
 from perftui.tui.widgets.metrics import MetricsPanel
@@ -34,6 +35,7 @@ USUAL_REFRESH_S = 1.0
 FIRST_LOOKS_S = 0.1
 """How often it looks for the first window, so that it is shown as soon as it is there."""
 OBJECTIVE_WORDS = "an objective, like p99 > 0.5 for 1m within 15m; Enter sets it, Esc drops it"
+NO_PROMETHEUS = "To try a query, start perftui with --prometheus URL."
 PANELS = ("profile", "metrics", "forecast")
 SPARED = frozenset({"sort_next", "panel(1)", "pause"})
 """Keys that the footer of a narrow screen leaves out; help has them."""
@@ -286,6 +288,13 @@ class WatchScreen(Screen[None]):
             self.query_one(f"#{panel}", Widget).set_class(panel == name, "-current")
         self.query_one("#left").set_class(name == "forecast", "-hidden")
         self._draw_titles()
+
+    def action_query(self) -> None:
+        """Try PromQL, and keep what is worth it."""
+        if self.monitor.can_query:
+            self.app.push_screen(QueryScreen(self.monitor))
+        else:
+            self.notify(NO_PROMETHEUS, markup=False)
 
     def action_ask(self) -> None:
         """Ask the LLM now; it says itself why it does not, where it is off."""
