@@ -6,6 +6,8 @@ import math
 import re
 from dataclasses import dataclass
 
+from perftui.model.toml import quoted
+
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _OBJECTIVE = re.compile(
@@ -58,8 +60,25 @@ class Objective:
 
     def __str__(self) -> str:
         sign = ">" if self.above else "<"
-        threshold = repr(self.threshold).removesuffix(".0")
-        return f"{self.metric} {sign} {threshold} for {format_duration(self.hold_s)}"
+        return f"{self.metric} {sign} {_number(self.threshold)} for {format_duration(self.hold_s)}"
+
+
+def toml_lines(objective: Objective) -> str:
+    """The lines for perftui.toml that keep an objective, with a line break at the end."""
+    side = "above" if objective.above else "below"
+    lines = [
+        "[[objective]]",
+        f"metric = {quoted(objective.metric)}",
+        f"{side} = {_number(objective.threshold)}",
+        f'for = "{format_duration(objective.hold_s)}"',
+        f'horizon = "{format_duration(objective.horizon_s)}"',
+        *([f"label = {quoted(objective.label)}"] if objective.label else []),
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _number(value: float) -> str:
+    return repr(value).removesuffix(".0")
 
 
 def parse_objective(text: str) -> Objective:

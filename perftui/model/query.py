@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass
 from typing import NamedTuple
+
+from perftui.model.toml import quoted
 
 QUERY_S = 5.0
 """How long the answer to one query may take."""
@@ -61,13 +61,5 @@ class QueryResult:
 
 def toml_lines(name: str, query: str, unit: str = "") -> str:
     """The lines for perftui.toml that keep a query as a metric, with a line break at the end."""
-    lines = ["[[metric]]", f"name = {_toml(name)}", f"query = {_toml(query)}"]
-    return "\n".join([*lines, *([f"unit = {_toml(unit)}"] if unit else []), ""])
-
-
-def _toml(text: str) -> str:
-    # In '…' nothing is escaped, which reads best around PromQL's own "…".
-    if '"' in text and "'" not in text and text.isprintable():
-        return f"'{text}'"
-    quoted = json.dumps(re.sub("[\ud800-\udfff]", "�", text), ensure_ascii=False)
-    return quoted.replace("\x7f", "\\u007f")
+    lines = ["[[metric]]", f"name = {quoted(name)}", f"query = {quoted(query)}"]
+    return "\n".join([*lines, *([f"unit = {quoted(unit)}"] if unit else []), ""])

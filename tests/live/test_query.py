@@ -26,7 +26,7 @@ def test_a_query_is_tried_and_kept(
     tmux.keys("C-p")
     tmux.wait("Search")
     tmux.type("query")
-    tmux.wait("PromQL: try it, keep it")
+    tmux.wait("PromQL: try it, keep it", without="Leave perftui")  # all of them are listed first
     tmux.keys("Enter")
     tmux.wait("type PromQL", "Ctrl+S keep", "Esc close")
     # Letters that are keys elsewhere, q and / among them.
@@ -77,7 +77,7 @@ def test_the_palette_without_a_prometheus(terminal: Open, python_target: Any) ->
     tmux.keys("C-p")
     tmux.wait("Search")
     tmux.type("query")
-    tmux.wait("PromQL: try it, keep it")
+    tmux.wait("PromQL: try it, keep it", without="Leave perftui")  # all of them are listed first
     tmux.keys("Enter")
     tmux.wait("start perftui with", without="Search")
     tmux.keys("q")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import replace
 from typing import Any
 
@@ -179,6 +180,10 @@ async def test_an_objective_by_key(watch: Any, words_of: Any) -> None:
         await pilot.pause()
         assert monitor.latest.objectives[0] == Objective("cpu", 50.0)
         assert "SLO > 50" in words_of(panel)
+        *_, said = app._notifications
+        assert tomllib.loads(said.message) == {
+            "objective": [{"metric": "cpu", "above": 50, "for": "1m", "horizon": "15m"}]
+        }
 
 
 async def test_an_objective_that_is_there_is_kept_as_a_whole(watch: Any) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import contextlib
+import tomllib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -13,7 +15,9 @@ from perftui.model.objective import (
     format_duration,
     parse_duration,
     parse_objective,
+    toml_lines,
 )
+from perftui.settings import ObjectiveSettings
 
 
 @pytest.mark.parametrize(
@@ -154,3 +158,23 @@ def test_violated():
     above, below = Objective("m", 5), Objective("m", 5, above=False)
     assert [above.violated(v) for v in (4, 5, 6)] == [False, False, True]
     assert [below.violated(v) for v in (4, 5, 6)] == [True, False, False]
+
+
+@given(
+    st.text(min_size=1),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.booleans(),
+    st.integers(1, 10**9),
+    st.integers(1, 10**9),
+    st.text(),
+)
+def test_toml_lines_read_back(
+    metric: str, threshold: float, above: bool, hold_ms: int, horizon_ms: int, label: str
+):
+    """Whatever an objective is, the settings read it back from its lines."""
+    objective = Objective(metric, threshold, above, hold_ms / 1000, horizon_ms / 1000, label)
+    [entry] = tomllib.loads(toml_lines(objective))["objective"]
+    back = ObjectiveSettings.model_validate(entry).objective()
+    assert replace(back, hold_s=0, horizon_s=0) == replace(objective, hold_s=0, horizon_s=0)
+    assert back.hold_s == pytest.approx(objective.hold_s)
+    assert back.horizon_s == pytest.approx(objective.horizon_s)

@@ -17,7 +17,7 @@ from textual.widgets import Footer, Input
 from textual.worker import Worker, WorkerState
 
 from perftui.model.event import EventKind
-from perftui.model.objective import parse_objective
+from perftui.model.objective import parse_objective, toml_lines
 from perftui.model.present import format_clock
 from perftui.model.snapshot import Snapshot
 from perftui.model.warning import strongest
@@ -34,6 +34,7 @@ REFRESH_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 USUAL_REFRESH_S = 1.0
 FIRST_LOOKS_S = 0.1
 """How often it looks for the first window, so that it is shown as soon as it is there."""
+KEEP_WORDS, KEEP_S = "set until perftui ends; perftui.toml keeps it:", 15.0
 OBJECTIVE_WORDS = "an objective, like p99 > 0.5 for 1m within 15m; Enter sets it, Esc drops it"
 NO_PROMETHEUS = "To try a query, start perftui with --prometheus URL."
 PANELS = ("profile", "metrics", "forecast")
@@ -181,10 +182,14 @@ class WatchScreen(Screen[None]):
             self.monitor.mark(EventKind.NOTE, event.text, moment.start if moment else None)
         elif event.purpose == "objective":
             try:
-                self.monitor.set_objective(parse_objective(event.text))
+                objective = parse_objective(event.text)
             except ValueError as error:
                 self.notify(f"{error}.", severity="warning", markup=False)
                 self.query_one(Prompt).ask("objective", OBJECTIVE_WORDS, event.text)
+            else:
+                self.monitor.set_objective(objective)
+                lines = toml_lines(objective).rstrip()
+                self.notify(lines, title=KEEP_WORDS, timeout=KEEP_S, markup=False)
         self.draw()
 
     def action_pause(self) -> None:
