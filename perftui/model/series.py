@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import statistics
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
+from operator import attrgetter
 from typing import NamedTuple
 
 
@@ -26,6 +28,9 @@ class Point(NamedTuple):
 
     at: float
     value: float
+
+
+_AT = attrgetter("at")
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,12 @@ class Series:
     def last(self) -> Point:
         """The newest point."""
         return self.points[-1]
+
+
+def between(points: Sequence[Point], start: float, end: float) -> Sequence[Point]:
+    """Those of the points, which are in order, from `start` to `end` (Unix seconds)."""
+    first = bisect_left(points, start, key=_AT)
+    return points[first : bisect_right(points, end, key=_AT)]
 
 
 @dataclass(frozen=True)

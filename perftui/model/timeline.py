@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from itertools import takewhile
 from typing import Generic, NamedTuple, TypeVar
 
 from perftui.model.event import Event, EventKind
@@ -78,10 +78,8 @@ class _History(Generic[T]):
         """Items of `since` or later, oldest first, as whole as they are kept."""
         found: list[T] = []
         for level in reversed(range(len(self._tiers))):
-            newest_first = takewhile(
-                lambda item: self._at(item) >= since, reversed(self._levels[level])
-            )
-            found.extend(reversed(list(newest_first)))
+            items = list(self._levels[level])
+            found.extend(items[bisect_left(items, since, key=self._at) :])
             found.extend(item for item in self._waiting[level] if self._at(item) >= since)
         return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from perftui.model.objective import Objective
 from perftui.model.present import format_clock, format_value
-from perftui.model.series import Series
+from perftui.model.series import Series, between
 from perftui.model.snapshot import Snapshot
 from perftui.tui.axis import Axis, Moment
 from perftui.tui.cells import fit
@@ -29,7 +29,7 @@ def large_chart(
     """`height` lines of `LABEL_CELLS` + the axis's width."""
     rows = max(1, height - TITLE_LINES - 1)
     line = metric_line(series, objective, snapshot, axis, rows=rows, moment=moment)
-    visible = [point for point in series.points if axis.start <= point.at <= axis.end]
+    visible = between(series.points, axis.start, axis.end)
     bottom, top = scale(visible or series.points, series.key, objective)
     unit = series.key.unit
     labels = dict.fromkeys(range(rows), "")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from perftui.model.objective import Objective
 from perftui.model.objective_state import SHAPES, Standing, burn, standing
 from perftui.model.present import format_age, format_rate, format_value, series_name
-from perftui.model.series import Point, Series, SeriesKey, slope_per_s, usual_step
+from perftui.model.series import Point, Series, SeriesKey, between, slope_per_s, usual_step
 from perftui.model.snapshot import Snapshot, SourceState
 from perftui.model.text import plain
 from perftui.tui.axis import Axis, Moment
@@ -124,7 +125,7 @@ def metric_line(
 ) -> MetricLine:
     """One series as it is drawn, its chart `rows` high."""
     key = series.key
-    visible = [point for point in series.points if axis.start <= point.at <= axis.end]
+    visible = between(series.points, axis.start, axis.end)
     bottom, top = scale(visible or series.points, key, objective)
     now = snapshot.data_at
     age = snapshot.taken_at - series.last.at
@@ -144,7 +145,7 @@ def metric_line(
         how = standing(objective, snapshot, None if is_stale else series.last.value)
         share = burn(objective, visible, step).share
         burnt = f"violated {100 * share:.1f} %" if share >= NOTABLE_BURN else ""
-    slope = _slope([point for point in series.points if point.at >= now - SLOPE_S], key.unit)
+    slope = _slope(between(series.points, now - SLOPE_S, math.inf), key.unit)
     return MetricLine(
         key=key,
         name=series_name(key),

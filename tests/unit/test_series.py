@@ -5,7 +5,7 @@ from builders import points, series
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perftui.model.series import BUILT_IN, Point, in_order, slope_per_s, usual_step
+from perftui.model.series import BUILT_IN, Point, between, in_order, slope_per_s, usual_step
 
 
 @given(st.floats(-100, 100), st.floats(-100, 100), st.integers(3, 50))
@@ -55,3 +55,10 @@ def test_series_in_their_order():
         *("p99", "cpu", "fds", "cgroup_throttled", "uss", "host_cpu", "host_psi_io")
     ]
     assert len(set(BUILT_IN)) == len(BUILT_IN)
+
+
+@given(st.lists(st.integers(0, 20)), st.integers(-1, 21), st.integers(-1, 21))
+def test_the_points_between_two_times(times: list[int], start: int, end: int):
+    """Those at the bounds are among them; of bounds the wrong way round there are none."""
+    points = [Point(at, 0.0) for at in sorted(times)]
+    assert list(between(points, start, end)) == [p for p in points if start <= p.at <= end]
