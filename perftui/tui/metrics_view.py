@@ -86,6 +86,23 @@ def metric_lines(
     ]
 
 
+def urgent(snapshot: Snapshot) -> object:
+    """What must not wait to be drawn, to be compared with what it was: which metrics there are,
+    which of them are violated, what happened, and what the sources have to say."""
+    wanted: dict[str, list[Objective]] = {}
+    for objective in snapshot.objectives:
+        wanted.setdefault(objective.metric, []).append(objective)
+    return (
+        [
+            (one.key, [o.violated(one.last.value) for o in wanted.get(one.key.name, ())])
+            for one in snapshot.series
+        ],
+        len(snapshot.events),
+        [(status.name, status.state, status.message) for status in snapshot.sources],
+        snapshot.unavailable,
+    )
+
+
 def unavailable_lines(snapshot: Snapshot) -> list[tuple[str, str]]:
     """The metrics that cannot be had, each with the reason."""
     return [(series_name(one.key), plain(one.why)) for one in snapshot.unavailable]

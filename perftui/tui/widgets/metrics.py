@@ -30,6 +30,7 @@ from perftui.tui.metrics_view import (
     metric_lines,
     source_lines,
     unavailable_lines,
+    urgent,
 )
 from perftui.tui.widgets.painted import Painted
 
@@ -45,7 +46,7 @@ COLUMNS = (
 WIDE_COLUMNS = (replace(COLUMNS[0], width=WIDE_NAME_CELLS), *COLUMNS[1:])
 FIGURES_S = 2.0
 """How long figures stand at least, so that they can be read and few bytes go to the terminal; what
-is violated, stale or new is drawn at once."""
+is violated or new is drawn at once."""
 _EARLY_S = 0.25
 """Snapshots come a little early or late."""
 LOW_LINES = 14
@@ -127,6 +128,7 @@ class MetricsPanel(Painted[_Drawn], ScrollView, can_focus=True):
         self._axis = Axis(self._snapshot.data_at, 60.0, 0)
         self._moment: Moment | None = None
         self._drawn_at = 0.0
+        self._urgent: object = None
         self._fetched: tuple[object, tuple[Series, ...]] = (None, ())
 
     @property
@@ -144,21 +146,16 @@ class MetricsPanel(Painted[_Drawn], ScrollView, can_focus=True):
     def show(self, snapshot: Snapshot) -> None:
         """Draw this snapshot's series."""
         self._snapshot = snapshot
-        styles = [row.style for row in self._rows]
-        rows = self._lay_out()
-        only_figures = [row.style for row in rows] == styles
-        if only_figures and 0 <= snapshot.taken_at - self._drawn_at < FIGURES_S - _EARLY_S:
-            return
-        self._draw(rows)
+        before, self._urgent = self._urgent, urgent(snapshot)
+        is_early = 0 <= snapshot.taken_at - self._drawn_at < FIGURES_S - _EARLY_S
+        if self._urgent != before or not is_early:
+            self.redraw()
 
     def redraw(self) -> None:
         """Draw at once: something else is looked at."""
-        self._draw(self._lay_out())
-
-    def _draw(self, rows: list[_Row]) -> None:
-        self._rows, self._drawn_at = rows, self._snapshot.taken_at
-        if self.virtual_size.height != len(rows) + 1:
-            self.virtual_size = Size(0, len(rows) + 1)
+        self._rows, self._drawn_at = self._lay_out(), self._snapshot.taken_at
+        if self.virtual_size.height != len(self._rows) + 1:
+            self.virtual_size = Size(0, len(self._rows) + 1)
         moment = self.view.moment(self._axis)
         if moment != self._moment:
             self._moment = moment
