@@ -22,7 +22,7 @@ RATES_HZ = (5, 7, 10, 15, 20, 25, 35, 50, 75, 100)
 hears that it is to end only at its next look."""
 WINDOW_S, MOST_WINDOW_S = 2.0, 5.0
 """A start of py-spy costs as often as a window ends, so windows are longer where it is dear."""
-START_SHARE = 0.25
+START_SHARE = 0.125
 """A start is to take no more than this of the CPU time that looks take."""
 FIRST_WINDOW_S = 0.3
 """The first window is short, so that the screen has something to show soon."""
