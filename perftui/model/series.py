@@ -100,15 +100,9 @@ def in_order(found: Iterable[Series]) -> list[Series]:
     return sorted(found, key=rank)
 
 
-STEPS = 50
-"""How many of the newest distances say what is usual: how often a source is asked may change, and
-a day of points must not cost more than a minute of them."""
-
-
 def usual_step(points: Sequence[Point]) -> float:
-    """The median distance of two points in seconds, of the newest ones; 0 for fewer than two."""
-    newest = points[-STEPS - 1 :]
-    return statistics.median(b.at - a.at for a, b in pairwise(newest)) if len(newest) > 1 else 0.0
+    """The median distance of two points in seconds; 0 for fewer than two points."""
+    return statistics.median(b.at - a.at for a, b in pairwise(points)) if len(points) > 1 else 0.0
 
 
 def slope_per_s(points: Sequence[Point]) -> tuple[float, float] | None:

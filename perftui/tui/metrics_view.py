@@ -19,6 +19,8 @@ from perftui.tui.charts import chart, scale
 STALE_S = 15.0
 STALE_STEPS = 3
 """A value older than this, or than so many of its usual steps, says its age."""
+STEPS = 50
+"""How many of its newest steps say what is usual: a source may be asked more or less often."""
 SLOPE_S = 30.0
 SLOPE_LEAST_S = 15.0
 """The slope is that of the last `SLOPE_S` seconds, and not said below this many."""
@@ -71,8 +73,7 @@ def metric_lines(
 
     With a `moment` the values are those of that time.
     """
-    # Of several objectives the first one is drawn; the forecast pane has them all.
-    objectives = {objective.metric: objective for objective in reversed(snapshot.objectives)}
+    objectives = _objectives(snapshot)
     return [
         metric_line(
             series,
@@ -88,19 +89,32 @@ def metric_lines(
 
 def urgent(snapshot: Snapshot) -> object:
     """What must not wait to be drawn, to be compared with what it was: which metrics there are,
-    which of them are violated, what happened, and what the sources have to say."""
-    wanted: dict[str, list[Objective]] = {}
-    for objective in snapshot.objectives:
-        wanted.setdefault(objective.metric, []).append(objective)
-    return (
-        [
-            (one.key, [o.violated(one.last.value) for o in wanted.get(one.key.name, ())])
-            for one in snapshot.series
-        ],
-        len(snapshot.events),
-        [(status.name, status.state, status.message) for status in snapshot.sources],
-        snapshot.unavailable,
-    )
+    which are violated or stale, what happened, and what the sources have to say."""
+    objectives = _objectives(snapshot)
+    metrics = [
+        (
+            one.key,
+            _is_violated(one, objectives.get(one.key.name)),
+            _is_stale(one, snapshot.taken_at),
+        )
+        for one in snapshot.series
+    ]
+    sources = [(status.name, status.state, status.message) for status in snapshot.sources]
+    return metrics, sources, snapshot.events, snapshot.unavailable
+
+
+def _objectives(snapshot: Snapshot) -> dict[str, Objective]:
+    """By metric. Of several the first one is drawn; the forecast pane has them all."""
+    return {objective.metric: objective for objective in reversed(snapshot.objectives)}
+
+
+def _is_violated(series: Series, objective: Objective | None) -> bool:
+    return objective is not None and objective.violated(series.last.value)
+
+
+def _is_stale(series: Series, now: float) -> bool:
+    step = usual_step(series.points[-STEPS:])
+    return now - series.last.at > max(STALE_S, STALE_STEPS * step)
 
 
 def unavailable_lines(snapshot: Snapshot) -> list[tuple[str, str]]:
@@ -145,9 +159,7 @@ def metric_line(
     visible = between(series.points, axis.start, axis.end)
     bottom, top = scale(visible or series.points, key, objective)
     now = snapshot.data_at
-    age = snapshot.taken_at - series.last.at
-    step = usual_step(series.points)
-    is_stale = age > max(STALE_S, STALE_STEPS * step)
+    is_stale = _is_stale(series, snapshot.taken_at)
     value: float | None = series.last.value
     if moment is not None:
         value = max((p.value for p in visible if moment.start <= p.at < moment.end), default=None)
@@ -160,14 +172,14 @@ def metric_line(
         sign = ">" if objective.above else "<"
         wanted = f"SLO {sign} {format_value(objective.threshold, key.unit)}"
         how = standing(objective, snapshot, None if is_stale else series.last.value)
-        share = burn(objective, visible, step).share
+        share = burn(objective, visible, usual_step(visible)).share
         burnt = f"violated {100 * share:.1f} %" if share >= NOTABLE_BURN else ""
     slope = _slope(between(series.points, now - SLOPE_S, math.inf), key.unit)
     return MetricLine(
         key=key,
         name=series_name(key),
         chart=chart(
-            series.points,
+            visible,
             axis=axis,
             height=rows,
             bottom=bottom,
@@ -176,13 +188,13 @@ def metric_line(
             marks=[event.at for event in snapshot.events],
         ),
         value=format_value(value, key.unit),
-        slope=f"{format_age(age)} old" if is_stale else slope,
+        slope=f"{format_age(snapshot.taken_at - series.last.at)} old" if is_stale else slope,
         extent=extent,
         objective=wanted,
         standing=how,
         burn=burnt,
         scale=f"{format_value(bottom, key.unit) if bottom else 0}–{format_value(top, key.unit)}",
-        violated=objective is not None and objective.violated(series.last.value),
+        violated=_is_violated(series, objective),
         stale=is_stale,
     )
 

@@ -46,7 +46,7 @@ COLUMNS = (
 WIDE_COLUMNS = (replace(COLUMNS[0], width=WIDE_NAME_CELLS), *COLUMNS[1:])
 FIGURES_S = 2.0
 """How long figures stand at least, so that they can be read and few bytes go to the terminal; what
-is violated or new is drawn at once."""
+is violated, stale or new is drawn at once."""
 _EARLY_S = 0.25
 """Snapshots come a little early or late."""
 LOW_LINES = 14
@@ -152,7 +152,7 @@ class MetricsPanel(Painted[_Drawn], ScrollView, can_focus=True):
             self.redraw()
 
     def redraw(self) -> None:
-        """Draw at once: something else is looked at."""
+        """Lay out what is known now, and draw it."""
         self._rows, self._drawn_at = self._lay_out(), self._snapshot.taken_at
         if self.virtual_size.height != len(self._rows) + 1:
             self.virtual_size = Size(0, len(self._rows) + 1)
