@@ -16,8 +16,8 @@ import time
 from synthetic import DEPTH, HISTORY_S, MANY, STACKS, Program, picture
 
 from perftui.cli import GC_THRESHOLD
+from perftui.config import load
 from perftui.monitor import Monitor
-from perftui.settings import load
 from perftui.target.describe import describe
 from perftui.tui.app import PerftuiApp
 

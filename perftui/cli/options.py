@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+from perftui.config import load
 from perftui.model.objective import parse_objective
-from perftui.settings import Settings, load
+from perftui.settings import Settings
 
 
 def positive(text: str) -> float:

@@ -15,10 +15,11 @@ from servers import BURN, START_S, free_port, kill_tree, samplers, wait_for
 from terminal import Open
 from watched import by_path, vector
 
+from perftui.config import load
 from perftui.model.event import EventKind
 from perftui.model.target import Target, TargetState
 from perftui.monitor import Monitor
-from perftui.settings import load, named_query
+from perftui.settings import named_query
 from perftui.target.describe import describe
 from perftui.target.successor import successor
 

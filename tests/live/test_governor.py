@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from servers import wait_for
 
+from perftui.config import load
 from perftui.model.snapshot import Snapshot
 from perftui.model.stacks import Window
 from perftui.monitor import Monitor
-from perftui.settings import load
 from perftui.target.describe import describe
 
 pytestmark = pytest.mark.live

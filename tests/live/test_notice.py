@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from servers import PythonTarget, wait_for
 
+from perftui.config import load
 from perftui.monitor import Monitor
-from perftui.settings import load
 from perftui.sources.notice import ephemeral_from
 from perftui.target.describe import describe
 

@@ -13,9 +13,9 @@ import psutil
 import pytest
 from servers import wait_for
 
+from perftui.config import load
 from perftui.model.snapshot import SourceState, SourceStatus
 from perftui.monitor import Monitor
-from perftui.settings import load
 from perftui.sources.pyspy_run import Launch, PySpy
 from perftui.target.describe import describe
 

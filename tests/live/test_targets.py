@@ -15,8 +15,8 @@ import pytest
 from servers import BURN, START_S, free_port, get, samplers, wait_for
 from terminal import Open
 
+from perftui.config import load
 from perftui.monitor import Monitor
-from perftui.settings import load
 from perftui.target.describe import describe
 
 pytestmark = pytest.mark.live

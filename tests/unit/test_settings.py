@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from perftui.config import config_paths, load, read_file
 from perftui.errors import UsageError
 from perftui.model.objective import Objective
 from perftui.settings import (
@@ -15,10 +16,7 @@ from perftui.settings import (
     DEFAULT_OBJECTIVES,
     MetricSettings,
     Settings,
-    config_paths,
-    load,
     named_query,
-    read_file,
 )
 
 
