@@ -20,7 +20,8 @@ STALE_S = 15.0
 STALE_STEPS = 3
 """A value older than this, or than so many of its usual steps, says its age."""
 STEPS = 50
-"""How many of its newest steps say what is usual: a source may be asked more or less often."""
+"""So many of a series' points, or all that a chart shows, say how far apart they usually are: a
+source is not always asked as often, and of what is long past fewer points are kept."""
 SLOPE_S = 30.0
 SLOPE_LEAST_S = 15.0
 """The slope is that of the last `SLOPE_S` seconds, and not said below this many."""
@@ -157,6 +158,8 @@ def metric_line(
     """One series as it is drawn, its chart `rows` high."""
     key = series.key
     visible = between(series.points, axis.start, axis.end)
+    # Where points are rare, how far apart they are shows only further back.
+    around = between(series.points, -math.inf, axis.end)[-max(STEPS, len(visible)) :]
     bottom, top = scale(visible or series.points, key, objective)
     now = snapshot.data_at
     is_stale = _is_stale(series, snapshot.taken_at)
@@ -172,14 +175,14 @@ def metric_line(
         sign = ">" if objective.above else "<"
         wanted = f"SLO {sign} {format_value(objective.threshold, key.unit)}"
         how = standing(objective, snapshot, None if is_stale else series.last.value)
-        share = burn(objective, visible, usual_step(visible)).share
+        share = burn(objective, visible, usual_step(around)).share
         burnt = f"violated {100 * share:.1f} %" if share >= NOTABLE_BURN else ""
     slope = _slope(between(series.points, now - SLOPE_S, math.inf), key.unit)
     return MetricLine(
         key=key,
         name=series_name(key),
         chart=chart(
-            visible,
+            around,
             axis=axis,
             height=rows,
             bottom=bottom,

@@ -20,6 +20,7 @@ from perftui.tui.metrics_view import (
     metric_lines,
     source_lines,
     unavailable_lines,
+    urgent,
 )
 
 
@@ -274,6 +275,38 @@ def test_a_stale_value_says_its_age():
     assert (line.stale, line.slope) == (True, "16 s old")
     fresh = one_line(series("m", range(30), end=NOW - 15))
     assert not fresh.stale
+
+
+def test_what_must_not_wait():
+    """Figures may; what is new, violated or stale, what happened and what sources say may not."""
+    p99 = series("p99", [0.1] * 20, unit="s")
+    calm = snapshot(series=[p99], objectives=[P99])
+    before = urgent(calm)
+    assert (
+        urgent(snapshot(series=[series("p99", [0.2] * 20, unit="s")], objectives=[P99])) == before
+    )
+    waiting = SourceStatus("prometheus", SourceState.FAILED, NOW, "refused")
+    for more in (
+        {"series": [series("p99", [0.9] * 20, unit="s")]},
+        {"series": [p99, series("cpu", [1.0])]},
+        {"taken_at": NOW + 16},
+        {"events": [Event(NOW, EventKind.NOTE, "a note")]},
+        {"sources": [waiting]},
+        {"unavailable": [Unavailable(SeriesKey("uss", Origin.PROCESS), "not permitted")]},
+    ):
+        assert urgent(snapshot(**{"series": [p99], "objectives": [P99], **more})) != before, more
+
+
+def test_the_past_has_fewer_points():
+    """Where points of long ago are further apart, or few are in the chart, there is no gap."""
+    long_ago = points([50] * 60, every_s=10.0, end=NOW - 300)
+    found = Series(SeriesKey("cpu", Origin.PROCESS), (*long_ago, *points([50] * 300)))
+    seen = snapshot(series=[found])
+    (line,) = metric_lines([found], seen, Axis(NOW - 400, 60.0, 60))
+    assert line.chart[0].lstrip() == "█" * 51  # before its first point nothing is drawn
+    rare = Series(found.key, tuple(points([50] * 10, every_s=60.0, end=NOW - 50)))
+    (line,) = metric_lines([rare], snapshot(series=[rare]), Axis(NOW, 60.0, 20))
+    assert line.chart[0].lstrip() == "█" * 17
 
 
 def test_the_chart_of_an_exited_target_stays():

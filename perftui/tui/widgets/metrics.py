@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
 
 from rich.segment import Segment
@@ -16,17 +15,16 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from perftui.model.objective import format_duration
-from perftui.model.objective_state import SHAPES
 from perftui.model.series import Series, SeriesKey
 from perftui.model.snapshot import Snapshot
 from perftui.monitor import Monitor
 from perftui.tui.axis import Axis, Moment, TimeView, axis_line
-from perftui.tui.cells import Column, fit, widths
+from perftui.tui.cells import fit, widths
 from perftui.tui.events_view import event_line, newest_first
 from perftui.tui.large_chart import LABEL_CELLS, large_chart
+from perftui.tui.metric_rows import COLUMNS, WIDE, WIDE_COLUMNS, Row, metric_rows
 from perftui.tui.metrics_view import (
     CHART_ROWS,
-    MetricLine,
     metric_lines,
     source_lines,
     unavailable_lines,
@@ -34,16 +32,6 @@ from perftui.tui.metrics_view import (
 )
 from perftui.tui.widgets.painted import Painted
 
-NAME_CELLS, WIDE_NAME_CELLS, WIDE = 13, 26, 100
-COLUMNS = (
-    Column("name", "", NAME_CELLS),
-    Column("chart", "", share=1),
-    Column("value", "", 9, right=True),
-    Column("slope", "", 13),
-    Column("scale", "", 13, needs=50),
-    Column("extent", "", 20, needs=WIDE),
-)
-WIDE_COLUMNS = (replace(COLUMNS[0], width=WIDE_NAME_CELLS), *COLUMNS[1:])
 FIGURES_S = 2.0
 """How long figures stand at least, so that they can be read and few bytes go to the terminal; what
 is violated, stale or new is drawn at once."""
@@ -53,21 +41,10 @@ LOW_LINES = 14
 """In a panel with fewer lines than this each metric has one."""
 
 
-@dataclass(frozen=True)
-class _Row:
-    """One line of the panel: its text, which component style it has, where in it the chart begins,
-    and which metric or event it is of."""
-
-    text: str
-    style: str
-    chart_at: int | None = None
-    key: SeriesKey | int | None = None
-
-
 class _Drawn(NamedTuple):
     """All that decides how a line looks: `lit` are the cells that show the moment looked at."""
 
-    row: _Row
+    row: Row
     width: int
     at_cursor: bool = False
     lit: tuple[int, int] | None = None
@@ -124,7 +101,7 @@ class MetricsPanel(Painted[_Drawn], ScrollView, can_focus=True):
         self.showing = "charts"
         self.selected: SeriesKey | int | None = None
         self._snapshot = monitor.latest
-        self._rows: list[_Row] = []
+        self._rows: list[Row] = []
         self._axis = Axis(self._snapshot.data_at, 60.0, 0)
         self._moment: Moment | None = None
         self._drawn_at = 0.0
@@ -170,7 +147,7 @@ class MetricsPanel(Painted[_Drawn], ScrollView, can_focus=True):
 
     # --- what is laid out
 
-    def _lay_out(self) -> list[_Row]:
+    def _lay_out(self) -> list[Row]:
         width = self.scrollable_content_region.width
         if width <= 0:
             return []
@@ -182,41 +159,41 @@ class MetricsPanel(Painted[_Drawn], ScrollView, can_focus=True):
         self._axis = self._axis_of(next(w for column, w in columns if column.key == "chart"))
         moment = self.view.moment(self._axis)
         rows = CHART_ROWS if self.size.height >= LOW_LINES else 1
-        found: list[_Row] = [
-            _Row(line, "metrics--violated" if failed else "metrics--stale")
+        found: list[Row] = [
+            Row(line, "metrics--violated" if failed else "metrics--stale")
             for text, failed in source_lines(self._snapshot)
             for line in textwrap.wrap(text, width)
         ]
         lines = metric_lines(self._series(), self._snapshot, self._axis, rows=rows, moment=moment)
         for metric in lines:
-            found.extend(_metric_rows(metric, columns))
+            found.extend(metric_rows(metric, columns))
         found.extend(
-            _Row(f"{fit(name, 30)} {why}", "metrics--stale")
+            Row(f"{fit(name, 30)} {why}", "metrics--stale")
             for name, why in unavailable_lines(self._snapshot)
         )
         return found
 
-    def _large_rows(self, width: int) -> list[_Row]:
+    def _large_rows(self, width: int) -> list[Row]:
         self._axis = self._axis_of(max(1, width - LABEL_CELLS))
         series = next((one for one in self._series() if one.key == self.selected), None)
         if series is None:
-            return [_Row("there is no such metric any more (Esc: all of them)", "metrics--stale")]
+            return [Row("there is no such metric any more (Esc: all of them)", "metrics--stale")]
         wanted = next((o for o in self._snapshot.objectives if o.metric == series.key.name), None)
         moment = self.view.moment(self._axis)
         height = max(4, self.size.height - 1)
         lines = large_chart(series, wanted, self._snapshot, self._axis, height, moment)
         return [
-            _Row(line, "metrics--line", LABEL_CELLS if n > 1 else None, series.key)
+            Row(line, "metrics--line", LABEL_CELLS if n > 1 else None, series.key)
             for n, line in enumerate(lines)
         ]
 
-    def _event_rows(self) -> list[_Row]:
+    def _event_rows(self) -> list[Row]:
         now = self._snapshot.taken_at
         found = newest_first(self.monitor.events(0.0))
         return [
-            _Row(event_line(event, now), "metrics--line", None, number)
+            Row(event_line(event, now), "metrics--line", None, number)
             for number, event in enumerate(found)
-        ] or [_Row("nothing has happened yet (M marks a note)", "metrics--stale")]
+        ] or [Row("nothing has happened yet (M marks a note)", "metrics--stale")]
 
     def _axis_of(self, width: int) -> Axis:
         first = min(
@@ -245,11 +222,11 @@ class MetricsPanel(Painted[_Drawn], ScrollView, can_focus=True):
         """All that decides how line `y` looks."""
         width = self.scrollable_content_region.width
         if y == 0:
-            return _Drawn(_Row(self._axis_text(), "metrics--axis"), width)
+            return _Drawn(Row(self._axis_text(), "metrics--axis"), width)
         index = self.scroll_offset.y + y - 1
         if index >= len(self._rows):
             empty = "waiting for the first values" if y == 1 and not self._rows else ""
-            return _Drawn(_Row(empty, ""), width)
+            return _Drawn(Row(empty, ""), width)
         row = self._rows[index]
         at_cursor = self.has_focus and row.key is not None and row.key == self.selected
         return _Drawn(row, width, at_cursor, self._lit(row))
@@ -264,7 +241,7 @@ class MetricsPanel(Painted[_Drawn], ScrollView, can_focus=True):
         line = axis_line(self._axis, self._snapshot.events, self._moment, is_live=is_live)
         return " " * at + line
 
-    def _lit(self, row: _Row) -> tuple[int, int] | None:
+    def _lit(self, row: Row) -> tuple[int, int] | None:
         """From which cell to which a line shows the moment that is looked at."""
         if self._moment is None or row.chart_at is None:
             return None
@@ -406,37 +383,3 @@ class MetricsPanel(Painted[_Drawn], ScrollView, can_focus=True):
             self.view.point(self._axis, place, self._snapshot.data_at, select=select)
         self.redraw()
         return on_chart
-
-
-def _metric_rows(metric: MetricLine, columns: Sequence[tuple[Column, int]]) -> list[_Row]:
-    style = "stale" if metric.stale else "violated" if metric.violated else "line"
-    chart_at = columns[0][1] + 1
-    return [
-        _Row(
-            " ".join(
-                fit(cells[column.key], width, right=column.right) for column, width in columns
-            ),
-            f"metrics--{style}",
-            chart_at,
-            metric.key,
-        )
-        for cells in (_cells(metric, height) for height in range(len(metric.chart)))
-    ]
-
-
-def _cells(metric: MetricLine, height: int) -> dict[str, str]:
-    """The texts of one of the metric's lines: its figures stand beside the chart's last row."""
-    cells = dict.fromkeys((column.key for column in COLUMNS), "")
-    cells["chart"] = metric.chart[height]
-    is_last = height == len(metric.chart) - 1
-    if height == 0:
-        cells["scale"] = metric.scale
-        if not is_last and metric.standing is not None:
-            cells["slope"] = f"{SHAPES[metric.standing]} {metric.standing}"
-            cells["extent"] = metric.burn
-    if is_last:
-        cells["name"], cells["value"] = metric.name, metric.value
-        cells["slope"], cells["extent"] = metric.slope, metric.extent
-        if metric.standing is not None:
-            cells["scale"] = f"{SHAPES[metric.standing]}{metric.objective}"
-    return cells

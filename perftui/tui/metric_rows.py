@@ -1,0 +1,68 @@
+"""The lines of the metrics panel: what stands in which column. No widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from perftui.model.objective_state import SHAPES
+from perftui.model.series import SeriesKey
+from perftui.tui.cells import Column, fit
+from perftui.tui.metrics_view import MetricLine
+
+NAME_CELLS, WIDE_NAME_CELLS, WIDE = 13, 26, 100
+COLUMNS = (
+    Column("name", "", NAME_CELLS),
+    Column("chart", "", share=1),
+    Column("value", "", 9, right=True),
+    Column("slope", "", 13),
+    Column("scale", "", 13, needs=50),
+    Column("extent", "", 20, needs=WIDE),
+)
+WIDE_COLUMNS = (replace(COLUMNS[0], width=WIDE_NAME_CELLS), *COLUMNS[1:])
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the panel: its text, which component style it has, where in it the chart begins,
+    and which metric or event it is of."""
+
+    text: str
+    style: str
+    chart_at: int | None = None
+    key: SeriesKey | int | None = None
+
+
+def metric_rows(metric: MetricLine, columns: Sequence[tuple[Column, int]]) -> list[Row]:
+    """A line for each row of its chart."""
+    style = "stale" if metric.stale else "violated" if metric.violated else "line"
+    chart_at = columns[0][1] + 1
+    return [
+        Row(
+            " ".join(
+                fit(cells[column.key], width, right=column.right) for column, width in columns
+            ),
+            f"metrics--{style}",
+            chart_at,
+            metric.key,
+        )
+        for cells in (_cells(metric, height) for height in range(len(metric.chart)))
+    ]
+
+
+def _cells(metric: MetricLine, height: int) -> dict[str, str]:
+    """The texts of one of the metric's lines: its figures stand beside the chart's last row."""
+    cells = dict.fromkeys((column.key for column in COLUMNS), "")
+    cells["chart"] = metric.chart[height]
+    is_last = height == len(metric.chart) - 1
+    if height == 0:
+        cells["scale"] = metric.scale
+        if not is_last and metric.standing is not None:
+            cells["slope"] = f"{SHAPES[metric.standing]} {metric.standing}"
+            cells["extent"] = metric.burn
+    if is_last:
+        cells["name"], cells["value"] = metric.name, metric.value
+        cells["slope"], cells["extent"] = metric.slope, metric.extent
+        if metric.standing is not None:
+            cells["scale"] = f"{SHAPES[metric.standing]}{metric.objective}"
+    return cells
