@@ -306,7 +306,7 @@ def test_the_past_has_fewer_points():
     assert line.chart[0].lstrip() == "█" * 51  # before its first point nothing is drawn
     rare = Series(found.key, tuple(points([50] * 10, every_s=60.0, end=NOW - 50)))
     (line,) = metric_lines([rare], snapshot(series=[rare]), Axis(NOW, 60.0, 20))
-    assert line.chart[0].lstrip() == "█" * 17
+    assert line.chart[0].lstrip() == "█" * 18  # cells of 3 s, the point in the eighteenth from now
 
 
 def test_the_chart_of_an_exited_target_stays():
