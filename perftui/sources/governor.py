@@ -125,7 +125,7 @@ class Governor:
     mean of a Gamma posterior for a Poisson count of stopped polls, older windows forgotten. What
     was measured is also kept in an account: every second adds to how long the target may be
     stopped, a blocking window takes from it, and has to wait until it is there. With
-    `whole_seconds` no window is shorter than a second, or ends between two.
+    `whole_seconds`, for a py-spy that ends by itself alone, windows are one or two seconds.
     """
 
     def __init__(self, settings: ProfileSettings, *, whole_seconds: bool = False) -> None:
@@ -243,7 +243,9 @@ class Governor:
         not to and fro between two of them."""
         looks_s = self._rate_hz * self._look_cpu_s(threads, gil=self._gil)
         wanted = self._start_cpu_s / max(1e-9, START_SHARE * looks_s)
-        wanted = min(MOST_WINDOW_S, max(WINDOW_S, wanted))
+        # What cannot be told to end is waited for when perftui ends.
+        most_s = WINDOW_S if self._whole_seconds else MOST_WINDOW_S
+        wanted = min(most_s, max(WINDOW_S, wanted))
         if abs(wanted - self._usual_s) >= 0.8:
             self._usual_s = float(round(wanted))
 

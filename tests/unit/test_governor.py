@@ -108,11 +108,20 @@ def test_windows_are_short_while_somebody_waits_for_them():
     assert set(lengths[EARLY_WINDOWS:]) == {WINDOW_S}
 
 
-@pytest.mark.parametrize(("start_cpu_s", "length"), [(0.001, WINDOW_S), (0.02, 4.0), (0.5, 5.0)])
-def test_windows_are_longer_where_a_start_is_dear(start_cpu_s: float, length: float):
+@pytest.mark.parametrize(
+    ("start_cpu_s", "whole_seconds", "length"),
+    [
+        *((0.001, False, WINDOW_S), (0.02, False, 4.0), (0.5, False, 5.0)),
+        # A py-spy that ends by itself alone is waited for: that is never long.
+        (0.1, True, WINDOW_S),
+    ],
+)
+def test_windows_are_longer_where_a_start_is_dear(
+    start_cpu_s: float, whole_seconds: bool, length: float
+):
     """py-spy is started less often where that takes much CPU time beside the looks themselves:
     here a second of looks takes 0.04 s, and a start is to take an eighth of that."""
-    governor = Governor(ProfileSettings(nonblocking=True))
+    governor = Governor(ProfileSettings(nonblocking=True), whole_seconds=whole_seconds)
     for _ in range(40):
         plan = governor.plan([4], subprocesses=False)
         cpu_s = start_cpu_s + 0.04 * plan.seconds
@@ -145,7 +154,7 @@ def test_whole_seconds(wish: dict[str, object]):
     target = Target(20, **wish)
     target.governor = governor
     plans = target.watch(40)
-    assert {plan.seconds for plan in plans} <= {1.0, 2.0, 3.0, 4.0, 5.0}
+    assert {plan.seconds for plan in plans} <= {1.0, 2.0}
     assert target.stopped <= 0.02 * target.wall
 
 
