@@ -33,8 +33,10 @@ REST_PERIOD_S = 10.0
 """With a small duty, windows come about this often, but are no shorter than `LEAST_WINDOW_S`."""
 
 BURST = 5.0
-"""How many times the budget of a second a single blocking window may take; it is shorter where it
-must be."""
+"""How many times the budget of a second blocking windows may take while they last, and how much of
+it must be there before one begins; at most twice that is saved up."""
+DEAR_BURSTS = 1.6
+"""So many times that must be there where a start of py-spy is dear."""
 LEAST_BURST_HZ = 10
 MOST_STOP_S = 0.05
 """A target that one look stops for longer is not stopped at all, unless the user says so."""
@@ -45,6 +47,7 @@ LEAST_GIL_RATE_HZ = 5
 CAUTION = 0.8
 """A rate goes up again only when what it costs is below this part of the budget."""
 
+_ROUNDING_S = 1e-9
 _START_CPU_S = 0.02
 _LOOK_CPU_S, _THREAD_CPU_S, _GIL_THREAD_CPU_S = 0.3e-3, 0.1e-3, 0.005e-3
 _LOOK_STOP_S, _THREAD_STOP_S = 0.2e-3, 0.2e-3
@@ -298,9 +301,12 @@ class Governor:
             fitting = [r for r in RATES_HZ if r <= rate and r * look_s <= BURST * budget]
             rate = max(min(LEAST_BURST_HZ, rate), *fitting, 0)  # no dearer than the others
         most_s = FIRST_WINDOW_S if self._windows == 1 else self._window_s
-        seconds = min(most_s, max(LEAST_WINDOW_S, BURST * budget / (rate * look_s)))
+        spent_s = BURST * budget
+        if self._usual_s > WINDOW_S:  # one long burst takes one dear start, two short ones two
+            spent_s = max(DEAR_BURSTS * spent_s, self._credit_s)
+        seconds = min(most_s, max(LEAST_WINDOW_S, spent_s / (rate * look_s)))
         seconds = self._length(seconds)
-        if seconds * rate * look_s > self._credit_s or look_s > MOST_STOP_S:
+        if seconds * rate * look_s > self._credit_s + _ROUNDING_S or look_s > MOST_STOP_S:
             return plan
         return replace(plan, nonblocking=False, rate_hz=rate, seconds=seconds)
 

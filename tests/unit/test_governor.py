@@ -144,6 +144,8 @@ def test_dear_blocking_looks_make_no_other_window_shorter():
         governor.learn(plan, [60], Cost(plan.seconds, plan.rate_hz, cpu_s, polls, stopped, 0.02))
     assert blocking(seen[-20:])
     assert {plan.seconds for plan in seen[-20:] if plan.nonblocking} == {4.0}
+    # And they come seldom and long, since each costs a start too.
+    assert len(blocking(seen[-40:])) <= 40 / 3
 
 
 @pytest.mark.parametrize("wish", [{}, {"duty": 2.0}, {"nonblocking": False}])

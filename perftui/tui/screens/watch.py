@@ -103,6 +103,7 @@ class WatchScreen(Screen[None]):
     def on_mount(self) -> None:
         """Start to draw."""
         self._show_panel("profile")
+        self.watch(self.profile, "title", self._draw_titles, init=False)
         self._first_look = self.set_interval(FIRST_LOOKS_S, self._look_for_first)
         self._pace()
 
@@ -154,10 +155,6 @@ class WatchScreen(Screen[None]):
             (panel, title if panel == tabs.current else title.split()[0])
             for panel, title in titles.items()
         )
-
-    def on_profile_panel_changed(self) -> None:
-        """Its title says what it shows."""
-        self._draw_titles()
 
     def on_metrics_panel_moved(self, event: MetricsPanel.Moved) -> None:
         """The profile shows the time that the charts' cursor is on."""

@@ -10,7 +10,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.message import Message
+from textual.reactive import var
 from textual.widget import Widget
 from textual.worker import Worker, WorkerState
 
@@ -69,8 +69,8 @@ class ProfilePanel(Vertical):
         Binding("C", "look('native')", "native (C) frames too", show=False),
     ]
 
-    class Changed(Message):
-        """Its title may have changed."""
+    # What is shown, of which span and choice. It is watched, so that it is drawn with the rows.
+    title: var[str] = var("")
 
     def __init__(self, monitor: Monitor, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -100,9 +100,7 @@ class ProfilePanel(Vertical):
         """Begin with the functions."""
         self._show_view("functions")
 
-    @property
-    def title(self) -> str:
-        """What is shown, of which span and choice."""
+    def _title(self) -> str:
         return title(
             self.showing,
             self.functions,
@@ -153,7 +151,7 @@ class ProfilePanel(Vertical):
     def redraw(self) -> None:
         """Draw the view that is seen."""
         getattr(self, f"_draw_{self.showing}")()
-        self.post_message(self.Changed())
+        self.title = self._title()
 
     def _look(self) -> Looked:
         return self.view.look(self._snapshot)
