@@ -1,4 +1,5 @@
-"""How soon a key is answered, while py-spy looks 100 times a second at a target of 50 threads."""
+"""How soon a key is answered, while py-spy looks 100 times a second at a target of 50 threads, or
+while a Prometheus that is asked ten queries a second has one fault after the other."""
 
 from __future__ import annotations
 
@@ -6,15 +7,17 @@ import itertools
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from faulty import faulty
 from on_terminal import OnTerminal, environment, plain, runs
 from report import judged, percentile, say, table
 from targets import HOT, Target
 
 KEY_GOAL_MS = 50.0
-THREADS = 50
+THREADS, FEW_THREADS = 50, 2
+QUERIES = 10
 TIMEOUT_S = 30.0
 LEARN_S = 0.5
 ANSWER_S = 2.0
@@ -103,13 +106,35 @@ def _order(text: bytes) -> dict[str, bytes]:
 
 
 def pressing(directory: Path, presses: int, warm_s: float) -> str:
-    """The table of how soon keys are answered."""
+    """The table of how soon keys are answered while py-spy takes all that it can."""
     say("keys")
     options = ["--rate", "100", "--nonblocking", "--max-sampler-cpu", "1000"]
+    return _pressing(directory, presses, warm_s, THREADS, options)
+
+
+def pressing_among_faults(directory: Path, presses: int, warm_s: float) -> str:
+    """The same on a small target, while a Prometheus has one fault after the other."""
+    say("keys, and a Prometheus with one fault after the other")
+    with faulty() as url:
+        options = ["--prometheus", url]
+        options += [f"--query=metric_{n}=metric_{n}" for n in range(QUERIES)]
+        settings = directory / "perftui" / "config.toml"
+        settings.parent.mkdir()
+        settings.write_text('[prometheus]\nevery = "1s"\n')
+        try:
+            return _pressing(directory, presses, warm_s, FEW_THREADS, options)
+        finally:
+            settings.unlink()
+            settings.parent.rmdir()
+
+
+def _pressing(
+    directory: Path, presses: int, warm_s: float, threads: int, options: Sequence[str]
+) -> str:
     moves: list[float] = []
     sorts: list[float] = []
     titles: list[float] = []
-    with Target(THREADS, directory) as target:
+    with Target(threads, directory) as target:
         argv = [sys.executable, "-m", "perftui", str(target.pid), *options]
         with OnTerminal(argv, directory, environment(directory)) as running:
             if running.wait(lambda data: HOT.encode() in data, TIMEOUT_S) is None:

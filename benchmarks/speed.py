@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from key_presses import pressing
+from key_presses import pressing, pressing_among_faults
 from on_terminal import OnTerminal, environment, plain
 from report import MB, heading, judged, orderly, say, table
 from synthetic import (
@@ -42,6 +42,7 @@ from synthetic import (
 )
 
 from perftui.cli import GC_THRESHOLD
+from perftui.model.series import Origin, Point, SeriesKey
 from perftui.model.snapshot import Snapshot
 from perftui.model.stacks import Stack, Thread
 from perftui.model.timeline import TIERS, Timeline
@@ -57,6 +58,7 @@ SAMPLES = 100 * THREADS
 """A second at 100 Hz in which every thread was busy."""
 TURNS = 5
 """So many runs of the screen with few and with many functions, in turn; their medians count."""
+SERIES = 50
 IN_SIGHT = 30
 """Rows of the table that are drawn."""
 WHOLE_S = 5.0
@@ -287,10 +289,32 @@ def remembering(stacks: int, every_s: int) -> str:
     return table(titles, rows)
 
 
+def remembering_series() -> str:
+    """The table of what a timeline holds of metrics after a day, a point of each a second."""
+    say("a day of metrics")
+    timeline = Timeline()
+    keys = [
+        SeriesKey(f"metric_{n // 10}", Origin.PROMETHEUS, "", (("n", str(n)),))
+        for n in range(SERIES)
+    ]
+    tracemalloc.start()
+    for second in range(86_400):
+        at = float(second)
+        timeline.add_points((key, Point(at, random.random())) for key in keys)
+    held, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    begun = time.thread_time()
+    points = sum(len(series.points) for series in timeline.series(0.0))
+    read_ms = 1000 * (time.thread_time() - begun)
+    row = (f"{SERIES}", f"{points:,}", f"{held / MB:.1f}", f"{most / MB:.1f}", f"{read_ms:.1f}")
+    titles = ("a day, series", "points", "MB held", "most, MB", "to read all, ms of CPU")
+    return table(titles, [row])
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="How fast perftui itself is.")
-    parts = ("parse", "refresh", "keys", "memory")
+    parts = ("parse", "refresh", "keys", "faults", "memory")
     parser.add_argument("--part", choices=parts, action="append", help="only this; repeatable")
     parser.add_argument(
         "--profile", action="store_true", help="say on stderr where the time goes (slower)"
@@ -308,9 +332,13 @@ def main() -> None:
         if "keys" in wanted:
             presses, warm_s = (40, 4.0) if quick else (500, 15.0)
             print(pressing(Path(name), presses, warm_s), "\n", flush=True)
+        if "faults" in wanted:
+            presses, warm_s = (40, 4.0) if quick else (500, 15.0)
+            print(pressing_among_faults(Path(name), presses, warm_s), "\n", flush=True)
         if "memory" in wanted:
             stacks, every_s = (100, 60) if quick else (300, 10)
-            print(remembering(stacks, every_s), flush=True)
+            print(remembering(stacks, every_s), "\n", flush=True)
+            print(remembering_series(), flush=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from pydantic import ValidationError
@@ -23,6 +23,7 @@ from perftui.model.changes import Changes
 from perftui.model.event import Event, EventKind
 from perftui.model.findings import Forecast
 from perftui.model.objective import Objective
+from perftui.model.offer import Offer, OfferKind
 from perftui.model.query import QueryResult
 from perftui.model.series import Series, in_order
 from perftui.model.snapshot import Snapshot, SourceState, SourceStatus
@@ -31,7 +32,7 @@ from perftui.model.stacks import Window
 from perftui.model.target import Target, TargetState
 from perftui.model.timeline import Timeline
 from perftui.settings import MetricSettings, ProfileSettings, Settings
-from perftui.sources.assembly import TargetSources, named_sources
+from perftui.sources.assembly import NamedSources, TargetSources, with_offer
 from perftui.sources.base import Clock, Source, steady_clock
 from perftui.sources.elevated import find_sudo
 from perftui.sources.host import HostSource
@@ -93,7 +94,7 @@ class Monitor:
         self._pyspy = PySpy(launch, sudo)
         self._host = HostSource(self._timeline, self.clock)
         self._ports: frozenset[int] = frozenset()
-        self._named = named_sources(
+        self._named = NamedSources(
             settings,
             self._timeline,
             self.clock,
@@ -148,12 +149,7 @@ class Monitor:
     @property
     def _sources(self) -> list[Source]:
         first, rest = self._of_target.all[:2], self._of_target.all[2:]
-        return [*first, self._host, *rest, *self._named]
-
-    @property
-    def scrape_offers(self) -> tuple[str, ...]:
-        """The /metrics pages of the target that were noticed, and that no setting names."""
-        return self._of_target.notice.offers
+        return [*first, self._host, *rest, *self._named.all]
 
     def follow(self) -> str:
         """Watch what took the place of a target that has ended; says what came of it. It may be
@@ -237,6 +233,18 @@ class Monitor:
             self.settings = self.settings.model_copy(update={"profile": profile})
             self._of_target.profiler.change(profile)
         return ""
+
+    def take(self, offer: Offer) -> None:
+        """Watch what was offered from now on, of the target's successor too; what is no offer any
+        more is left alone. From any thread."""
+        with self._swapping:
+            if self._stopping.is_set() or offer not in self._of_target.offers(self.settings):
+                return
+            self.settings = with_offer(self.settings, offer)
+            if offer.kind is OfferKind.PAGE:
+                self._named.add(self.settings.scrape[-1]).start()
+            elif self._of_target.prometheus is not None:
+                self._of_target.prometheus.take_pack(offer.name)
 
     @property
     def can_query(self) -> bool:
@@ -330,6 +338,7 @@ class Monitor:
             gil_windows=self._timeline.gil_windows(since),
             events=self._timeline.events(since),
             unavailable=self._timeline.unavailable(),
+            offers=self._of_target.offers(self.settings),
         )
 
     def _statuses(self) -> tuple[SourceStatus, ...]:
@@ -337,15 +346,8 @@ class Monitor:
         return (
             *(source.status for source in self._sources),
             *self._unusable,
-            *self._offered(),
             *([failure] if failure else []),
         )
-
-    def _offered(self) -> Iterator[SourceStatus]:
-        """What could be looked at, too, if the user wants it."""
-        texts = self._of_target.offers()
-        if texts:
-            yield SourceStatus("offered", SourceState.OK, self._target.started_at, "; ".join(texts))
 
     def _tick(self) -> None:
         due = self.clock()

@@ -245,6 +245,18 @@ class Prometheus:
         data: dict[str, Any] = json.loads(body)["data"]
         return data
 
+    def promtool(self, promql: str, at: float) -> dict[tuple[tuple[str, str], ...], float]:
+        """What `promtool query instant` gives for a time (Unix seconds), by the labels."""
+        command = [require("promtool"), "query", "instant", "-o", "json", f"--time={at!r}"]
+        command += [self.url, promql]
+        run = subprocess.run(command, check=True, capture_output=True, text=True)
+        return {
+            tuple(sorted((k, v) for k, v in entry["metric"].items() if k != "__name__")): float(
+                entry["value"][1]
+            )
+            for entry in json.loads(run.stdout)
+        }
+
     def kill(self) -> None:
         """Let it die at once; it can be started again."""
         if self.process is not None:

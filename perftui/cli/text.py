@@ -96,6 +96,11 @@ def _report(snapshot: Snapshot) -> Iterator[str]:
         age = format_age(snapshot.taken_at - status.since)
         how = f"{status.name} {status.state.value} for {age}"
         yield from _wrapped(f"{how}: {plain(status.message)}")
+    if snapshot.offers:
+        yield ""
+        yield "ALSO THERE"
+    for offer in snapshot.offers:
+        yield from _wrapped(f"{plain(offer.words)}: {plain(offer.option)}")
 
 
 def _wrapped(text: str, indent: int = 2) -> list[str]:

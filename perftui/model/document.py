@@ -62,6 +62,10 @@ def document(snapshot: Snapshot) -> dict[str, Any]:
             }
             for status in snapshot.sources
         ],
+        "offers": [
+            {"kind": offer.kind.value, "name": offer.name, "option": offer.option}
+            for offer in snapshot.offers
+        ],
         "llm": _llm(snapshot.llm),
     }
 

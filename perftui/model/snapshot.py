@@ -9,6 +9,7 @@ from perftui.model.baseline import Baseline
 from perftui.model.event import Event
 from perftui.model.findings import Forecast, LlmStatus
 from perftui.model.objective import Objective
+from perftui.model.offer import Offer
 from perftui.model.series import Series, Unavailable
 from perftui.model.stacks import Window
 from perftui.model.target import Target, TargetState
@@ -40,7 +41,8 @@ class Snapshot:
     `target_since` is when `target_state` began; a target that has exited leaves its last windows
     and points in every later snapshot. `baseline` is what the user compares with;
     `gil_windows` are short looks at the holder of the GIL, beside the others; `events` are
-    what happened in the span, oldest first; `unavailable` are metrics that cannot be had.
+    what happened in the span, oldest first; `unavailable` are metrics that cannot be had, `offers`
+    what could be watched, too.
     """
 
     taken_at: float
@@ -59,6 +61,7 @@ class Snapshot:
     gil_windows: tuple[Window, ...] = ()
     events: tuple[Event, ...] = ()
     unavailable: tuple[Unavailable, ...] = ()
+    offers: tuple[Offer, ...] = ()
 
     @property
     def data_at(self) -> float:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from urllib.parse import urlsplit
 
+from perftui.model.offer import Offer, OfferKind
 from perftui.model.target import Target
 from perftui.model.timeline import Timeline
-from perftui.settings import Settings
+from perftui.settings import ScrapeSettings, Settings
 from perftui.sources.base import Clock, Source
 from perftui.sources.cgroup import CgroupSource
 from perftui.sources.family import Family
@@ -47,26 +48,57 @@ class TargetSources:
             *([self.prometheus] if self.prometheus is not None else []),
         ]
 
-    def offers(self) -> list[str]:
-        """What could be looked at, too, if the user wants it."""
-        texts = [f"a metrics page at {url} (--scrape {url})" for url in self.notice.offers]
-        packs = self.prometheus.offers if self.prometheus is not None else ()
-        if packs:
-            names = ", ".join(pack.name for pack in packs)
-            texts.append(f"ready-made queries: {names} (--pack NAME)")
-        return texts
+    def offers(self, settings: Settings) -> tuple[Offer, ...]:
+        """What could be looked at, too, and is not by these settings."""
+        read = {page.url for page in settings.scrape}
+        pages = [url for url in self.notice.offers if url not in read]
+        asked = settings.prometheus.packs
+        fit = self.prometheus.offers if self.prometheus is not None and asked != "auto" else ()
+        packs = [pack.name for pack in fit if pack.name not in asked]
+        return (
+            *(Offer(OfferKind.PAGE, url) for url in pages),
+            *(Offer(OfferKind.PACK, name) for name in packs),
+        )
 
 
-def named_sources(
-    settings: Settings, timeline: Timeline, clock: Clock, ports: Callable[[], Collection[int]]
-) -> list[Source]:
+class NamedSources:
     """The pages and logs of the settings, which are the same for the target's successor; `ports`
     says where the target listens."""
-    pages = (
-        ScrapeSource(page, timeline, clock, ports=ports, is_one_of_many=len(settings.scrape) > 1)
-        for page in settings.scrape
-    )
-    return [*pages, *(LogSource(log, timeline, clock) for log in settings.log)]
+
+    def __init__(
+        self,
+        settings: Settings,
+        timeline: Timeline,
+        clock: Clock,
+        ports: Callable[[], Collection[int]],
+    ) -> None:
+        self._timeline, self._clock, self._ports = timeline, clock, ports
+        many = len(settings.scrape) > 1
+        self.all: list[Source] = [
+            *(self._page(page, is_one_of_many=many) for page in settings.scrape),
+            *(LogSource(log, timeline, clock) for log in settings.log),
+        ]
+
+    def add(self, page: ScrapeSettings) -> Source:
+        """One more page, not started yet."""
+        source = self._page(page, is_one_of_many=bool(self.all))
+        self.all.append(source)
+        return source
+
+    def _page(self, page: ScrapeSettings, *, is_one_of_many: bool) -> Source:
+        return ScrapeSource(
+            page, self._timeline, self._clock, ports=self._ports, is_one_of_many=is_one_of_many
+        )
+
+
+def with_offer(settings: Settings, offer: Offer) -> Settings:
+    """The settings, and what was offered."""
+    if offer.kind is OfferKind.PAGE:
+        pages = (*settings.scrape, ScrapeSettings(url=offer.name))
+        return settings.model_copy(update={"scrape": pages})
+    packs = (*settings.prometheus.packs, offer.name)
+    prometheus = settings.prometheus.model_copy(update={"packs": packs})
+    return settings.model_copy(update={"prometheus": prometheus})
 
 
 def _prometheus_of(

@@ -116,6 +116,11 @@ class PrometheusSource(Poll):
         others = (other for other in self._metrics if other.name != metric.name)
         self._metrics = (*others, metric)
 
+    def take_pack(self, name: str) -> None:
+        """Ask the queries of one more pack from now on; from any thread."""
+        packs = (*self._settings.packs, name)
+        self._settings = self._settings.model_copy(update={"packs": packs})
+
     def try_query(self, promql: str) -> QueryResult:
         """What a query gives now, or why it gives nothing; from any thread.
 

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import ClassVar
 
 from textual.app import App, SystemCommand
@@ -102,3 +103,7 @@ class PerftuiApp(App[None]):
             yield SystemCommand("Note", "On the time that is looked at", screen.action_note)
             yield SystemCommand("Follow", "The target's successor", screen.action_follow)
             yield SystemCommand("Ask", "Ask the LLM now", screen.action_ask)
+            for offer in screen.monitor.latest.offers:
+                yield SystemCommand(
+                    f"Watch {offer.name}", f"{offer.words}, too", partial(screen.take, offer)
+                )

@@ -31,7 +31,8 @@ class Column:
 
 
 def fit(text: str, width: int, *, right: bool = False, keep_end: bool = False) -> str:
-    """`text` in exactly `width` cells: padded, or cut with an ellipsis."""
+    """`text` in exactly `width` cells: padded, or cut with an ellipsis, which stands for its end,
+    or with `keep_end` for its beginning."""
     if width <= 0:
         return ""
     # A name of many thousand letters is cut before it is measured.
@@ -50,6 +51,14 @@ def fit(text: str, width: int, *, right: bool = False, keep_end: bool = False) -
         length = cell_len(text)
     space = " " * (width - length)
     return space + text if right else text + space
+
+
+def fit_both_ends(text: str, width: int) -> str:
+    """`text` in exactly `width` cells: padded, or cut in its middle."""
+    if cell_len(text[: 4 * width]) <= width:
+        return fit(text, width)
+    last = width // 2
+    return fit(text, width - last) + fit(text, last + 1, keep_end=True)[1:]
 
 
 def widths(columns: Sequence[Column], total: int) -> list[tuple[Column, int]]:

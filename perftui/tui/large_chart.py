@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from perftui.model.objective import Objective
-from perftui.model.present import format_clock, format_value
+from perftui.model.present import format_clock, format_value, series_name
 from perftui.model.series import Series, between
 from perftui.model.snapshot import Snapshot
 from perftui.tui.axis import Axis, Moment
@@ -28,7 +28,8 @@ def large_chart(
 ) -> list[str]:
     """`height` lines of `LABEL_CELLS` + the axis's width."""
     rows = max(1, height - TITLE_LINES - 1)
-    line = metric_line(series, objective, snapshot, axis, rows=rows, moment=moment)
+    name = series_name(series.key)
+    line = metric_line(series, name, objective, snapshot, axis, rows=rows, moment=moment)
     visible = between(series.points, axis.start, axis.end)
     bottom, top = scale(visible or series.points, series.key, objective)
     unit = series.key.unit

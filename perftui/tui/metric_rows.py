@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+
+from rich.cells import cell_len
 
 from perftui.model.objective_state import SHAPES
 from perftui.model.series import SeriesKey
-from perftui.tui.cells import Column, fit
+from perftui.tui.cells import Column, fit, fit_both_ends, widths
 from perftui.tui.metrics_view import MetricLine
 
-NAME_CELLS, WIDE_NAME_CELLS, WIDE = 13, 26, 100
+WIDE = 100
+NAME_CELLS, WIDE_NAME_CELLS = (13, 22), (26, 44)
+"""Least and most for the names: as much as they need, and the rest is for the charts."""
 COLUMNS = (
-    Column("name", "", NAME_CELLS),
+    Column("name", "", NAME_CELLS[0]),
     Column("chart", "", share=1),
     Column("value", "", 9, right=True),
     Column("slope", "", 13),
     Column("scale", "", 13, needs=50),
     Column("extent", "", 20, needs=WIDE),
 )
-WIDE_COLUMNS = (replace(COLUMNS[0], width=WIDE_NAME_CELLS), *COLUMNS[1:])
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,14 @@ class Row:
     key: SeriesKey | int | None = None
 
 
+def columns_for(names: Iterable[str], width: int) -> list[tuple[Column, int]]:
+    """The columns of a panel of `width` cells that shows metrics of these names."""
+    least, most = WIDE_NAME_CELLS if width >= WIDE else NAME_CELLS
+    wanted = max((cell_len(name[:most]) for name in names), default=0)
+    column = replace(COLUMNS[0], width=max(least, min(most, wanted)))
+    return widths((column, *COLUMNS[1:]), width)
+
+
 def metric_rows(metric: MetricLine, columns: Sequence[tuple[Column, int]]) -> list[Row]:
     """A line for each row of its chart."""
     style = "stale" if metric.stale else "violated" if metric.violated else "line"
@@ -40,7 +51,10 @@ def metric_rows(metric: MetricLine, columns: Sequence[tuple[Column, int]]) -> li
     return [
         Row(
             " ".join(
-                fit(cells[column.key], width, right=column.right) for column, width in columns
+                fit_both_ends(cells["name"], width)
+                if column.key == "name"
+                else fit(cells[column.key], width, right=column.right)
+                for column, width in columns
             ),
             f"metrics--{style}",
             chart_at,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from perftui.model.objective import Objective
 from perftui.model.objective_state import SHAPES, Standing, burn, standing
 from perftui.model.present import format_age, format_rate, format_value, series_name
-from perftui.model.series import Point, Series, SeriesKey, between, slope_per_s, usual_step
+from perftui.model.series import Origin, Point, Series, SeriesKey, between, slope_per_s, usual_step
 from perftui.model.snapshot import Snapshot, SourceState
 from perftui.model.text import plain
 from perftui.tui.axis import Axis, Moment
@@ -29,6 +29,8 @@ CHART_ROWS = 2
 """Height of the chart of a metric that has an objective, where there is room; else it is one."""
 SERIES_PER_NAME = 10
 NOTABLE_BURN = 0.001
+TARGET_LABELS = frozenset({"instance", "job"})
+"""What Prometheus adds to every series of one target."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,27 @@ class MetricLine:
         return f"{SHAPES[self.standing]} {self.standing} {self.objective}"
 
 
+def line_names(found: Iterable[Series]) -> dict[SeriesKey, str]:
+    """The names of some series on their lines: with those labels alone in which the series of one
+    metric differ; of a single one without those that say where Prometheus has it from. All labels
+    stand above its large chart."""
+    same: dict[tuple[str, Origin], list[SeriesKey]] = {}
+    for series in found:
+        same.setdefault((series.key.name, series.key.origin), []).append(series.key)
+    names: dict[SeriesKey, str] = {}
+    for keys in same.values():
+        values: dict[str, list[str]] = {}
+        for label, value in (pair for key in keys for pair in key.labels):
+            values.setdefault(label, []).append(value)
+        alike = {n for n, seen in values.items() if len(seen) == len(keys) and len(set(seen)) == 1}
+        if len(keys) == 1:
+            alike &= TARGET_LABELS
+        for key in keys:
+            labels = tuple(pair for pair in key.labels if pair[0] not in alike)
+            names[key] = series_name(replace(key, labels=labels))
+    return names
+
+
 def metric_lines(
     found: Sequence[Series],
     snapshot: Snapshot,
@@ -74,10 +97,11 @@ def metric_lines(
 
     With a `moment` the values are those of that time.
     """
-    objectives = _objectives(snapshot)
+    objectives, names = _objectives(snapshot), line_names(found)
     return [
         metric_line(
             series,
+            names[series.key],
             objectives.get(series.key.name),
             snapshot,
             axis,
@@ -101,7 +125,7 @@ def urgent(snapshot: Snapshot) -> object:
         for one in snapshot.series
     ]
     sources = [(status.name, status.state, status.message) for status in snapshot.sources]
-    return metrics, sources, snapshot.events, snapshot.unavailable
+    return metrics, sources, snapshot.events, snapshot.unavailable, snapshot.offers
 
 
 def _objectives(snapshot: Snapshot) -> dict[str, Objective]:
@@ -124,7 +148,8 @@ def unavailable_lines(snapshot: Snapshot) -> list[tuple[str, str]]:
 
 
 def source_lines(snapshot: Snapshot) -> list[tuple[str, bool]]:
-    """What the sources of metrics have to say, and whether it is a failure; those come first."""
+    """What the sources of metrics have to say, and whether it is a failure; those come first, and
+    what could be watched, too, comes last."""
     found: list[tuple[str, bool]] = []
     for status in snapshot.sources:
         if status.name == "py-spy" or not status.message:
@@ -133,7 +158,12 @@ def source_lines(snapshot: Snapshot) -> list[tuple[str, bool]]:
         age = format_age(snapshot.taken_at - status.since)
         how = f" {status.state.value} for {age}" if status.state is not SourceState.OK else ""
         found.append((f"{plain(status.name)}{how}: {plain(status.message)}", failed))
-    return sorted(found, key=lambda line: not line[1])
+    found.sort(key=lambda line: not line[1])
+    if snapshot.offers:
+        first, *others = snapshot.offers
+        also = f" ({len(others)} more)" if others else ""
+        found.append((f"y watches {plain(first.words)}, too{also}", False))
+    return found
 
 
 def _fewer(found: Sequence[Series]) -> Iterator[Series]:
@@ -148,6 +178,7 @@ def _fewer(found: Sequence[Series]) -> Iterator[Series]:
 
 def metric_line(
     series: Series,
+    name: str,
     objective: Objective | None,
     snapshot: Snapshot,
     axis: Axis,
@@ -155,7 +186,7 @@ def metric_line(
     rows: int = 1,
     moment: Moment | None = None,
 ) -> MetricLine:
-    """One series as it is drawn, its chart `rows` high."""
+    """One series as it is drawn under this name, its chart `rows` high."""
     key = series.key
     visible = between(series.points, axis.start, axis.end)
     # Where points are rare, how far apart they are shows only further back.
@@ -180,7 +211,7 @@ def metric_line(
     slope = _slope(between(series.points, now - SLOPE_S, math.inf), key.unit)
     return MetricLine(
         key=key,
-        name=series_name(key),
+        name=name,
         chart=chart(
             around,
             axis=axis,

@@ -36,8 +36,8 @@ threading.Event().wait()
 MOVES = "↑ k ↓ j PgUp PgDn Home End"
 TESTED = {
     # test_screen.py: test_the_wide_screen_and_its_keys, test_the_keys_of_the_views, test_pause…,
-    # test_the_narrow_screen, test_the_picker…; test_follow.py; the others below.
-    "EVERYWHERE": "/ p Space Tab Shift+Tab + - F M Esc ? q Ctrl+C Ctrl+P ctrl+z",
+    # test_the_narrow_screen, test_the_picker…; test_follow.py; test_notice.py; the others below.
+    "EVERYWHERE": "/ p Space Tab Shift+Tab + - F M y Esc ? q Ctrl+C Ctrl+P ctrl+z",
     "PROFILE": "s S 1 2 3 4 L t T f c Enter b d o [ ] R g I C",
     "FUNCTIONS": MOVES,
     "THREADS": f"Enter {MOVES}",

@@ -107,7 +107,7 @@ def test_the_history_is_query_ranges(
         start, end = int(history[0][0]), int(history[-1][0])
         assert history == _range(server, one.key.name, dict(one.key.labels), start, end)
     for one in series:
-        theirs_now = _promtool(server, _promql(one.key.name), one.last.at)
+        theirs_now = server.promtool(_promql(one.key.name), one.last.at)
         assert theirs_now[one.key.labels] == one.last.value
 
 
@@ -127,17 +127,6 @@ def _range(server: Prometheus, name: str, labels: dict[str, str], start: int, en
         if {k: v for k, v in entry["metric"].items() if k != "__name__"} == labels
     ]
     return [(float(at), float(value)) for at, value in values]
-
-
-def _promtool(server: Prometheus, promql: str, at: float) -> dict[tuple, float]:
-    command = [require("promtool"), "query", "instant", "-o", "json", f"--time={at!r}"]
-    run = subprocess.run([*command, server.url, promql], check=True, capture_output=True, text=True)
-    return {
-        tuple(sorted((k, v) for k, v in entry["metric"].items() if k != "__name__")): float(
-            entry["value"][1]
-        )
-        for entry in json.loads(run.stdout)
-    }
 
 
 # --- a clock that is off

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from perftui.tui.cells import GAP, Column, fit, widths
+from perftui.tui.cells import GAP, Column, fit, fit_both_ends, widths
 
 TEXT = st.text() | st.text(st.sampled_from("ab表情é\u0301\ufe0f\u200d👩🏽❤🇩🇪\x1b\t\n"))
 
@@ -81,3 +81,11 @@ def test_widths_fill_the_table(columns: list[tuple[int, int, int]], total: int):
     fixed = sum(column.width for column, _ in shown) + GAP * max(0, len(shown) - 1)
     if fixed <= total and any(not column.width for column, _ in shown):
         assert sum(width for _, width in shown) + GAP * (len(shown) - 1) == total
+
+
+@given(TEXT, st.integers(0, 40))
+def test_a_name_is_cut_in_its_middle(text: str, width: int):
+    """It fills its cells exactly; what is too long keeps both ends."""
+    assert cell_len(fit_both_ends(text, width)) == width
+    name = "python_gc_objects_collected_total{generation=2}"
+    assert fit_both_ends(name, 22) == "python_gc_…neration=2}"

@@ -33,6 +33,7 @@ from perftui.model.findings import (
     Mitigation,
 )
 from perftui.model.objective import Objective
+from perftui.model.offer import Offer, OfferKind
 from perftui.model.series import Origin, SeriesKey, Unavailable
 from perftui.model.snapshot import Snapshot, SourceState
 from perftui.model.stacks import Frame, Mode, Thread, Window
@@ -55,6 +56,7 @@ KEYS: dict[str, Any] = {
         "evidence claims mitigations disconfirming_check"
     ],
     "sources": ["name state since message"],
+    "offers": ["kind name option"],
     "llm": "state model cost_usd month_usd cap_usd",
 }
 FUNCTION_KEYS = {
@@ -102,6 +104,7 @@ def full() -> Snapshot:
         children=(4776, 4777),
         llm=LlmStatus(LlmState.OK, model="m", cost_usd=0.31, cap_usd=50.0),
         events=(Event(NOW - 9, EventKind.BREACH, "p99 > 0.5", "p99", NOW - 4),),
+        offers=(Offer(OfferKind.PACK, "python"),),
     )
 
 

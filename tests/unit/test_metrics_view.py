@@ -17,6 +17,7 @@ from perftui.tui.charts import THRESHOLD, chart, scale
 from perftui.tui.metrics_view import (
     CHART_ROWS,
     MetricLine,
+    line_names,
     metric_lines,
     source_lines,
     unavailable_lines,
@@ -251,8 +252,18 @@ def test_a_line_with_an_objective():
 
 
 def test_labels_tell_series_apart():
-    """A series with labels names them, made harmless."""
+    """A series with labels names them, made harmless; those in which none of a metric differs, and
+    those of the target where there is only one, are left to the large chart."""
     assert one_line(series("rq", [1], labels=(("path", "/a\u202e"),))).name == "rq{path=/a�}"
+    of_target = (("instance", "a:1"), ("job", "shop"))
+    assert one_line(series("up", [1], labels=of_target)).name == "up"
+    assert one_line(series("rq", [1], labels=(*of_target, ("path", "/")))).name == "rq{path=/}"
+    several = [
+        series("rq", [1], labels=(("code", "200"), ("job", job), *more))
+        for job, more in (("a", ()), ("b", ()), ("b", (("path", "/"),)))
+    ]
+    names = line_names([*several, series("other", [1], labels=(("code", "200"),))])
+    assert list(names.values()) == ["rq{job=a}", "rq{job=b}", "rq{job=b,path=/}", "other{code=200}"]
 
 
 @pytest.mark.parametrize(

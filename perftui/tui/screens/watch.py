@@ -18,6 +18,7 @@ from textual.worker import Worker, WorkerState
 
 from perftui.model.event import EventKind
 from perftui.model.objective import parse_objective, toml_lines
+from perftui.model.offer import Offer
 from perftui.model.present import format_clock
 from perftui.model.snapshot import Snapshot
 from perftui.model.warning import strongest
@@ -34,7 +35,7 @@ REFRESH_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 USUAL_REFRESH_S = 1.0
 FIRST_LOOKS_S = 0.1
 """How often it looks for the first window, so that it is shown as soon as it is there."""
-KEEP_WORDS, KEEP_S = "set until perftui ends; perftui.toml keeps it:", 15.0
+KEEP_WORDS, KEEP_S = "until perftui ends; perftui.toml keeps it:", 15.0
 OBJECTIVE_WORDS = "an objective, like p99 > 0.5 for 1m within 15m; Enter sets it, Esc drops it"
 NO_PROMETHEUS = "To try a query, start perftui with --prometheus URL."
 PANELS = ("profile", "metrics", "forecast")
@@ -55,6 +56,7 @@ class WatchScreen(Screen[None]):
         Binding("minus", "refresh_rate(1)", "slower", show=False),
         Binding("F", "follow", "follow the successor", show=False),
         Binding("M", "note", "mark a note", show=False),
+        Binding("y", "take_offer", "watch what is offered", show=False),
         Binding("escape", "close", "close", show=False),
         Binding("question_mark", "app.help", "help", key_display="?"),
         Binding("q", "app.quit", "quit"),
@@ -187,6 +189,20 @@ class WatchScreen(Screen[None]):
                 self.monitor.set_objective(objective)
                 lines = toml_lines(objective).rstrip()
                 self.notify(lines, title=KEEP_WORDS, timeout=KEEP_S, markup=False)
+        self.draw()
+
+    def action_take_offer(self) -> None:
+        """Watch the first of what is offered, too."""
+        offers = self.monitor.latest.offers
+        if not offers:
+            self.notify("Nothing more is offered to watch.", markup=False)
+            return
+        self.take(offers[0])
+
+    def take(self, offer: Offer) -> None:
+        """Watch what is offered, and say how that is kept."""
+        self.monitor.take(offer)
+        self.notify(offer.toml_lines.rstrip(), title=KEEP_WORDS, timeout=KEEP_S, markup=False)
         self.draw()
 
     def action_pause(self) -> None:

@@ -19,12 +19,13 @@ from perftui.model.series import Series, SeriesKey
 from perftui.model.snapshot import Snapshot
 from perftui.monitor import Monitor
 from perftui.tui.axis import Axis, Moment, TimeView, axis_line
-from perftui.tui.cells import fit, widths
+from perftui.tui.cells import fit
 from perftui.tui.events_view import event_line, newest_first
 from perftui.tui.large_chart import LABEL_CELLS, large_chart
-from perftui.tui.metric_rows import COLUMNS, WIDE, WIDE_COLUMNS, Row, metric_rows
+from perftui.tui.metric_rows import Row, columns_for, metric_rows
 from perftui.tui.metrics_view import (
     CHART_ROWS,
+    line_names,
     metric_lines,
     source_lines,
     unavailable_lines,
@@ -155,7 +156,7 @@ class MetricsPanel(Painted[_Drawn], ScrollView, can_focus=True):
             return self._event_rows()
         if self.showing == "large":
             return self._large_rows(width)
-        columns = widths(WIDE_COLUMNS if width >= WIDE else COLUMNS, width)
+        columns = columns_for(line_names(self._snapshot.series).values(), width)
         self._axis = self._axis_of(next(w for column, w in columns if column.key == "chart"))
         moment = self.view.moment(self._axis)
         rows = CHART_ROWS if self.size.height >= LOW_LINES else 1
