@@ -60,6 +60,13 @@ class Faults(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class Server(ThreadingHTTPServer):
+    """Takes no notice of clients that hang up."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing."""
+
+
 @contextmanager
 def faulty() -> Iterator[str]:
     """The URL of such a server, in a process of its own."""
@@ -75,6 +82,6 @@ def faulty() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Faults)
+    server = Server(("127.0.0.1", 0), Faults)
     print(server.server_port, flush=True)
     server.serve_forever()

@@ -118,25 +118,26 @@ def pressing_among_faults(directory: Path, presses: int, warm_s: float) -> str:
     with faulty() as url:
         options = ["--prometheus", url]
         options += [f"--query=metric_{n}=metric_{n}" for n in range(QUERIES)]
-        settings = directory / "perftui" / "config.toml"
-        settings.parent.mkdir()
-        settings.write_text('[prometheus]\nevery = "1s"\n')
-        try:
-            return _pressing(directory, presses, warm_s, FEW_THREADS, options)
-        finally:
-            settings.unlink()
-            settings.parent.rmdir()
+        home = directory / "home"
+        (home / "perftui").mkdir(parents=True)
+        (home / "perftui" / "config.toml").write_text('[prometheus]\nevery = "1s"\n')
+        return _pressing(directory, presses, warm_s, FEW_THREADS, options, home)
 
 
 def _pressing(
-    directory: Path, presses: int, warm_s: float, threads: int, options: Sequence[str]
+    directory: Path,
+    presses: int,
+    warm_s: float,
+    threads: int,
+    options: Sequence[str],
+    home: Path | None = None,
 ) -> str:
     moves: list[float] = []
     sorts: list[float] = []
     titles: list[float] = []
     with Target(threads, directory) as target:
         argv = [sys.executable, "-m", "perftui", str(target.pid), *options]
-        with OnTerminal(argv, directory, environment(directory)) as running:
+        with OnTerminal(argv, directory, environment(home or directory)) as running:
             if running.wait(lambda data: HOT.encode() in data, TIMEOUT_S) is None:
                 raise RuntimeError(f"no functions:\n{plain(running.drawn())[-2000:]}")
             time.sleep(warm_s)

@@ -39,8 +39,8 @@ QUERIES = {
     "up": "up",
     "goroutines": "go_goroutines",
     "heap": "go_memstats_heap_inuse_bytes",
-    "cpu": "rate(process_cpu_seconds_total[30s])",
-    "fds": "process_open_fds / process_max_fds",
+    "busy": "rate(process_cpu_seconds_total[30s])",
+    "files": "process_open_fds / process_max_fds",
     "requests": "sum(rate(prometheus_http_requests_total[30s]))",
     "by_handler": "sum by (handler) (rate(prometheus_http_requests_total[30s]))",
     "p95": "histogram_quantile(0.95,"
