@@ -93,6 +93,7 @@ def environment(home: Path) -> dict[str, str]:
     return {
         **kept,
         "XDG_CONFIG_HOME": str(home),
+        "XDG_STATE_HOME": str(home),
         "TERM": "xterm-256color",
         "COLORTERM": "truecolor",
         "LC_ALL": "C.UTF-8",

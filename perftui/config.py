@@ -58,6 +58,11 @@ def config_paths() -> tuple[Path, ...]:
     return tuple(dict.fromkeys([*paths, native]))
 
 
+def state_path() -> Path:
+    """The directory of what is kept from run to run, like the log of forecasts."""
+    return platformdirs.user_state_path("perftui")
+
+
 def read_file(path: Path) -> Source | None:
     """One TOML file; None if there is none. UsageError if it cannot be read."""
     name = f"./{path}" if not path.is_absolute() else str(path)

@@ -7,7 +7,8 @@ PerftuiError                exit 1
 │   └── NotPython                    a process, but none that py-spy can read as Python
 ├── NotPermitted            exit 4
 ├── MissingPart             exit 5   py-spy, a library, a file that the command needs
-└── SourceError             exit 1   one source failed; the others go on
+├── SourceError             exit 1   one source failed; the others go on
+└── StateError              exit 1   what is kept from run to run cannot be read or written
 """
 
 from __future__ import annotations
@@ -63,3 +64,14 @@ class MissingPart(PerftuiError):
 
 class SourceError(PerftuiError):
     """A source failed this time; it is tried again, and everything else goes on."""
+
+
+class StateError(PerftuiError):
+    """What is kept from run to run cannot be read or written; a watch goes on without it.
+
+    `is_refused` says that the file can be used, but not for this: to try it again is no use.
+    """
+
+    def __init__(self, message: str, fix: str = "", *, is_refused: bool = False) -> None:
+        super().__init__(message, fix)
+        self.is_refused = is_refused

@@ -12,18 +12,21 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from pydantic import ValidationError
 
 from perftui.advisor.advisor import Advisor
 from perftui.errors import PerftuiError
 from perftui.forecast.forecaster import Forecaster
+from perftui.forecast.keeping import FILE, Keeping, identity
 from perftui.model.baseline import Baseline
 from perftui.model.changes import Changes
 from perftui.model.event import Event, EventKind
 from perftui.model.findings import Forecast
 from perftui.model.objective import Objective
 from perftui.model.offer import Offer, OfferKind
+from perftui.model.past import PastForecasts
 from perftui.model.query import QueryResult
 from perftui.model.series import Series, in_order
 from perftui.model.snapshot import Snapshot, SourceState, SourceStatus
@@ -68,6 +71,7 @@ class Monitor:
     `baseline` is what the user compares with.
     `llm_allowed` says that the user wants an LLM to be called, `llm_forbidden` overrules it.
     `span_s` is how far back a snapshot reaches, and how long windows and points are kept whole.
+    `state` is the directory where forecasts are kept from run to run; without it they are not.
     """
 
     def __init__(
@@ -82,6 +86,7 @@ class Monitor:
         span_s: float = SPAN_S,
         baseline: Baseline | None = None,
         launch: Launch = subprocess.Popen,
+        state: Path | None = None,
     ) -> None:
         self.clock = clock or steady_clock()
         self.settings = settings
@@ -109,9 +114,11 @@ class Monitor:
         self._forecasts: tuple[Forecast, ...] = ()
         self._described_at = self.clock()
         self._forecast_at = -FORECAST_EVERY_S
-        self._forecaster = Forecaster(self._objectives)
+        self._keeping = Keeping(state / FILE if state is not None else None, identity(target))
+        self._forecaster = Forecaster(self._objectives, self._keeping)
         self._changes = Changes()
         self._forecast_failure: SourceStatus | None = None
+        self._unkept: SourceStatus | None = None
         self._state = TargetState.RUNNING
         self._state_since = self._alive_at = self.clock()
         self._swapping = threading.Lock()
@@ -177,6 +184,7 @@ class Monitor:
             for source in self._of_target.all:
                 source.stop()
             self._look_at(target)
+            self._keeping.target(identity(target))
             for source in self._of_target.all:
                 source.start()
             self._timeline.add_event(Event(self.clock(), EventKind.RESTART, f"pid {pid}"))
@@ -276,6 +284,11 @@ class Monitor:
         still = self.settings.unusable()
         self._unusable = [status for status in self._unusable if status.message in still]
 
+    def past_forecasts(self) -> tuple[PastForecasts, ...]:
+        """What was forecast for this target before and what came of it, by objective and series;
+        takes a while. StateError where that cannot be read."""
+        return self._keeping.past_forecasts()
+
     def source(self, file: str) -> SourceText:
         """The text of a source file, as the target sees it."""
         target = self._target
@@ -342,11 +355,10 @@ class Monitor:
         )
 
     def _statuses(self) -> tuple[SourceStatus, ...]:
-        failure = self._forecast_failure
         return (
             *(source.status for source in self._sources),
             *self._unusable,
-            *([failure] if failure else []),
+            *(status for status in (self._forecast_failure, self._unkept) if status is not None),
         )
 
     def _tick(self) -> None:
@@ -363,6 +375,7 @@ class Monitor:
             self.latest = self.snapshot()
             for event in self._changes.events(self.latest):
                 self._timeline.add_event(event)
+        self._forecaster.close()
 
     def _describe_again(self) -> None:
         """A process can become another program (exec) and keep its id and its start."""
@@ -390,7 +403,12 @@ class Monitor:
             self._forecasts = self._forecaster.forecast(
                 now, lambda metric: self._timeline.named(metric, now - HISTORY_S)
             )
-            self._forecast_failure = None
+            self._forecast_failure, failed = None, self._keeping.failure
+            # Not a failure to be warned of: forecasts go on, and it is tried again.
+            if failed is None:
+                self._unkept = None
+            elif self._unkept is None:
+                self._unkept = SourceStatus("forecast log", SourceState.WAITING, now, str(failed))
         except Exception as error:  # noqa: BLE001 - without a forecast the rest still goes on
             _LOG.debug("the forecaster failed", exc_info=True)
             self._forecast_failure = self._forecast_failure or SourceStatus(

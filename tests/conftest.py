@@ -14,6 +14,14 @@ from servers import Prometheus, PythonTarget
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _in_a_home_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or writes what perftui keeps for whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _in_utc() -> Iterator[None]:
     """Times of day are the same wherever the tests run."""
     with pytest.MonkeyPatch.context() as patch:

@@ -8,6 +8,7 @@ import time
 
 from perftui.cli.baseline import baseline_of
 from perftui.cli.choose import on_target, settings_for
+from perftui.config import state_path
 from perftui.errors import NoSuchTarget, SourceError, TargetError, UsageError
 from perftui.model.document import document
 from perftui.model.target import Target, TargetState
@@ -94,6 +95,7 @@ def _monitor(
         llm_forbidden=arguments.no_llm,
         span_s=max(span_s, WHOLE_S),
         baseline=baseline_of(arguments),
+        state=state_path(),
     )
 
 

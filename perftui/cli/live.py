@@ -9,6 +9,7 @@ from contextlib import ExitStack
 
 from perftui.cli.baseline import baseline_of
 from perftui.cli.choose import on_target, settings_for
+from perftui.config import state_path
 from perftui.errors import NotPython, UsageError
 from perftui.model.target import Target
 from perftui.monitor import Monitor
@@ -53,6 +54,7 @@ def show(arguments: argparse.Namespace, settings: Settings, target: Target | Non
                 llm_allowed=settings.llm.consent,
                 llm_forbidden=arguments.no_llm,
                 baseline=baseline,
+                state=state_path(),
             )
             opened.callback(monitor.stop)
             monitor.start()

@@ -17,6 +17,8 @@ commands:
   perftui demo                watch a small web service with a growing fault: no server, no key
   perftui snapshot PID        look for some seconds and print what was seen (--json)
   perftui watch PID           print a line per second (--jsonl)
+  perftui lab list            the faults of that service; run or record them
+  perftui score               say how good past forecasts were, or on labelled data (--data DIR)
 
 Each has its own --help. Settings are read from ./perftui.toml and ~/.config/perftui/config.toml.
 """
@@ -102,10 +104,47 @@ def _watch() -> argparse.ArgumentParser:
     return parser
 
 
+def _score() -> argparse.ArgumentParser:
+    from perftui.cli.score import score
+
+    parser = _new(
+        "perftui score", "Say how good forecasts were: warnings, lead, calibration, skill."
+    )
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        help="score the forecasters on labelled data (a manifest.json and its files), not the log",
+    )
+    parser.add_argument("--json", action="store_true", help="print the document, not the table")
+    parser.set_defaults(run=score)
+    return parser
+
+
+def _lab() -> argparse.ArgumentParser:
+    from perftui.cli.lab import RECORD_S, lab
+
+    parser = _new("perftui lab", "Run or record the lab's web service with a load and a fault.")
+    parser.usage = "perftui lab list | run FAULT | record FAULT -o FILE [options]"
+    parser.add_argument("action", choices=("list", "run", "record"))
+    parser.add_argument("fault", nargs="?", metavar="FAULT", help="its name, or none for no fault")
+    parser.add_argument("-o", "--output", metavar="FILE", help="the recording, a new file")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of all chance (1)")
+    parser.add_argument(
+        "--seconds",
+        type=positive,
+        metavar="N",
+        help=f"how long (record: {RECORD_S:g}; run: until it is ended)",
+    )
+    parser.set_defaults(run=lab)
+    return parser
+
+
 _PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "demo": _demo,
     "snapshot": _snapshot,
     "watch": _watch,
+    "score": _score,
+    "lab": _lab,
 }
 
 

@@ -75,6 +75,26 @@ def breach_chance(points: Sequence[Point], objective: Objective) -> float:
     return (hits + 1) / (PATHS + 2)
 
 
+def arrival_s(points: Sequence[Point], objective: Objective) -> tuple[float, float] | None:
+    """In how many seconds the trend arrives at the threshold: the ends of about 95 %, from the
+    slope's error. None where there is no trend towards it, or too small a one to be believed for
+    that long: a trend is believed for as long as it has been seen."""
+    if len(points) < LEAST_POINTS:
+        return None
+    times = np.array([point.at for point in points])
+    values = np.array([point.value for point in points])
+    scale = max(float(np.abs(values).max()), abs(objective.threshold)) or 1.0
+    past, step = _regular(times, values / scale, objective.horizon_s)
+    trend = _lasting(past)
+    sign = 1.0 if objective.above else -1.0
+    margin = sign * (objective.threshold / scale - float(past[-1]))
+    slow = sign * trend.slope - 2 * trend.slope_error
+    fast = sign * trend.slope + 2 * trend.slope_error
+    if margin <= 0 or slow <= 0 or margin / fast > len(past):
+        return None
+    return margin / fast * step, margin / slow * step
+
+
 def _regular(times: Floats, values: Floats, span_s: float) -> tuple[Floats, float]:
     """The last `span_s` seconds, or `LEAST_POINTS` points, on an even grid, and its step.
 

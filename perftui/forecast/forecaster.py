@@ -1,62 +1,33 @@
-"""The local forecaster: one forecast per objective, from its series alone, and their record."""
+"""The forecasts of one watch: one per objective, from its series, and the record of them."""
 
 from __future__ import annotations
 
-import math
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from perftui.forecast.breaches import BreachLog
-from perftui.forecast.record import Record
+from perftui.forecast.keeping import Keeping
+from perftui.forecast.track import NEEDED_POINTS, Track
 from perftui.model.findings import LOCAL, Forecast, ForecastState
 from perftui.model.objective import Objective, format_duration
 from perftui.model.series import Series, SeriesKey
 
-NEEDED_POINTS = 30
-"""Fewer points than this make no trend worth showing."""
 UNCHECKED_CAP = 0.79
 """The highest chance shown before the record on this target proves the forecaster right."""
-SMOOTH = 0.1
-STALE_S = 30.0
-STALE_STEPS = 3
-"""A series without a newer point than `STALE_S` or so many of its steps is not forecast."""
-
-
-@dataclass
-class Track:
-    """What was seen of an objective on one series, and what was forecast for it."""
-
-    log: BreachLog
-    record: Record = field(default_factory=Record)
-    last: Forecast | None = None
-
-    def is_stale(self, age_s: float) -> bool:
-        """Whether a series whose newest point is so old has stopped."""
-        return age_s > max(STALE_S, STALE_STEPS * (self.log.step_s or 0.0))
-
-    def smooth(self, made: Forecast) -> Forecast:
-        """`made` with its chance drawn to those before it, within about `SMOOTH` of a horizon.
-
-        The trend of a short, noisy past jumps, and a warning that comes and goes is none.
-        """
-        last, self.last = self.last, made
-        if last is None or last.probability is None or made.probability is None:
-            return made
-        if made.state is not ForecastState.OK or last.state is not ForecastState.OK:
-            return made
-        elapsed = made.made_at - last.made_at
-        share = 1 - math.exp(-elapsed / (SMOOTH * made.objective.horizon_s))
-        chance = last.probability + share * (made.probability - last.probability)
-        self.last = replace(made, probability=chance)
-        return self.last
+PER_HORIZON = 60
+"""So often in a horizon a chance is computed, and written down."""
 
 
 class Forecaster:
-    """Makes the forecasts of one watch, and keeps the record of how they turned out."""
+    """Makes the forecasts of one watch, and keeps the record of how they turned out: with `keeping`
+    from run to run."""
 
-    def __init__(self, objectives: Sequence[Objective]) -> None:
+    def __init__(self, objectives: Sequence[Objective], keeping: Keeping | None = None) -> None:
         self._objectives = tuple(objectives)
+        self._keeping = keeping
         self._tracks: dict[tuple[Objective, SeriesKey], Track] = {}
+        self._last: dict[Objective, tuple[Track, Forecast]] = {}
 
     def change(self, objectives: Sequence[Objective]) -> None:
         """Other objectives from now on; what is known of those that stay is kept."""
@@ -78,14 +49,35 @@ class Forecaster:
                 for series in history(objective.metric)
             ]
             series, track = _nearest(followed, objective, now)
-            made.append(track.smooth(forecast(series, objective, now, track)))
-            track.record.note(made[-1])
+            found = self._still_good(track, objective, now)
+            if found is None:
+                found = forecast(series, objective, now, track)
+                track.note(found)
+                self._last[objective] = track, found
+            made.append(found)
         return tuple(made)
 
+    def close(self) -> None:
+        """Keep what was learned, and close the log; on the thread that has made the forecasts."""
+        for track in self._tracks.values():
+            track.keep_learned()
+        if self._keeping is not None:
+            self._keeping.close()
+
+    def _still_good(self, track: Track, objective: Objective, now: float) -> Forecast | None:
+        """The last forecast where it is too young to be made again."""
+        last_track, last = self._last.get(objective, (None, None))
+        if last is None or last_track is not track or last.state is not ForecastState.OK:
+            return None
+        young = now - last.made_at < objective.horizon_s / PER_HORIZON
+        return last if young and track.log.since is None else None
+
     def _follow(self, series: Series, objective: Objective, now: float) -> Track:
-        track = self._tracks.setdefault((objective, series.key), Track(BreachLog(objective)))
-        track.log.add(point for point in series.points if point.at <= now)
-        track.record.resolve(track.log, now)
+        track = self._tracks.get((objective, series.key))
+        if track is None:
+            track = Track(BreachLog(objective), key=series.key, keeping=self._keeping)
+            self._tracks[objective, series.key] = track
+        track.follow(series.points[: bisect_right(series.points, now, key=lambda p: p.at)], now)
         return track
 
 
@@ -108,7 +100,7 @@ def _nearest(
 def forecast(series: Series | None, objective: Objective, now: float, track: Track) -> Forecast:
     """What is likely for `objective` at `now` (Unix seconds), from the points up to then.
 
-    `track` is what was seen and forecast for it so far; it is asked, and not changed.
+    `track` is what was seen and forecast for it so far, up to the same points.
     """
     points = [p for p in series.points if p.at <= now] if series is not None else []
     base = Forecast(
@@ -118,7 +110,7 @@ def forecast(series: Series | None, objective: Objective, now: float, track: Tra
         by=LOCAL,
         made_at=now,
         expires_at=now + objective.horizon_s,
-        record=track.record.sentence(),
+        record=track.sentence(),
         learned=min(len(points), NEEDED_POINTS),
         needed=NEEDED_POINTS,
         series_unit=series.key.unit if series is not None else "",
@@ -130,7 +122,8 @@ def forecast(series: Series | None, objective: Objective, now: float, track: Tra
         return replace(base, summary=f"no new value of {objective.metric} for {age}")
     if track.log.since is not None:
         return replace(base, state=ForecastState.IN_BREACH, since=track.log.since)
-    if len(points) < NEEDED_POINTS:
+    chance = track.local.chance() if track.local is not None else None
+    if chance is None:
         return base
     usual = track.log.base_rate()
     if track.record.without_skill():
@@ -141,15 +134,12 @@ def forecast(series: Series | None, objective: Objective, now: float, track: Tra
             base_rate=usual,
             summary="no forecastable signal so far: this is the base rate",
         )
-    # numpy takes a moment to load: not before there is something to compute.
-    from perftui.forecast.chance import breach_chance
-
-    chance = breach_chance(points, objective)
     capped = not track.record.proven() and chance > UNCHECKED_CAP
     return replace(
         base,
         state=ForecastState.OK,
         probability=UNCHECKED_CAP if capped else chance,
         base_rate=usual,
+        evidence=track.local.reasons(base.series_unit) if track.local is not None else (),
         summary=f"{UNCHECKED_CAP:.0%} is the most before its record proves it" if capped else "",
     )

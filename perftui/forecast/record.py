@@ -59,6 +59,19 @@ class Record:
         self.open = still
         del self.outcomes[:-KEPT]
 
+    def remember(
+        self,
+        at: float,
+        probability: float,
+        base_rate: float | None,
+        breached: bool,
+        horizon_s: float,
+    ) -> None:
+        """Take in what was said at `at` in an earlier run, and what came; one a horizon counts."""
+        if at - self._made_at >= horizon_s:
+            self._made_at = at
+            self.outcomes.append(_Outcome(probability, base_rate, breached))
+
     def brier(self) -> tuple[float, float] | None:
         """Mean squared error of the forecasts and of the base rate beside them; None if too few."""
         pairs = [(o.probability, o.base_rate, o.breached) for o in self.outcomes]

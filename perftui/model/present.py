@@ -94,6 +94,14 @@ def format_span(seconds: float) -> str:
     return f"{seconds:g} s"
 
 
+def format_about(seconds: float) -> str:
+    """About how long, for people: `40 s`, `6 min`, `2 h`."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
 def event_text(event: Event, now: float, sign: str = "") -> str:
     """When, what kind (behind a sign), to what, what, and how long it lasted."""
     parts = [

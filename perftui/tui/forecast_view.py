@@ -60,6 +60,8 @@ def _local(forecast: Forecast, now: float) -> Iterator[Line]:
             yield Line(f"how usual that is shows after {format_span(2 * horizon_s)}", "quiet")
         if forecast.summary:
             yield Line(plain(forecast.summary), "quiet")
+        for number, fact in enumerate(forecast.evidence):
+            yield Line(f"{'     ' if number else 'Why  '}{plain(fact.text)}", "quiet", indent=5)
     unchecked = f"no record yet: the first is checked after {format_span(horizon_s)}"
     yield Line(forecast.record or unchecked, "quiet")
     age = now - forecast.made_at

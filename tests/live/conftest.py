@@ -71,7 +71,7 @@ def clean_environment(home: Path) -> dict[str, str]:
         for key, value in os.environ.items()
         if not key.startswith(("ANTHROPIC_", "PERFTUI_", "PROMETHEUS_", "TEXTUAL", "TMUX"))
     }
-    own = {name: str(home) for name in ("HOME", "XDG_CONFIG_HOME", "TMPDIR")}
+    own = {name: str(home) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "TMPDIR")}
     return {**kept, **own, "PYTHONIOENCODING": "utf-8"}
 
 

@@ -46,7 +46,7 @@ TESTED = {
     "CALLERS": f"Enter {MOVES}",
     "SOURCE": f"n N {MOVES}",
     "METRICS": "← → Shift+← Shift+→ PgUp PgDn End ↑ k ↓ j z Z [ ] Enter E O",
-    "FORECAST": "↑ k ↓ j F5",
+    "FORECAST": "↑ k ↓ j h F5",
 }
 """The keys of the help, by its titles, that a test on a real terminal presses."""
 
@@ -316,3 +316,26 @@ def test_space_pauses(terminal: Open, python_target: Any) -> None:
         tmux.wait("PAUSED")
         tmux.keys("Space")
         tmux.wait("● LIVE", without="PAUSED")
+
+
+def test_the_history_of_forecasts(terminal: Open, python_target: Any) -> None:
+    """`h` in the forecasts shows what was said and what came of it, also of an earlier run."""
+    target = python_target(MANY)
+    tmux = terminal(80, 24)
+    for _ in range(2):
+        tmux.run(target.pid, "--objective", "cpu > 99000 for 1s within 10s")
+        tmux.wait("● LIVE", re.compile(r"f_\d\d +\S*target.py:\d+"))
+        tmux.keys("BTab")
+        tmux.wait(re.compile(r"\[Forecast"))
+        tmux.wait("forecasts that were due", timeout=90)
+        tmux.keys("h")
+        tmux.wait(
+            "Forecasts and what came of them",
+            "cpu > 99000 for 1s within 10s",
+            re.compile(r"0 to 10 % +0\.0 %"),
+            "0 of 0 warnings came true",
+        )
+        tmux.keys("Escape")
+        tmux.wait("● LIVE", without="what came of them")
+        tmux.keys("q")
+        tmux.back()

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import math
 import warnings
-from dataclasses import replace
 
 import pytest
 from builders import NOW, P99, record_of, series
@@ -10,15 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perftui.forecast.breaches import BreachLog
-from perftui.forecast.forecaster import (
-    NEEDED_POINTS,
-    STALE_S,
-    UNCHECKED_CAP,
-    Forecaster,
-    Track,
-    forecast,
-)
+from perftui.forecast.forecaster import UNCHECKED_CAP, Forecaster, forecast
 from perftui.forecast.record import Record
+from perftui.forecast.track import NEEDED_POINTS, STALE_S, Track
 from perftui.model.findings import Forecast, ForecastState
 from perftui.model.objective import Objective
 from perftui.model.series import Point, Series
@@ -34,7 +26,7 @@ def made_of(
 ) -> Forecast:
     """The forecast of a watch that has seen this series up to `now`."""
     track = Track(BreachLog(objective), record or Record())
-    track.log.add(point for point in found.points if point.at <= now)
+    track.follow([point for point in found.points if point.at <= now], now)
     return forecast(found, objective, now, track)
 
 
@@ -264,7 +256,8 @@ def test_the_record_grows_over_a_watch():
 def test_any_series_can_be_forecast(
     gaps: list[float], values: list[float], horizon_s: float, above: bool
 ):
-    """Whatever the points, a forecast is made, with a chance between 0 and 1 if it has one."""
+    """Whatever the points, a forecast is made, with a chance between 0 and 1 if it has one; after
+    a pause that is long beside the points before it, it learns again."""
     now, known = 0.0, []
     for gap, value in zip(gaps, values, strict=False):
         now += gap
@@ -273,29 +266,7 @@ def test_any_series_can_be_forecast(
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = made_of(Series(series("p99", [0]).key, tuple(known)), now, objective)
-    assert found.state in (ForecastState.OK, ForecastState.IN_BREACH)
+    if max(gaps) < 100 * min(gaps):
+        assert found.state in (ForecastState.OK, ForecastState.IN_BREACH)
     for chance in (found.probability, found.base_rate):
         assert chance is None or 0 < chance < 1
-
-
-def test_the_chance_does_not_jump():
-    """A chance moves towards a new one by the part of a tenth of a horizon that has passed."""
-    track = Track(BreachLog(P99))
-    low, high = made(FLAT), made(RAMP)
-    assert track.smooth(low) == low
-    moved = track.smooth(replace(high, made_at=NOW + 2))
-    share = 1 - math.exp(-2 / (0.1 * P99.horizon_s))
-    assert low.probability is not None
-    assert high.probability is not None
-    expected = low.probability + share * (high.probability - low.probability)
-    assert moved.probability == pytest.approx(expected)
-    later = track.smooth(replace(high, made_at=NOW + 10_000))
-    assert later.probability == pytest.approx(high.probability)
-
-
-def test_a_state_that_changes_is_not_smoothed():
-    """After a breach or a gap the chance starts anew."""
-    track = Track(BreachLog(P99))
-    track.smooth(made(FLAT))
-    track.smooth(replace(made(FLAT), state=ForecastState.IN_BREACH, probability=None))
-    assert track.smooth(made(RAMP)) == made(RAMP)

@@ -24,6 +24,7 @@ from perftui.model.snapshot import Snapshot
 from perftui.model.warning import strongest
 from perftui.monitor import Monitor
 from perftui.tui.header_view import header
+from perftui.tui.screens.past import PastScreen
 from perftui.tui.screens.query import QueryScreen
 from perftui.tui.widgets.bars import Header, Tabs, WarningLine
 from perftui.tui.widgets.forecast import ForecastPane
@@ -313,6 +314,10 @@ class WatchScreen(Screen[None]):
             self.app.push_screen(QueryScreen(self.monitor))
         else:
             self.notify(NO_PROMETHEUS, markup=False)
+
+    def action_past(self) -> None:
+        """What was forecast before, and what came of it."""
+        self.app.push_screen(PastScreen(self.monitor))
 
     def action_ask(self) -> None:
         """Ask the LLM now; it says itself why it does not, where it is off."""

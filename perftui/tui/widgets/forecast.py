@@ -27,6 +27,7 @@ class ForecastPane(Painted[tuple[str, str]], ScrollView, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "scroll_up", "Up", show=False),
         Binding("down,j", "scroll_down", "Down", show=False),
+        Binding("h", "screen.past", "history"),
         Binding("f5", "screen.ask", "ask the LLM", key_display="F5"),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {

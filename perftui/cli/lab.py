@@ -1,0 +1,84 @@
+"""``perftui lab``: the service with a load and a fault, run or recorded."""
+
+from __future__ import annotations
+
+import argparse
+import threading
+from pathlib import Path
+
+from perftui.cli.choose import ended_by_signals
+from perftui.errors import UsageError
+
+CALM = "none"
+RECORD_S = 120.0
+
+
+def lab(arguments: argparse.Namespace) -> int:
+    """List the faults, run one, or record one."""
+    from perftui.lab.faults import FAULTS, find_fault
+
+    if arguments.action == "list":
+        width = max(map(len, FAULTS))
+        for fault in FAULTS.values():
+            print(f"{fault.name:<{width}}  {fault.kind:<8}  {fault.summary}")
+        print(f"{CALM:<{width}}  {'control':<8}  the service and its load alone")
+        return 0
+    if arguments.fault is None:
+        raise UsageError("No fault is named.", "See perftui lab list.")
+    if arguments.fault != CALM:
+        find_fault(arguments.fault)
+    if arguments.action == "run":
+        return _run(arguments)
+    if arguments.output is None:
+        raise UsageError("No file is named.", "Say where to record to: -o FILE.")
+    return _record(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    """Run it for so long, or until it is ended."""
+    from perftui.lab.demo import Lab
+
+    fault = None if arguments.fault == CALM else arguments.fault
+    with ended_by_signals(), Lab(fault, seed=arguments.seed) as running:
+        print(f"pid {running.pid}, {running.url}, metrics at {running.metrics_url}", flush=True)
+        threading.Event().wait(arguments.seconds)
+    return 0
+
+
+def _record(arguments: argparse.Namespace) -> int:
+    """Watch it for so long, and write what was seen into one file."""
+    from perftui.config import load
+    from perftui.lab.demo import Lab
+    from perftui.lab.faults import FAULTS
+    from perftui.monitor import TICK_S, Monitor
+    from perftui.session.writer import SessionWriter
+    from perftui.target.describe import describe
+
+    known = FAULTS.get(arguments.fault)
+    label = {
+        "fault": arguments.fault,
+        "kind": known.kind if known is not None else "control",
+        "culprit": known.culprit if known is not None else None,
+        "seed": arguments.seed,
+    }
+    seconds = arguments.seconds or RECORD_S
+    with (
+        ended_by_signals(),
+        Lab(known.name if known is not None else None, seed=arguments.seed) as running,
+    ):
+        target = describe(running.pid)
+        settings = load({"scrape": [{"url": running.metrics_url, "every": "1s"}]}, {}, [])
+        writer = SessionWriter(Path(arguments.output), target, {"label": label})
+        monitor = Monitor(target, settings, llm_forbidden=True)
+        monitor.start()
+        try:
+            end = monitor.clock() + seconds
+            while monitor.clock() < end:
+                threading.Event().wait(min(TICK_S, max(0.0, end - monitor.clock())))
+                writer.write(monitor.latest)
+        finally:
+            monitor.stop()
+            writer.write(monitor.snapshot())
+            writer.close()
+    print(f"{arguments.output}: {seconds:g} s of {arguments.fault}")
+    return 0

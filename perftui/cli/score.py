@@ -1,0 +1,70 @@
+"""``perftui score``: how good forecasts were, those of the log or on labelled data."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from perftui.errors import UsageError
+
+if TYPE_CHECKING:
+    from perftui.forecast.score import Told
+
+
+def score(arguments: argparse.Namespace) -> int:
+    """Score the forecasters, and print the table or the JSON."""
+    from perftui.forecast.report import document, lines
+
+    told = _labelled(Path(arguments.data)) if arguments.data is not None else _logged()
+    result = document(list(_counted(told)))
+    if arguments.json:
+        print(json.dumps(result, indent=1))
+    else:
+        print("\n".join(lines(result)).rstrip())
+    return 0
+
+
+def _labelled(directory: Path) -> Iterator[Told]:
+    from perftui.forecast.labelled import episodes
+    from perftui.forecast.local import Local
+    from perftui.forecast.score import replay
+    from perftui.forecast.teller import BaseRate, Holt, PredictLinear
+
+    kinds = (Local, PredictLinear, Holt, BaseRate)
+    for episode in episodes(directory):
+        yield replay(episode, [kind(episode.objective) for kind in kinds])
+
+
+def _logged() -> Iterator[Told]:
+    from perftui.config import state_path
+    from perftui.forecast.keeping import FILE
+    from perftui.forecast.logged import watched
+
+    path = state_path() / FILE
+    if not path.exists():
+        raise UsageError(
+            f"No forecast was logged yet: there is no {path}.",
+            "Watch a process first, or score labelled data with --data DIR.",
+        )
+    found = list(watched(path))
+    if not found:
+        raise UsageError(
+            f"No forecast of {path} has an outcome yet.",
+            "Watch for longer than a horizon, or score labelled data with --data DIR.",
+        )
+    yield from found
+
+
+def _counted(told: Iterator[Told]) -> Iterator[Told]:
+    """The same, with the progress on a terminal."""
+    shown = sys.stderr.isatty()
+    for number, one in enumerate(told, 1):
+        if shown:
+            print(f"\r\x1b[K{number} scored", end="", file=sys.stderr, flush=True)
+        yield one
+    if shown:
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)

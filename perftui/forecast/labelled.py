@@ -1,0 +1,210 @@
+"""Labelled data: a directory with a manifest and the series that it names, as score reads them."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from perftui.errors import UsageError
+from perftui.model.objective import Objective
+from perftui.model.present import series_name
+from perftui.model.series import Point
+from perftui.model.text import plain
+from perftui.session.reader import Session
+
+SCHEMA = "perftui-score/1"
+MANIFEST = "manifest.json"
+STALE_STEPS = 3
+
+Floats = npt.NDArray[np.float64]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Kind(StrEnum):
+    """What an episode shows: a fault that grows, one that comes at once, or none."""
+
+    GRADUAL = "gradual"
+    ABRUPT = "abrupt"
+    CONTROL = "control"
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One labelled series and what lies beside it.
+
+    `kind` is None for what was watched without a label. `times` are Unix seconds, rising; `series`
+    has the columns by name, each as long, NaN where there is no value. What comes up to
+    `learn_until` is for learning and not scored. `culprit` is the function that a fault makes hot.
+    """
+
+    id: str
+    file: str
+    kind: Kind | None
+    objective: Objective
+    times: Floats
+    series: Mapping[str, Floats]
+    learn_until: float | None = None
+    culprit: str | None = None
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class _Objective(_Strict):
+    series: str
+    above: Finite | None = None
+    below: Finite | None = None
+    for_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    horizon_s: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+    @model_validator(mode="after")
+    def _has_one_side(self) -> _Objective:
+        if (self.above is None) == (self.below is None):
+            raise ValueError("needs above or below, and not both")
+        return self
+
+    def objective(self) -> Objective:
+        threshold = self.above if self.above is not None else self.below
+        return Objective(
+            self.series,
+            threshold if threshold is not None else math.nan,
+            self.above is not None,
+            self.for_s,
+            self.horizon_s,
+        )
+
+
+class _Entry(_Strict):
+    id: str
+    file: str
+    kind: Kind
+    objective: _Objective
+    learn_until: Finite | None = None
+    culprit: str | None = None
+
+
+class _Manifest(_Strict):
+    schema_: Literal["perftui-score/1"] = Field(alias="schema")
+    episodes: tuple[_Entry, ...] = Field(min_length=1)
+
+
+def episodes(directory: Path) -> Iterator[Episode]:
+    """The episodes of a directory, one after the other, as they are read.
+
+    UsageError where the manifest or a file that it names cannot be used.
+    """
+    path = directory / MANIFEST
+    manifest = _manifest(path)
+    for entry in manifest.episodes:
+        file = directory / entry.file
+        if not file.resolve().is_relative_to(directory.resolve()):
+            raise UsageError(
+                f"{plain(str(path))} names {plain(entry.file)}, which is outside its directory.",
+                "Put the file beside the manifest.",
+            )
+        objective = entry.objective.objective()
+        is_csv = file.suffix == ".csv"
+        times, series = read_csv(file) if is_csv else read_session(file, objective.metric)
+        if objective.metric not in series:
+            raise UsageError(
+                f"{plain(str(file))} has no series {plain(objective.metric)}.",
+                f"Name one of these as series: {plain(', '.join(series))}.",
+            )
+        yield Episode(
+            id=entry.id,
+            file=entry.file,
+            kind=entry.kind,
+            objective=objective,
+            times=times,
+            series=series,
+            learn_until=entry.learn_until,
+            culprit=entry.culprit,
+        )
+
+
+def _manifest(path: Path) -> _Manifest:
+    shown = plain(str(path))
+    try:
+        return _Manifest.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise UsageError(
+            f"{shown} cannot be read: {error.strerror}.", "Name a directory with labelled data."
+        ) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        what = first["msg"].removeprefix("Value error, ")
+        raise UsageError(
+            f"{shown}: {plain(where)}: {plain(what)}.".replace(": :", ":"), "Mend the manifest."
+        ) from None
+
+
+def read_session(path: Path, metric: str) -> tuple[Floats, dict[str, Floats]]:
+    """The points of one series of a recording as times (Unix seconds), and all series at them by
+    name: the newest value of each, NaN where it is older than `STALE_STEPS` of its usual steps.
+    UsageError where it is no recording."""
+    with Session(path) as session:
+        found = {series_name(one.key): one.points for one in session.series()}
+    times = np.array([point.at for point in found.get(metric, ())])
+    return times, {name: _at(times, points) for name, points in found.items()}
+
+
+def _at(times: Floats, points: Sequence[Point]) -> Floats:
+    own, values = (np.array(column) for column in zip(*points, strict=True))
+    places = np.searchsorted(own, times, side="right") - 1
+    step = float(np.sort(np.diff(own))[(len(own) - 1) // 2]) if len(own) > 1 else math.inf
+    known = (places >= 0) & (times - own[np.maximum(places, 0)] <= STALE_STEPS * step)
+    return np.where(known, values[np.maximum(places, 0)], np.nan)
+
+
+def read_csv(path: Path) -> tuple[Floats, dict[str, Floats]]:
+    """Times (Unix seconds) and columns by name of a CSV file; UsageError names the bad line."""
+    shown = plain(str(path))
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return _columns(csv.reader(file), shown)
+    except OSError as error:
+        raise UsageError(
+            f"{shown} cannot be read: {error.strerror}.", "Mend the manifest."
+        ) from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{shown} is no CSV: {plain(str(error))}.", "Mend the file.") from None
+
+
+def _columns(rows: Iterator[list[str]], shown: str) -> tuple[Floats, dict[str, Floats]]:
+    head = next(rows, [])
+    if head[:1] != ["time"] or len(head) < 2 or len(set(head)) < len(head):
+        raise UsageError(
+            f"{shown} does not begin with time and the names of its series.", "Mend its first line."
+        )
+    found: list[list[float]] = []
+    for number, row in enumerate(rows, 2):
+        if not row:
+            continue
+        try:
+            values = [float(cell) if cell.strip() else math.nan for cell in row]
+        except ValueError:
+            values = []
+        if len(values) != len(head) or not math.isfinite(values[0]):
+            raise UsageError(
+                f"{shown}, line {number}: needs {len(head)} numbers, of which the time is one.",
+                "Mend the line.",
+            )
+        if found and values[0] <= found[-1][0]:
+            raise UsageError(f"{shown}, line {number}: its time does not rise.", "Sort the lines.")
+        found.append(values)
+    if not found:
+        raise UsageError(f"{shown} has no values.", "Mend the manifest.")
+    table = np.array(found)
+    table[~np.isfinite(table)] = np.nan
+    return table[:, 0], {name: table[:, place] for place, name in enumerate(head) if place}

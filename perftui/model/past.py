@@ -1,0 +1,49 @@
+"""What was forecast before, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from perftui.model.objective import Objective
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Forecasts with a chance from `low` to `high` (0 to 1): how many, their mean chance, and the
+    share before which a breach came."""
+
+    low: float
+    high: float
+    count: int
+    said: float
+    came: float
+
+
+@dataclass(frozen=True)
+class PastWarning:
+    """A warning that began at `at` (Unix seconds) with this chance; `onset` is when the breach
+    came, None where none came."""
+
+    at: float
+    chance: float
+    onset: float | None
+
+
+@dataclass(frozen=True)
+class PastForecasts:
+    """The local forecasts of one objective whose outcome is known: since when, how many, in which
+    bins, and their warnings, oldest first.
+
+    `missed` are the onsets of breaches without a warning. `brier` and `base_brier` are the mean
+    squared errors of the chance and of the base rate that was shown beside it.
+    """
+
+    objective: Objective
+    labels: tuple[tuple[str, str], ...]
+    since: float
+    count: int
+    bins: tuple[Bin, ...]
+    warnings: tuple[PastWarning, ...]
+    missed: tuple[float, ...]
+    brier: float
+    base_brier: float
