@@ -66,7 +66,11 @@ class PrometheusClient:
         self._new_response = requests.Response
         _check_tls_files(settings)
         self._session = requests.Session()
-        _settle_environment(self._session, url)
+        try:
+            _settle_environment(self._session, url)
+            self._connect = PrometheusConnect(url, retry=Retry(total=0), session=self._session)
+        except ValueError:
+            raise SourceError(f"{self._shown_url} is no usable URL.", "Mend it.") from None
         # Before the library reads an answer, and before a redirect would be followed.
         self._session.hooks["response"] = [self._take]
         self._session.headers.update(
@@ -74,17 +78,13 @@ class PrometheusClient:
         )
         self._is_signed = _signs(settings)
         if self._is_signed:
-            # It goes before a .netrc, and not as a header of the session: see _signed.
+            # Before what a .netrc says; and not a header, as a token's file is read anew each time.
             self._session.auth = lambda request: _signed(request, settings)
         if settings.ca_file is not None:
             self._session.verify = str(settings.ca_file)
         if settings.cert_file is not None:
             key = settings.key_file or settings.cert_file
             self._session.cert = (str(settings.cert_file), str(key))
-        try:
-            self._connect = PrometheusConnect(url, retry=Retry(total=0), session=self._session)
-        except ValueError:
-            raise SourceError(f"{self._shown_url} is no usable URL.", "Mend it.") from None
         self._adapter: BoundedAdapter = bounded_http.BoundedAdapter(timeout_s)
         # The library has mounted an adapter of its own for the URL.
         for prefix in ("http://", "https://", url):
