@@ -53,7 +53,7 @@ def _logged() -> Iterator[Told]:
     found = list(watched(path))
     if not found:
         raise UsageError(
-            f"No forecast of {path} has an outcome yet.",
+            f"Too few forecasts of {path} have an outcome yet.",
             "Watch for longer than a horizon, or score labelled data with --data DIR.",
         )
     yield from found

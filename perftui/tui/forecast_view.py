@@ -12,6 +12,11 @@ from perftui.model.text import plain
 from perftui.model.warning import LIKELY, describe, said
 
 
+OLD_S, OLD_SHARE = 10.0, 1 / 20
+"""A forecast older than this, and than this part of its horizon, says its age: the next one should
+have come."""
+
+
 @dataclass(frozen=True)
 class Line:
     """One paragraph of the pane; `tone` is title, alarm, quiet or empty; `indent` in cells."""
@@ -67,7 +72,7 @@ def _local(forecast: Forecast, now: float) -> Iterator[Line]:
     age = now - forecast.made_at
     if now > forecast.expires_at:
         yield Line(f"expired: made {format_age(age)} ago", "alarm")
-    elif age > 10:
+    elif age > max(OLD_S, OLD_SHARE * horizon_s):
         yield Line(f"made {format_age(age)} ago", "quiet")
 
 

@@ -32,9 +32,10 @@ def _lines(past: PastForecasts, now: float) -> Iterator[str]:
     yield f"{plain(str(past.objective))}{where} within {ahead}"
     true = sum(warning.onset is not None for warning in past.warnings)
     breaches = len(past.missed) + len({w.onset for w in past.warnings if w.onset is not None})
+    yield f"{past.count:,} forecasts in {format_age(now - past.since)}, {_breaches(breaches)}"
     yield (
-        f"{past.count:,} forecasts in {format_age(now - past.since)}, {breaches} breaches;"
-        f" {true} of {len(past.warnings)} warnings came true, {len(past.missed)} breaches had none"
+        f"{true} of {len(past.warnings)} warnings (80 % or more) came true,"
+        f" {_breaches(len(past.missed))} came without one"
     )
     if past.base_brier > 0 and not math.isnan(past.brier):
         skill = 1 - past.brier / past.base_brier
@@ -58,6 +59,10 @@ def _lines(past: PastForecasts, now: float) -> Iterator[str]:
             early = warning.onset - warning.at
             came = f"breach {format_about(early)} later" if early > 0 else "breach had begun"
         yield f"  {_when(warning.at, now)}  {100 * warning.chance:>3.0f} %  {came}"
+
+
+def _breaches(count: int) -> str:
+    return f"{count} breach{'' if count == 1 else 'es'}"
 
 
 def _when(at: float, now: float) -> str:

@@ -321,19 +321,17 @@ def test_space_pauses(terminal: Open, python_target: Any) -> None:
 def test_the_history_of_forecasts(terminal: Open, python_target: Any) -> None:
     """`h` in the forecasts shows what was said and what came of it, also of an earlier run."""
     target = python_target(MANY)
-    tmux = terminal(80, 24)
+    tmux = terminal(200, 60)
     for _ in range(2):
         tmux.run(target.pid, "--objective", "cpu > 99000 for 1s within 10s")
         tmux.wait("● LIVE", re.compile(r"f_\d\d +\S*target.py:\d+"))
-        tmux.keys("BTab")
-        tmux.wait(re.compile(r"\[Forecast"))
-        tmux.wait("forecasts that were due", timeout=90)
-        tmux.keys("h")
+        tmux.wait(re.compile(r"forecasts? that (was|were) due|the one forecast"), timeout=90)
+        tmux.keys("BTab", "h")
         tmux.wait(
             "Forecasts and what came of them",
             "cpu > 99000 for 1s within 10s",
             re.compile(r"0 to 10 % +0\.0 %"),
-            "0 of 0 warnings came true",
+            "0 of 0 warnings (80 % or more) came true",
         )
         tmux.keys("Escape")
         tmux.wait("● LIVE", without="what came of them")

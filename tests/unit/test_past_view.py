@@ -26,10 +26,8 @@ def test_what_was_said_and_what_came():
     """Counts, skill, the diagram, and the last warnings with their leads."""
     text = "\n".join(past_lines([PAST], NOW))
     assert "p99 > 0.5 for 10s {handler=/�} within 1m" in text
-    assert (
-        "1,200 forecasts in 2h00m, 3 breaches; 2 of 3 warnings came true, 1 breaches had none"
-        in text
-    )
+    assert "1,200 forecasts in 2h00m, 3 breaches\n2 of 3 warnings (80 % or more) came true" in text
+    assert "came true, 1 breach came without one" in text
     assert "better than what is usual (skill +0.75)" in text
     assert "80 to 90 %     90.0 %" in text
     [newest, second, oldest] = [line for line in text.splitlines() if "ago" in line]
