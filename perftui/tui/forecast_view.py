@@ -11,7 +11,6 @@ from perftui.model.snapshot import Snapshot
 from perftui.model.text import plain
 from perftui.model.warning import LIKELY, describe, said
 
-
 OLD_S, OLD_SHARE = 10.0, 1 / 20
 """A forecast older than this, and than this part of its horizon, says its age: the next one should
 have come."""
