@@ -101,6 +101,6 @@ def test_the_screen_has_promtools_values(
     tmux.keys("Tab", "Z")
     for name, (promql, unit) in STANDING.items():
         [value] = server.promtool(promql, time.time()).values()
-        tmux.wait(re.compile(rf"{name} +.*{re.escape(format_value(value, unit))}(?!\d)"))
+        tmux.wait(re.compile(rf"{name}\S* +.*{re.escape(format_value(value, unit))}(?!\d)"))
     tmux.keys("q")
     tmux.back()

@@ -95,6 +95,23 @@ async def test_views_share_the_function_under_the_cursor(watch: Any) -> None:
         assert app.screen.query_one(FunctionsTable).place == Place("other", FILE)
 
 
+async def test_keys_in_a_row_take_the_function_along(watch: Any) -> None:
+    """Also where the next view is asked for before the one in between was drawn, whose cursor is
+    still where it was before."""
+    app, _ = watch()
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("T")
+        await pilot.pause()
+        await pilot.press("home", "T")
+        assert app.screen.query_one(TreeTable).place == Place("main", FILE)
+        await pilot.press("home", "down")
+        assert app.screen.query_one(FunctionsTable).place == Place("other", FILE)
+        panel_of(app).action_view("tree")
+        panel_of(app).action_view("flame")
+        await pilot.pause()
+        assert app.screen.query_one(FlameGraph).place == Place("other", FILE)
+
+
 async def test_callers_and_callees(watch: Any, text_of: Any) -> None:
     """Enter goes to a caller; on the function itself it opens the source."""
     app, _ = watch()
