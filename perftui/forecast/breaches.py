@@ -6,16 +6,12 @@ looked at once, while it is new.
 
 from __future__ import annotations
 
-import statistics
-from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
+from perftui.forecast.outcome import Outcome, Outcomes
 from perftui.model.objective import Objective
 from perftui.model.series import Point
 
-GAP_STEPS = 3
-"""A pause of more than so many usual steps is a gap: nothing is known of it."""
 KEPT_S = 86400.0
 LEAST_SEEN = 0.5
 """The part of a span that must have been seen before it is said that nothing happened in it."""
@@ -23,62 +19,55 @@ LEAST_SEEN = 0.5
 Span = tuple[float, float]
 
 
-@dataclass
 class BreachLog:
     """What was seen of `objective`; times are Unix seconds.
 
-    A breach is a run of violating points that lasts for `hold_s`; its onset is the run's first
-    point. A gap ends it: what went on meanwhile is not known.
+    A breach is a run of violating points that lasts for its `for`; its onset is the run's first
+    point. A gap ends it: what went on meanwhile is not known. `seen` are the spans without a gap.
     """
 
-    objective: Objective
-    seen: list[Span] = field(default_factory=list)
-    breaches: list[Span] = field(default_factory=list)
-    since: float | None = None
-    """The onset of the breach that lasts, None if there is none."""
-    _run: float | None = None
-    _steps: deque[float] = field(default_factory=lambda: deque(maxlen=20))
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+        self.seen: list[Span] = []
+        self._outcomes = Outcomes(objective)
+
+    @property
+    def breaches(self) -> list[Span]:
+        """Those that are over, from onset to end."""
+        return [(b.onset, b.end) for b in self._outcomes.breaches if b.end is not None]
+
+    @property
+    def since(self) -> float | None:
+        """The onset of the breach that lasts, None if there is none."""
+        return self._outcomes.breaches[-1].onset if self._outcomes.in_breach else None
 
     @property
     def step_s(self) -> float | None:
         """The usual distance of two points, None before there are two."""
-        return statistics.median(self._steps) if self._steps else None
+        return self._outcomes.step_s
 
-    def add(self, points: Iterable[Point]) -> None:
-        """Look at those points, oldest first, that are newer than the last one."""
+    def add(self, points: Iterable[Point]) -> list[Outcome]:
+        """Look at those points, oldest first, that are newer than the last one; the outcomes of
+        earlier moments that they make known."""
+        found: list[Outcome] = []
         for point in points:
-            last = self.seen[-1][1] if self.seen else None
-            if last is not None and point.at <= last:
+            if self.seen and point.at <= self.seen[-1][1]:
                 continue
-            self._extend(last, point.at)
-            self._judge(point)
+            found += self._outcomes.add(point)
+            self._extend(point.at)
+        return found
 
-    def _extend(self, last: float | None, at: float) -> None:
-        usual = self.step_s
-        if last is None or (usual is not None and at - last > GAP_STEPS * usual):
-            self._end_run(last)
+    def _extend(self, at: float) -> None:
+        if self._outcomes.unbroken_from == at:
             self.seen.append((at, at))
         else:
             self.seen[-1] = (self.seen[-1][0], at)
-        if last is not None:
-            self._steps.append(at - last)
         # No longer than breaches are: what is seen and what happened must be of the same time.
-        self.seen = [(max(a, at - KEPT_S), b) for a, b in self.seen if b > at - KEPT_S]
-        self.breaches = [span for span in self.breaches if span[1] > at - KEPT_S]
-
-    def _judge(self, point: Point) -> None:
-        if not self.objective.violated(point.value):
-            self._end_run(point.at)
-            return
-        if self._run is None:
-            self._run = point.at
-        if self.since is None and point.at - self._run >= self.objective.hold_s:
-            self.since = self._run
-
-    def _end_run(self, at: float | None) -> None:
-        if self.since is not None and at is not None:
-            self.breaches.append((self.since, at))
-        self.since = self._run = None
+        oldest = at - KEPT_S
+        self.seen = [(max(a, oldest), b) for a, b in self.seen if b > oldest]
+        breaches = self._outcomes.breaches
+        while breaches and breaches[0].end is not None and breaches[0].end <= oldest:
+            del breaches[0]
 
     def began_in(self, start: float, end: float) -> bool | None:
         """Whether a breach began after `start` and up to `end`; None if too little was seen."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import statistics
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -53,6 +52,13 @@ class Outcomes:
         self._waiting: deque[float] = deque()
         self._last: float | None = None
         self._steps: deque[float] = deque(maxlen=USUAL_STEPS)
+        self.unbroken_from = 0.0
+        """From when on the points up to the newest one have no gap between them."""
+
+    @property
+    def step_s(self) -> float | None:
+        """The usual distance of two points, None before there are two."""
+        return statistics.median(self._steps) if self._steps else None
 
     @property
     def in_breach(self) -> bool:
@@ -63,12 +69,7 @@ class Outcomes:
         """Look at one more point; the moments whose outcome is known by it, oldest first."""
         if self._last is not None and point.at <= self._last:
             return []
-        if self._is_gap(point.at):
-            self._end_run(self._last)
-            self._waiting.clear()
-        elif self._last is not None:
-            self._steps.append(point.at - self._last)
-        self._last = point.at
+        self._advance(point.at)
         if not self.objective.violated(point.value):
             self._end_run(point.at)
         elif self._run is None:
@@ -83,10 +84,15 @@ class Outcomes:
             self._waiting.append(point.at)
         return found
 
-    def _is_gap(self, at: float) -> bool:
-        if self._last is None or not self._steps:
-            return False
-        return at - self._last > GAP_STEPS * statistics.median(self._steps)
+    def _advance(self, at: float) -> None:
+        last, usual = self._last, self.step_s
+        if last is None or (usual is not None and at - last > GAP_STEPS * usual):
+            self._end_run(last)
+            self._waiting.clear()
+            self.unbroken_from = at
+        if last is not None:
+            self._steps.append(at - last)
+        self._last = at
 
     def _end_run(self, at: float | None) -> None:
         if self.in_breach and at is not None:
@@ -107,11 +113,3 @@ class Outcomes:
         found = [Outcome(at, onset - at <= horizon) for at in self._waiting]
         self._waiting.clear()
         return found
-
-
-def breaches_of(points: Iterable[Point], objective: Objective) -> list[Breach]:
-    """The breaches of a whole series, points oldest first."""
-    outcomes = Outcomes(objective)
-    for point in points:
-        outcomes.add(point)
-    return outcomes.breaches

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from perftui.forecast.breaches import BreachLog
 from perftui.forecast.keeping import Keeping
-from perftui.forecast.outcome import Outcome, Outcomes
+from perftui.forecast.outcome import Breach, Outcome
 from perftui.forecast.record import Record
 from perftui.forecast.warn import WarningRecord
 from perftui.model.findings import LOCAL, Forecast, ForecastState
@@ -41,14 +41,13 @@ class Track:
     keeping: Keeping | None = None
     local: Local | None = None
     warnings: WarningRecord = field(init=False)
-    _others: tuple[Teller, ...] = ()
-    _outcomes: Outcomes = field(init=False)
+    _tellers: tuple[Teller, ...] = ()
+    _early: list[tuple[Point, list[Outcome]]] = field(default_factory=list)
     _asked: deque[float] = field(default_factory=deque)
     _at: float = float("-inf")
     _kept_at: float = float("-inf")
 
     def __post_init__(self) -> None:
-        self._outcomes = Outcomes(self.log.objective)
         self.warnings = WarningRecord(self.log.objective.horizon_s)
 
     def is_stale(self, age_s: float) -> bool:
@@ -61,14 +60,19 @@ class Track:
 
     def follow(self, points: Sequence[Point], now: float) -> None:
         """Look at those of the points, oldest first, that are newer than the last one."""
-        self.log.add(points)
-        if self.local is None:
-            if len(points) < NEEDED_POINTS:
-                return
-            self._begin()
         known: list[Outcome] = []
         for point in points[bisect_right(points, self._at, key=lambda p: p.at) :]:
-            known += self._look(point)
+            self._at, before = point.at, self.log.since
+            outcomes = self.log.add([point])
+            if self.local is None:
+                self._early.append((point, outcomes))
+                continue
+            self._show(point, outcomes)
+            known += self._judge(outcomes)
+            if self.log.since is not None and self.log.since != before:
+                self._has_begun(Breach(self.log.since, point.at))
+        if self.local is None and len(self._early) >= NEEDED_POINTS:
+            self._begin()
         self.record.resolve(self.log, now)
         if self.keeping is not None and self.key is not None:
             self.keeping.outcomes(self.log.objective, self.key, known, now)
@@ -80,12 +84,22 @@ class Track:
 
         objective = self.log.objective
         self.local = Local(objective)
-        self._others = (PredictLinear(objective), Holt(objective), BaseRate(objective))
-        if self.keeping is None or self.key is None:
-            return
-        resolved, onsets, learned = self.keeping.past(objective, self.key)
+        others = (PredictLinear(objective), Holt(objective), BaseRate(objective))
+        self._tellers = (self.local, *others)
+        if self.keeping is not None and self.key is not None:
+            self._remember(self.local, self.keeping, self.key)
+        for point, outcomes in self._early:
+            self._show(point, outcomes)
+        self._early.clear()
+
+    def _remember(self, local: Local, keeping: Keeping, key: SeriesKey) -> None:
+        """Go on from what earlier runs have kept."""
+        from perftui.forecast.teller import BASE_RATE
+
+        objective = self.log.objective
+        resolved, onsets, learned = keeping.past(objective, key)
         if learned is not None:
-            self.local.resume(learned)
+            local.resume(learned)
         said = [one for one in resolved if LOCAL in one.chances]
         waiting = deque(onsets)
         for one in said:
@@ -96,53 +110,52 @@ class Track:
             self.record.remember(
                 one.made_at,
                 one.chances[LOCAL],
-                one.chances.get("base_rate"),
+                one.chances.get(BASE_RATE),
                 one.breached,
                 objective.horizon_s,
             )
         for onset in waiting:
             self.warnings.breach(onset)
 
-    def _look(self, point: Point) -> list[Outcome]:
-        """Take in one more point; the outcomes of what was said that it makes known."""
-        assert self.local is not None  # noqa: S101 - follow has made it
-        self._at = point.at
-        before = len(self._outcomes.breaches)
-        known: list[Outcome] = []
-        for outcome in self._outcomes.add(point):
-            for teller in (self.local, *self._others):
+    def _show(self, point: Point, outcomes: Sequence[Outcome]) -> None:
+        """Let every forecaster see one more point, and hear the outcomes that it makes known."""
+        for teller in self._tellers:
+            for outcome in outcomes:
                 teller.learn(outcome)
+            teller.see(point.at, point.value, {})
+
+    def _judge(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """Those of the outcomes that are of moments of which something was said."""
+        known: list[Outcome] = []
+        for outcome in outcomes:
             while self._asked and self._asked[0] < outcome.at:
                 self._asked.popleft()
             if self._asked and self._asked[0] == outcome.at:
                 self._asked.popleft()
                 self.warnings.resolve(outcome)
                 known.append(outcome)
-        for breach in self._outcomes.breaches[before:]:
-            self.warnings.breach(breach.onset)
-            if self.keeping is not None and self.key is not None:
-                self.keeping.breach(self.log.objective, self.key, breach)
-        for teller in (self.local, *self._others):
-            teller.see(point.at, point.value, {})
         return known
+
+    def _has_begun(self, breach: Breach) -> None:
+        self.warnings.breach(breach.onset)
+        if self.keeping is not None and self.key is not None:
+            self.keeping.breach(self.log.objective, self.key, breach)
 
     def note(self, made: Forecast) -> None:
         """Keep what was just said, of the newest point, until its outcome is known."""
         self.record.note(made)
         said = made.state in (ForecastState.OK, ForecastState.NO_SKILL)
-        if made.probability is None or not said or self._outcomes.in_breach:
+        if made.probability is None or not said or self.log.since is not None:
             return
         if self._asked and self._asked[-1] >= self._at:
             return  # nothing has come since the last one
         self._asked.append(self._at)
         self.warnings.note(self._at, made.probability)
-        if self.keeping is None or self.key is None or self.local is None:
+        if self.keeping is None or self.key is None:
             return
-        chances = {LOCAL: made.probability}
-        for teller in self._others:
-            chance = teller.chance()
-            if chance is not None:
-                chances[teller.name] = chance
+        said_by = {t.name: t.chance() for t in self._tellers if t.name != LOCAL}
+        chances = {name: chance for name, chance in said_by.items() if chance is not None}
+        chances[LOCAL] = made.probability
         self.keeping.forecast(self.log.objective, self.key, self._at, chances)
         if made.made_at - self._kept_at >= KEEP_LEARNED_S:
             self._kept_at = made.made_at

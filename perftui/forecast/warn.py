@@ -42,10 +42,8 @@ class WarningRecord:
     horizon_s: float
     came: deque[bool] = field(default_factory=lambda: deque(maxlen=LAST))
     leads_s: deque[float] = field(default_factory=lambda: deque(maxlen=LAST))
-    missed: int = 0
-    """Breaches before which there was none."""
     _trigger: Trigger = field(default_factory=Trigger)
-    _open: deque[float] = field(default_factory=deque)
+    _open: deque[float] = field(default_factory=lambda: deque(maxlen=LAST))
 
     def note(self, at: float, chance: float) -> None:
         """A forecast was made at `at` (Unix seconds)."""
@@ -63,7 +61,6 @@ class WarningRecord:
         self._trigger.breach()
         true = [at for at in self._open if onset - self.horizon_s <= at]
         early = [at for at in true if at < onset]
-        self.missed += not early
         for at in true:
             self._open.remove(at)
             self.came.append(True)

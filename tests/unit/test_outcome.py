@@ -7,7 +7,7 @@ from builders import P99
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perftui.forecast.outcome import Breach, Outcomes, breaches_of
+from perftui.forecast.outcome import Breach, Outcomes
 from perftui.model.objective import Objective
 from perftui.model.series import Point
 
@@ -22,6 +22,14 @@ def points(*spans: tuple[int, int], length: int = 300, missing: range = range(0)
         for t in range(length)
         if t not in missing
     ]
+
+
+def breaches_of(found: list[Point], objective: Objective) -> list[Breach]:
+    """All that the points show."""
+    state = Outcomes(objective)
+    for point in found:
+        state.add(point)
+    return state.breaches
 
 
 def outcomes(found: list[Point], objective: Objective = P99) -> dict[float, bool]:
@@ -50,6 +58,12 @@ def test_a_gap_ends_a_run():
     """What went on in a gap is not known: neither side of it lasts long enough alone."""
     seen = points((100, 130), missing=range(107, 122))
     assert breaches_of(seen, P99) == []
+
+
+def test_points_that_come_less_often_are_no_gaps_for_ever():
+    """A series whose step grows tenfold is followed again once that has become usual."""
+    sparse = [Point(300 + 10 * n, float(n >= 40)) for n in range(60)]
+    assert breaches_of([*points(), *sparse], P99) == [Breach(700, 710)]
 
 
 def test_outcomes_of_moments():
