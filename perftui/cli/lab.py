@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import threading
+import time
 from pathlib import Path
 
 from perftui.cli.choose import ended_by_signals
@@ -74,7 +75,7 @@ def _record(arguments: argparse.Namespace) -> int:
         try:
             end = monitor.clock() + seconds
             while monitor.clock() < end:
-                threading.Event().wait(min(TICK_S, max(0.0, end - monitor.clock())))
+                time.sleep(min(TICK_S, max(0.0, end - monitor.clock())))
                 writer.write(monitor.latest)
         finally:
             monitor.stop()

@@ -51,13 +51,7 @@ def breach_chance(points: Sequence[Point], objective: Objective) -> float:
 
     Never 0 or 1: with PATHS futures the rule of succession (k + 1) / (n + 2) is all they show.
     """
-    times = np.array([point.at for point in points])
-    values = np.array([point.value for point in points])
-    # From the newest value and in parts of the largest: then a series that stands still has no
-    # noise at all, and no number is too large to be squared.
-    scale = max(float(np.abs(values).max()), abs(objective.threshold)) or 1.0
-    now, threshold = values[-1] / scale, objective.threshold / scale
-    past, past_step = _regular(times, values / scale - now, objective.horizon_s)
+    past, past_step, margin = _recent(points, objective)
     step = objective.horizon_s / STEPS
     trend = _lasting(past)
     normal, uniform = _draws()
@@ -69,9 +63,8 @@ def breach_chance(points: Sequence[Point], objective: Objective) -> float:
     futures = trend.level + trend.residuals[-1] * fading + slopes[:, None] * reach
     futures += _blocks(trend.residuals, max(1, round(step / past_step)), uniform)
     futures = np.hstack([np.zeros((PATHS, 1)), futures])
-    margin = threshold - now
     beyond = futures > margin if objective.above else futures < margin
-    hits = int(_holds(beyond, max(1, round(objective.hold_s / step))).sum())
+    hits = int(holds(beyond, max(1, round(objective.hold_s / step))).sum())
     return (hits + 1) / (PATHS + 2)
 
 
@@ -81,18 +74,27 @@ def arrival_s(points: Sequence[Point], objective: Objective) -> tuple[float, flo
     that long: a trend is believed for as long as it has been seen."""
     if len(points) < LEAST_POINTS:
         return None
-    times = np.array([point.at for point in points])
-    values = np.array([point.value for point in points])
-    scale = max(float(np.abs(values).max()), abs(objective.threshold)) or 1.0
-    past, step = _regular(times, values / scale, objective.horizon_s)
+    past, step, threshold = _recent(points, objective)
     trend = _lasting(past)
     sign = 1.0 if objective.above else -1.0
-    margin = sign * (objective.threshold / scale - float(past[-1]))
+    margin = sign * (threshold - float(past[-1]))
     slow = sign * trend.slope - 2 * trend.slope_error
     fast = sign * trend.slope + 2 * trend.slope_error
     if margin <= 0 or slow <= 0 or margin / fast > len(past):
         return None
     return margin / fast * step, margin / slow * step
+
+
+def _recent(points: Sequence[Point], objective: Objective) -> tuple[Floats, float, float]:
+    """The newest past on an even grid, its step in seconds, and the threshold, both from the newest
+    value and in parts of the largest: then a series that stands still has no noise at all, and no
+    number is too large to be squared."""
+    times = np.array([point.at for point in points])
+    values = np.array([point.value for point in points])
+    scale = max(float(np.abs(values).max()), abs(objective.threshold)) or 1.0
+    now = values[-1] / scale
+    past, step = _regular(times, values / scale - now, objective.horizon_s)
+    return past, step, float(objective.threshold / scale - now)
 
 
 def _regular(times: Floats, values: Floats, span_s: float) -> tuple[Floats, float]:
@@ -168,7 +170,7 @@ def _blocks(residuals: Floats, stride: int, uniform: Floats) -> Floats:
     return np.asarray(residuals[drawn.reshape(PATHS, STEPS)])
 
 
-def _holds(beyond: npt.NDArray[np.bool_], steps: int) -> npt.NDArray[np.bool_]:
+def holds(beyond: npt.NDArray[np.bool_], steps: int) -> npt.NDArray[np.bool_]:
     """Which rows have `steps` violations in a row."""
     steps = min(steps, beyond.shape[1])
     counts = np.cumsum(np.pad(beyond, ((0, 0), (1, 0))), axis=1)

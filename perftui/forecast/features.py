@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 import random
 from collections import deque
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
-from perftui.forecast.chance import LEAST_POINTS, breach_chance
+from perftui.forecast.chance import LEAST_POINTS, breach_chance, holds
 from perftui.model.objective import Objective
 from perftui.model.series import Point
 
@@ -186,33 +187,23 @@ class Past:
         within = np.minimum(starts[:, :, None] + np.arange(BLOCK), len(steps) - 1)
         drawn = steps[within].reshape(PATHS, -1)[:, :ahead] * math.sqrt(longer)
         paths = cells[-1] + np.cumsum(drawn, axis=1)
-        hold = max(1, math.ceil(self._objective.hold_s / (self._cell_s * longer)))
-        hold = min(hold, ahead)
-        counts = np.cumsum(np.pad(paths > 0, ((0, 0), (1, 0))), axis=1)
-        hits = int((counts[:, hold:] - counts[:, :-hold] == hold).any(axis=1).sum())
+        steps_held = max(1, math.ceil(self._objective.hold_s / (self._cell_s * longer)))
+        hits = int(holds(paths > 0, steps_held).sum())
         return (hits + 0.5) / (PATHS + 1)
 
 
-_DRAWS: list[Floats] = []
-
-
+@cache
 def _uniform() -> Floats:
-    """The same chances for every forecast: then the same past gives the same forecast."""
-    if not _DRAWS:
-        _DRAWS.append(_spread(PATHS, -(-PER_HORIZON // BLOCK)))
-    return _DRAWS[0]
-
-
-def _spread(rows: int, columns: int) -> Floats:
-    """Evenly spread numbers from 0 to 1, each column shuffled (Latin hypercube: McKay et al. 1979);
-    not by numpy's generators, whose import takes 6 MB."""
+    """The same chances for every forecast, PATHS x the blocks of a horizon: then the same past
+    gives the same forecast. Evenly spread from 0 to 1, each column shuffled (Latin hypercube:
+    McKay et al. 1979); not by numpy's generators, whose import takes 6 MB."""
     chance = random.Random(0)
-    columns_of = []
-    for _ in range(columns):
-        column = [(n + chance.random()) / rows for n in range(rows)]
+    columns = []
+    for _ in range(-(-PER_HORIZON // BLOCK)):
+        column = [(n + chance.random()) / PATHS for n in range(PATHS)]
         chance.shuffle(column)
-        columns_of.append(column)
-    return np.array(columns_of).T
+        columns.append(column)
+    return np.array(columns).T
 
 
 def _slope(values: Floats) -> float:

@@ -90,7 +90,7 @@ class Local:
             {
                 "inputs": INPUTS,
                 "weights": self._model.weights.tolist(),
-                "precision": self._model.precision.tolist(),
+                "covariance": self._model.covariance.tolist(),
                 "base": self._base.counts,
             }
         )
@@ -102,7 +102,7 @@ class Local:
             if tuple(kept["inputs"]) != INPUTS:
                 return False
             seen, breached, seconds = map(float, kept["base"])
-            self._model.resume(np.array(kept["weights"]), np.array(kept["precision"]))
+            self._model.resume(np.array(kept["weights"]), np.array(kept["covariance"]))
         except (ValueError, KeyError, TypeError):
             return False
         self._base.counts = int(seen), int(breached), seconds

@@ -87,7 +87,7 @@ def _result(name: str, kind: str, told: Sequence[Told], blocks: Sequence[Block])
         "recall": exact(counts.warned, onsets),
         "precision": exact(counts.true, counts.warnings),
         "false_per_day": _rate_interval(false, counts.days),
-        "lead_s": bootstrap(leads, lambda drawn: float(np.sort(drawn)[len(drawn) // 2])),
+        "lead_s": bootstrap(leads, lambda drawn: float(np.median(drawn))),
     }
     intervals |= {key: bootstrap(blocks, figure) for key, figure in figures.items()}
     return {
@@ -121,15 +121,8 @@ def _joined(blocks: Sequence[Block], name: str) -> tuple[Floats, Floats]:
 def _quartiles(leads: Sequence[float]) -> dict[str, float | None]:
     if not leads:
         return {"median": None, "q1": None, "q3": None}
-    ranked = sorted(leads)
-
-    def at(part: float) -> float:
-        place = part * (len(ranked) - 1)
-        low = int(place)
-        high = min(low + 1, len(ranked) - 1)
-        return ranked[low] + (place - low) * (ranked[high] - ranked[low])
-
-    return {"median": at(0.5), "q1": at(0.25), "q3": at(0.75)}
+    q1, median, q3 = map(float, np.quantile(leads, (0.25, 0.5, 0.75)))
+    return {"median": median, "q1": q1, "q3": q3}
 
 
 def _rate_interval(events: int, days: float) -> Interval | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypeVar
 
 from perftui.errors import StateError
 from perftui.model.event import Event
@@ -17,6 +18,8 @@ from perftui.model.stacks import Frame, Stack, Thread, Window
 from perftui.model.target import Target
 from perftui.model.text import plain
 from perftui.session.layout import ABOUT, APPLICATION_ID, SCHEMA, VERSION, packed, raw
+
+K = TypeVar("K", bound=Hashable)
 
 SETTLED_S = 15.0
 """A window is written once it is so old: until then what is found impossible is still cut."""
@@ -107,32 +110,30 @@ class SessionWriter:
         )
 
     def _thread(self, thread: Thread) -> int:
-        known = self._threads.get(thread)
-        if known is None:
-            known = self._threads[thread] = len(self._threads)
-            self._database.execute(
-                "INSERT INTO thread VALUES (?, ?, ?, CAST(? AS TEXT))",
-                (known, thread.pid, thread.tid, raw(thread.name)),
-            )
-        return known
+        row = "INSERT INTO thread VALUES (?, ?, ?, CAST(? AS TEXT))"
+        return self._number(
+            self._threads, thread, row, lambda: (thread.pid, thread.tid, raw(thread.name))
+        )
 
     def _stack(self, stack: Stack) -> int:
-        known = self._stacks.get(stack)
-        if known is None:
-            known = self._stacks[stack] = len(self._stacks)
-            frames = packed(self._frame(frame) for frame in stack)
-            self._database.execute("INSERT INTO stack VALUES (?, ?)", (known, frames))
-        return known
+        row = "INSERT INTO stack VALUES (?, ?)"
+        return self._number(self._stacks, stack, row, lambda: (packed(map(self._frame, stack)),))
 
     def _frame(self, frame: Frame) -> int:
-        known = self._frames.get(frame)
-        if known is None:
-            known = self._frames[frame] = len(self._frames)
-            self._database.execute(
-                "INSERT INTO frame VALUES (?, CAST(? AS TEXT), CAST(? AS TEXT), ?)",
-                (known, raw(frame.function), raw(frame.file), frame.line),
-            )
-        return known
+        row = "INSERT INTO frame VALUES (?, CAST(? AS TEXT), CAST(? AS TEXT), ?)"
+        return self._number(
+            self._frames, frame, row, lambda: (raw(frame.function), raw(frame.file), frame.line)
+        )
+
+    def _number(
+        self, known: dict[K, int], item: K, row: str, columns: Callable[[], tuple[object, ...]]
+    ) -> int:
+        """The number of an item, which is written where it is new."""
+        number = known.get(item)
+        if number is None:
+            number = known[item] = len(known)
+            self._database.execute(row, (number, *columns()))
+        return number
 
     def _add_points(self, series: Series) -> None:
         key = series.key

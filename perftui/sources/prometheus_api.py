@@ -207,7 +207,7 @@ _TLS_FIXES = {
 
 def _settle_environment(session: Session, url: str) -> None:
     """Take what the environment says for this URL once: a session looks through all of it for each
-    request, which takes a fifth of its time."""
+    request, which takes about a sixth of its time (cProfile)."""
     from requests.utils import get_netrc_auth
 
     found = session.merge_environment_settings(url, {}, None, None, None)

@@ -215,7 +215,7 @@ def test_the_document():
         "skill_linear",
         "ece",
         "auprc",
-    } <= set(local["ci95"]) | {"brier"}
+    } <= set(local["ci95"])
     assert found["episodes"][0]["onset"] is not None
     text = "\n".join(lines(found))
     assert "gradual: 1 episodes" in text
