@@ -118,7 +118,6 @@ class Monitor:
         self._forecaster = Forecaster(self._objectives, self._keeping)
         self._changes = Changes()
         self._forecast_failure: SourceStatus | None = None
-        self._unkept: SourceStatus | None = None
         self._state = TargetState.RUNNING
         self._state_since = self._alive_at = self.clock()
         self._swapping = threading.Lock()
@@ -358,7 +357,7 @@ class Monitor:
         return (
             *(source.status for source in self._sources),
             *self._unusable,
-            *(status for status in (self._forecast_failure, self._unkept) if status is not None),
+            *(s for s in (self._forecast_failure, self._keeping.status) if s is not None),
         )
 
     def _tick(self) -> None:
@@ -403,12 +402,7 @@ class Monitor:
             self._forecasts = self._forecaster.forecast(
                 now, lambda metric: self._timeline.named(metric, now - HISTORY_S)
             )
-            self._forecast_failure, failed = None, self._keeping.failure
-            # Not a failure to be warned of: forecasts go on, and it is tried again.
-            if failed is None:
-                self._unkept = None
-            elif self._unkept is None:
-                self._unkept = SourceStatus("forecast log", SourceState.WAITING, now, str(failed))
+            self._forecast_failure = None
         except Exception as error:  # noqa: BLE001 - without a forecast the rest still goes on
             _LOG.debug("the forecaster failed", exc_info=True)
             self._forecast_failure = self._forecast_failure or SourceStatus(

@@ -15,8 +15,8 @@ from perftui.model.series import Series, SeriesKey
 
 UNCHECKED_CAP = 0.79
 """The highest chance shown before the record on this target proves the forecaster right."""
-PER_HORIZON = 60
-"""So often in a horizon a chance is computed, and written down."""
+PER_HORIZON, MOST_S = 60, 60.0
+"""So often in a horizon, and once in `MOST_S` at least, a chance is computed and written down."""
 
 
 class Forecaster:
@@ -49,7 +49,8 @@ class Forecaster:
                 for series in history(objective.metric)
             ]
             series, track = _nearest(followed, objective, now)
-            found = self._still_good(track, objective, now)
+            is_stale = series is not None and track.is_stale(now - series.last.at)
+            found = None if is_stale else self._still_good(track, objective, now)
             if found is None:
                 found = forecast(series, objective, now, track)
                 track.note(found)
@@ -69,7 +70,7 @@ class Forecaster:
         last_track, last = self._last.get(objective, (None, None))
         if last is None or last_track is not track or last.state is not ForecastState.OK:
             return None
-        young = now - last.made_at < objective.horizon_s / PER_HORIZON
+        young = now - last.made_at < min(MOST_S, objective.horizon_s / PER_HORIZON)
         return last if young and track.log.since is None else None
 
     def _follow(self, series: Series, objective: Objective, now: float) -> Track:

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from perftui.errors import StateError
 from perftui.forecast.outcome import Breach, Outcome
 from perftui.model.objective import Objective
 from perftui.model.past import PastForecasts
 from perftui.model.series import SeriesKey
+from perftui.model.snapshot import SourceState, SourceStatus
 from perftui.model.target import Target
 
 if TYPE_CHECKING:
     from perftui.forecast.log import ForecastLog, Resolved
 
-T = TypeVar("T")
+Act = Callable[["ForecastLog"], None]
 
 FILE = "forecasts.sqlite"
 PRUNE_S = 3600.0
+PAST_S, CLOSE_S, RETRY_S = 1.0, 2.0, 1.0
 MOST_WAITING = 2000
 """So much is held back while the file cannot be written; then the oldest is given up."""
 
@@ -31,16 +35,19 @@ _LOG = logging.getLogger(__name__)
 
 def identity(target: Target) -> str:
     """What the same service is called in the next run: its name and command on its host. Of the
-    command only a digest is kept: it may hold a secret."""
+    command only a digest is kept: it may hold a secret. It holds no lone surrogates, as names from
+    the system may."""
     command = "\0".join(target.cmdline).encode("utf-8", "replace")
-    return f"{target.name}@{target.host}#{hashlib.sha256(command).hexdigest()[:12]}"
+    digest = hashlib.sha256(command).hexdigest()[:12]
+    return f"{target.name}@{target.host}#{digest}".encode("utf-8", "backslashreplace").decode()
 
 
 class Keeping:
-    """The log of forecasts for one target, opened when it is first needed.
+    """The log of forecasts for one target, written by a thread of its own: a disk that hangs holds
+    up no forecast and no screen.
 
-    For one thread. It raises nothing: `failure` says why what was last given is not kept yet, None
-    where it is; it is tried again with what comes next. Without a `path` nothing is kept.
+    It raises nothing: `failure` says why what was given is not kept yet, None where it is; it is
+    tried again. Without a `path` nothing is kept.
     """
 
     def __init__(self, path: Path | None, target: str) -> None:
@@ -48,8 +55,21 @@ class Keeping:
         self._target = target
         self._log: ForecastLog | None = None
         self._pruned_at = float("-inf")
-        self._waiting: deque[Callable[[ForecastLog], None]] = deque(maxlen=MOST_WAITING)
+        self._changed = threading.Condition()
+        self._waiting: deque[Act] = deque(maxlen=MOST_WAITING)
+        self._thread: threading.Thread | None = None
+        self._closing = False
+        self._failed_at = 0.0
         self.failure: StateError | None = None
+
+    @property
+    def status(self) -> SourceStatus | None:
+        """Why what was given is not kept yet, and since when, as a source's state; None where it
+        is. It is no failure to be warned of: forecasts go on."""
+        failure = self.failure
+        if failure is None:
+            return None
+        return SourceStatus("forecast log", SourceState.WAITING, self._failed_at, str(failure))
 
     def target(self, target: str) -> None:
         """Another target from now on."""
@@ -84,14 +104,20 @@ class Keeping:
     def past(
         self, objective: Objective, key: SeriesKey
     ) -> tuple[list[Resolved], list[float], str | None]:
-        """Of earlier runs: forecasts with outcomes, onsets of breaches, and what was learned."""
+        """Of earlier runs: forecasts with outcomes, onsets of breaches, and what was learned; none
+        of it where that takes longer than `PAST_S`, or cannot be read."""
+        found: list[tuple[list[Resolved], list[float], str | None]] = []
 
-        def read(log: ForecastLog) -> tuple[list[Resolved], list[float], str | None]:
+        def read(log: ForecastLog) -> None:
             question = self._question(log, objective, key)
             onsets = [onset for onset, _ in log.breaches(question)]
-            return log.resolved(question), onsets, log.last_learned(question)
+            found.append((log.resolved(question), onsets, log.last_learned(question)))
 
-        return self._try(read) or ([], [], None)
+        if self._path is not None:
+            self._write(read)
+            with self._changed:
+                self._changed.wait_for(lambda: found or self.failure, PAST_S)
+        return found[0] if found else ([], [], None)
 
     def past_forecasts(self) -> tuple[PastForecasts, ...]:
         """What came of this target's earlier forecasts; from any thread. StateError where the log
@@ -103,40 +129,61 @@ class Keeping:
         return past_forecasts(self._path, self._target)
 
     def close(self) -> None:
-        """Write what still waits, if that can be, and close the file."""
-        self.flush()
-        if self._log is not None:
-            self._log.close()
-            self._log = None
+        """Write what still waits, if that can be, and close the file; takes `CLOSE_S` at most."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join(CLOSE_S)
+
+    def flush(self, timeout_s: float = CLOSE_S) -> None:
+        """Wait until all that was given is written, or cannot be."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._waiting or self.failure, timeout_s)
 
     def _question(self, log: ForecastLog, objective: Objective, key: SeriesKey) -> int:
         return log.question(self._target, objective, key)
 
-    def _write(self, act: Callable[[ForecastLog], None]) -> None:
-        if self._path is not None:
-            self._waiting.append(act)
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what waits, as far as that can be."""
-        while self._waiting:
-            self._try(self._waiting[0])
-            if self.failure is not None and not self.failure.is_refused:
-                return  # later
-            self._waiting.popleft()
-
-    def _try(self, act: Callable[[ForecastLog], T]) -> T | None:
+    def _write(self, act: Act) -> None:
         if self._path is None:
-            return None
-        try:
-            if self._log is None:
-                from perftui.forecast.log import ForecastLog  # SQLite: not before it is needed
+            return
+        with self._changed:
+            self._waiting.append(act)
+            self._changed.notify_all()
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._work, args=(self._path,), name="perftui-forecasts", daemon=True
+                )
+                self._thread.start()
 
-                self._log = ForecastLog(self._path)
-            done = act(self._log)
-        except StateError as error:
-            _LOG.debug("the log of forecasts failed", exc_info=True)
-            self.failure = error
-            return None
-        self.failure = None
-        return done
+    def _work(self, path: Path) -> None:
+        """Write what waits, oldest first, until it is closed."""
+        from perftui.forecast.log import ForecastLog  # SQLite: not before it is needed
+
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._closing)
+                if not self._waiting:
+                    break
+                act = self._waiting[0]
+            failure: StateError | None = None
+            try:
+                self._log = self._log or ForecastLog(path)
+                act(self._log)
+            except StateError as error:
+                _LOG.debug("the log of forecasts failed", exc_info=True)
+                failure = error
+            with self._changed:
+                if self.failure is None:
+                    self._failed_at = time.time()
+                self.failure = failure
+                if failure is None or failure.is_refused:
+                    if self._waiting and self._waiting[0] is act:
+                        self._waiting.popleft()
+                elif self._closing:
+                    break
+                self._changed.notify_all()
+                if failure is not None and not failure.is_refused:
+                    self._changed.wait_for(lambda: self._closing, RETRY_S)
+        if self._log is not None:
+            self._log.close()

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from perftui.forecast.chance import LEAST_POINTS, breach_chance
 from perftui.forecast.features import NAMES, Past
 from perftui.forecast.logistic import OnlineLogistic
 from perftui.forecast.outcome import Outcome
@@ -54,7 +55,7 @@ class Local:
         spread = np.array([SPREAD.get(name, OTHER_SPREAD) for name in INPUTS])
         self._model = OnlineLogistic(mean, spread)
         self._at = 0.0
-        self._learned_at = -math.inf
+        self._learned_at = self._known_until = -math.inf
         self._last: tuple[float, float] | None = None
 
     def see(self, at: float, value: float, beside: Mapping[str, float]) -> None:  # noqa: ARG002
@@ -65,6 +66,9 @@ class Local:
     def learn(self, outcome: Outcome) -> None:
         """Weigh the experts by what came of a moment of which something was said. Moments tell as
         much as the time between them is of a horizon."""
+        if outcome.at <= self._known_until:
+            return  # an earlier run has learned it
+        self._known_until = outcome.at
         self._base.learn(outcome)
         while self._waiting and self._waiting[0][0] < outcome.at:
             self._waiting.popleft()
@@ -92,6 +96,7 @@ class Local:
                 "weights": self._model.weights.tolist(),
                 "covariance": self._model.covariance.tolist(),
                 "base": self._base.counts,
+                "until": max(self._known_until, 0.0),
             }
         )
 
@@ -102,25 +107,35 @@ class Local:
             if tuple(kept["inputs"]) != INPUTS:
                 return False
             seen, breached, seconds = map(float, kept["base"])
+            until = float(kept["until"])
             self._model.resume(np.array(kept["weights"]), np.array(kept["covariance"]))
         except (ValueError, KeyError, TypeError):
             return False
         self._base.counts = int(seen), int(breached), seconds
+        self._known_until = until
         return True
 
     def chance(self) -> float | None:
         """See the class."""
-        seen = self._past.features()
-        if seen is None:
+        chance = self._weighed()
+        if chance is None:
             return None
-        usual = self._base.rate(USUAL, USUAL_HORIZONS)
-        features = np.append(math.log(usual / (1 - usual)), seen)
-        if not self._waiting or self._waiting[-1][0] < self._at:
-            self._waiting.append((self._at, features))
-        chance = max(LEAST, min(MOST, self._model.chance(features)))
         if self._last is not None:
             elapsed = self._at - self._last[0]
             share = 1 - math.exp(-elapsed / (SMOOTH * self._horizon_s))
             chance = self._last[1] + share * (chance - self._last[1])
         self._last = self._at, chance
         return chance
+
+    def _weighed(self) -> float | None:
+        """The chance of the newest point by itself."""
+        seen = self._past.features()
+        if seen is None:
+            # Points that come too oddly for cells of one length still have a trend.
+            points = self._past.points
+            return breach_chance(points, self._objective) if len(points) >= LEAST_POINTS else None
+        usual = self._base.rate(USUAL, USUAL_HORIZONS)
+        features = np.append(math.log(usual / (1 - usual)), seen)
+        if not self._waiting or self._waiting[-1][0] < self._at:
+            self._waiting.append((self._at, features))
+        return max(LEAST, min(MOST, self._model.chance(features)))

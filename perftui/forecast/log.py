@@ -36,7 +36,8 @@ CREATE TABLE forecast (
     probability REAL NOT NULL, PRIMARY KEY (question, made_at, forecaster)) WITHOUT ROWID;
 CREATE TABLE outcome (
     question INTEGER NOT NULL REFERENCES question, made_at REAL NOT NULL,
-    breached INTEGER, resolved_at REAL NOT NULL, PRIMARY KEY (question, made_at)) WITHOUT ROWID;
+    breached INTEGER NOT NULL, resolved_at REAL NOT NULL,
+    PRIMARY KEY (question, made_at)) WITHOUT ROWID;
 CREATE TABLE breach (
     question INTEGER NOT NULL REFERENCES question, onset REAL NOT NULL, alerted REAL NOT NULL,
     PRIMARY KEY (question, onset)) WITHOUT ROWID;
@@ -111,7 +112,7 @@ class ForecastLog:
             why = getattr(error, "strerror", None) or str(error)
             raise StateError(
                 f"{plain(str(self._path))} cannot be used: {plain(why)}.",
-                "Forecasts are made but not kept.",
+                "Mend it or move it away: until then forecasts are not kept.",
                 is_refused=isinstance(error, sqlite3.IntegrityError),
             ) from error
 
@@ -136,7 +137,7 @@ class ForecastLog:
         if known is not None:
             return known
         row = (
-            *(target, objective.metric, json.dumps(key.labels), objective.threshold),
+            *(target, _text(objective.metric), json.dumps(key.labels), objective.threshold),
             *(objective.above, objective.hold_s, objective.horizon_s),
         )
         columns = "target, metric, labels, threshold, above, hold_s, horizon_s"
@@ -213,7 +214,7 @@ class ForecastLog:
             rows = self._database.execute(
                 "SELECT made_at, forecaster, probability, breached FROM forecast"
                 " JOIN outcome USING (question, made_at)"
-                " WHERE question = ? AND breached IS NOT NULL ORDER BY made_at",
+                " WHERE question = ? ORDER BY made_at",
                 (question,),
             ).fetchall()
         found: dict[float, tuple[dict[str, float], bool]] = {}
@@ -227,6 +228,11 @@ class ForecastLog:
             return self._database.execute(
                 "SELECT onset, alerted FROM breach WHERE question = ? ORDER BY onset", (question,)
             ).fetchall()
+
+
+def _text(name: str) -> str:
+    """A name without lone surrogates, which come from the system and which SQLite does not take."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 _MARKS = ", ".join("?" * 7)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -35,9 +36,10 @@ class Offer:
         """The option that takes it from the start."""
         return f"--scrape {self.name}" if self.kind is OfferKind.PAGE else f"--pack {self.name}"
 
-    @property
-    def toml_lines(self) -> str:
-        """The lines for perftui.toml that take it, with a line break at the end."""
+    def toml_lines(self, packs: Sequence[str] = ()) -> str:
+        """The lines for perftui.toml that take it, beside the `packs` that are taken already;
+        with a line break at the end."""
         if self.kind is OfferKind.PAGE:
             return f"[[scrape]]\nurl = {quoted(self.name)}\n"
-        return f"[prometheus]\npacks = [{quoted(self.name)}]\n"
+        names = dict.fromkeys((*packs, self.name))
+        return f"[prometheus]\npacks = [{', '.join(map(quoted, names))}]\n"

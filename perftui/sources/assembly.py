@@ -81,7 +81,9 @@ class NamedSources:
 
     def add(self, page: ScrapeSettings) -> Source:
         """One more page, not started yet."""
-        source = self._page(page, is_one_of_many=bool(self.all))
+        source = self._page(
+            page, is_one_of_many=any(isinstance(one, ScrapeSource) for one in self.all)
+        )
         self.all.append(source)
         return source
 

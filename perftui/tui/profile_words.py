@@ -1,4 +1,4 @@
-"""What the panel of the profile says of itself: its title, and why it is empty. No widgets."""
+"""What the panel of the profile says of itself: title, commands, why it is empty. No widgets."""
 
 from __future__ import annotations
 
@@ -7,6 +7,26 @@ from perftui.model.stacks import Place
 from perftui.model.text import plain
 from perftui.tui.functions_view import FunctionsView
 from perftui.tui.profile_view import ProfileView
+
+COMMANDS = (
+    ("Functions", "Hot functions", "action_view", "functions"),
+    ("Threads", "How busy each is; Enter looks at one", "action_view", "threads"),
+    ("Call tree", "Who calls whom", "action_view", "tree"),
+    ("Flame", "The call tree as boxes", "action_view", "flame"),
+    ("Callers", "Of the function under the cursor", "action_view", "callers"),
+    ("Source", "Of the function under the cursor", "action_source"),
+    ("Lines", "Rows by line or function", "action_lines"),
+    ("Own code", "Without standard library and packages", "action_own_only"),
+    ("GIL holders", "Only what holds the GIL, or all", "action_look", "gil"),
+    ("Idle threads", "Those too, or not", "action_look", "idle"),
+    ("Native frames", "Those too, or not", "action_look", "native"),
+    ("Baseline", "Compare with what is shown now", "action_baseline"),
+    ("Difference", "Tree and flame by what has changed", "action_difference"),
+    ("No baseline", "Compare with the span before", "forget_baseline"),
+    ("Reset", "Count from now on", "action_reset"),
+)
+"""What the command palette offers of the profile: name, words, the panel's method and what it is
+called with."""
 
 VIEWS = {
     "functions": "Functions",

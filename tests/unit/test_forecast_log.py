@@ -8,20 +8,25 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 from builders import NOW, P99, series, target
+from servers import wait_for
 
 from perftui.errors import StateError
 from perftui.forecast.forecaster import Forecaster
 from perftui.forecast.keeping import Keeping, identity
-from perftui.forecast.log import KEPT_S, ForecastLog
+from perftui.forecast.log import BUSY_S, KEPT_S, ForecastLog
 from perftui.forecast.logged import watched
 from perftui.forecast.outcome import Outcome
+from perftui.model.objective import Objective
 from perftui.model.series import Origin, Series, SeriesKey
 
 KEY = SeriesKey("p99", Origin.PROMETHEUS, "s", (("handler", "/cart"),))
+LATE_S = 20.0
 ALL = {"local": 0.8, "predict_linear": 0.5, "holt": 0.4, "base_rate": 0.1}
 
 
@@ -100,8 +105,10 @@ def _write(path: Path, name: str, count: int) -> None:
     keeping = Keeping(path, "shop")
     for n in range(count):
         keeping.forecast(P99, KEY, float(n), {name: 0.5})
+    keeping.flush(60)
     while keeping.failure:
-        keeping.flush()
+        time.sleep(0.1)
+        keeping.flush(60)
 
 
 def test_several_write_at_once(path: Path):
@@ -120,8 +127,11 @@ def test_several_write_at_once(path: Path):
 
 WRITER = """
 import sys
+import threading
+import time
 from pathlib import Path
 from perftui.forecast.log import ForecastLog
+from perftui.model.objective import Objective
 from perftui.model.objective import Objective
 from perftui.model.series import Origin, SeriesKey
 
@@ -157,10 +167,11 @@ def test_a_file_that_is_none(path: Path):
         ForecastLog(path)
     keeping = Keeping(path, "shop")
     keeping.forecast(P99, KEY, NOW, ALL)
-    assert "Forecasts are made but not kept." in str(keeping.failure)
+    keeping.flush()
+    assert "until then forecasts are not kept." in str(keeping.failure)
     path.unlink()
     keeping.forecast(P99, KEY, NOW + 1, ALL)
-    assert keeping.failure is None
+    wait_for(lambda: keeping.failure is None, LATE_S, "it to be tried again")
     keeping.outcomes(P99, KEY, [Outcome(NOW, False), Outcome(NOW + 1, True)], NOW + 90)
     assert [one.breached for one in keeping.past(P99, KEY)[0]] == [False, True]
 
@@ -221,12 +232,51 @@ def test_waiting_for_the_others_is_short(path: Path):
     """While somebody holds the file it says so and goes on; what waited is written later."""
     keeping = Keeping(path, "shop")
     keeping.forecast(P99, KEY, NOW, ALL)
+    keeping.flush()
     with sqlite3.connect(path, isolation_level=None) as holder:
         holder.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
         keeping.forecast(P99, KEY, NOW + 1, ALL)
-        assert "locked" in str(keeping.failure)
+        assert time.monotonic() - began < BUSY_S
+        wait_for(lambda: "locked" in str(keeping.failure), LATE_S, "it to say so")
         holder.execute("ROLLBACK")
     keeping.forecast(P99, KEY, NOW + 2, ALL)
-    assert keeping.failure is None
+    wait_for(lambda: keeping.failure is None, LATE_S, "it to be tried again")
     keeping.outcomes(P99, KEY, [Outcome(NOW + n, False) for n in range(3)], NOW + 90)
     assert [one.made_at for one in keeping.past(P99, KEY)[0]] == [NOW, NOW + 1, NOW + 2]
+
+
+def test_names_that_are_no_text(path: Path):
+    """Lone surrogates, which names from the system may hold, are no reason to keep nothing."""
+    strange = target(name="shop\udcff", cmdline=("\udcff",))
+    keeping = Keeping(path, identity(strange))
+    objective = Objective("p99\udcff", 0.5)
+    key = SeriesKey("p99\udcff", Origin.LOG, "", (("a", "\udcff"),))
+    keeping.forecast(objective, key, NOW, ALL)
+    keeping.outcomes(objective, key, [Outcome(NOW, True)], NOW + 90)
+    assert len(keeping.past(objective, key)[0]) == 1
+    assert keeping.failure is None
+    assert [one.count for one in keeping.past_forecasts()] == [1]
+    keeping.close()
+
+
+def test_a_disk_that_hangs_holds_up_nobody(path: Path, monkeypatch: pytest.MonkeyPatch):
+    """What is given waits, what is asked for is not there, and the end comes in time."""
+    hung, free = threading.Event(), threading.Event()
+
+    def hang(log: ForecastLog, question: int, made_at: float, chances: object) -> None:
+        hung.set()
+        free.wait(60)
+
+    monkeypatch.setattr(ForecastLog, "write", hang)
+    monkeypatch.setattr("perftui.forecast.keeping.PAST_S", 0.1)
+    monkeypatch.setattr("perftui.forecast.keeping.CLOSE_S", 0.1)
+    keeping = Keeping(path, "shop")
+    keeping.forecast(P99, KEY, NOW, ALL)
+    assert hung.wait(LATE_S)
+    began = time.monotonic()
+    keeping.forecast(P99, KEY, NOW + 1, ALL)
+    assert keeping.past(P99, KEY) == ([], [], None)
+    keeping.close()
+    assert time.monotonic() - began < 5
+    free.set()

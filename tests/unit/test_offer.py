@@ -22,7 +22,7 @@ PACK = Offer(OfferKind.PACK, "python")
 @pytest.mark.parametrize("offer", [PAGE, PACK], ids=lambda offer: offer.kind)
 def test_what_keeps_it_is_what_takes_it(offer: Offer):
     """The lines for perftui.toml give the same settings as taking it."""
-    assert load(tomllib.loads(offer.toml_lines), {}, []) == with_offer(Settings(), offer)
+    assert load(tomllib.loads(offer.toml_lines()), {}, []) == with_offer(Settings(), offer)
 
 
 def test_it_is_taken_beside_what_is_set():
@@ -31,6 +31,9 @@ def test_it_is_taken_beside_what_is_set():
     taken = with_offer(with_offer(settings, PAGE), PACK)
     assert [page.url for page in taken.scrape] == ["http://a/", PAGE.name]
     assert taken.prometheus.packs == ("http", "python")
+    assert tomllib.loads(PACK.toml_lines(("http",))) == {
+        "prometheus": {"packs": ["http", "python"]}
+    }
 
 
 def test_where_it_is_said():

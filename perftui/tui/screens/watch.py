@@ -202,8 +202,9 @@ class WatchScreen(Screen[None]):
 
     def take(self, offer: Offer) -> None:
         """Watch what is offered, and say how that is kept."""
+        lines = offer.toml_lines(self.monitor.settings.prometheus.packs).rstrip()
         self.monitor.take(offer)
-        self.notify(offer.toml_lines.rstrip(), title=KEEP_WORDS, timeout=KEEP_S, markup=False)
+        self.notify(lines, title=KEEP_WORDS, timeout=KEEP_S, markup=False)
         self.draw()
 
     def action_pause(self) -> None:

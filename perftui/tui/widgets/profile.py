@@ -24,7 +24,7 @@ from perftui.tui.axis import Moment
 from perftui.tui.difference import Difference
 from perftui.tui.functions_view import SORTS, FunctionsView
 from perftui.tui.profile_view import Looked, ProfileView
-from perftui.tui.profile_words import VIEWS, title, why_empty
+from perftui.tui.profile_words import COMMANDS, VIEWS, title, why_empty
 from perftui.tui.source_view import hottest_line, source_lines
 from perftui.tui.span_trees import SpanTrees
 from perftui.tui.threads_view import ThreadsView
@@ -118,29 +118,8 @@ class ProfilePanel(Vertical):
     def commands(self) -> list[tuple[str, str, Callable[[], None]]]:
         """What the command palette offers: name, words, and what it does."""
         return [
-            ("Functions", "Hot functions", partial(self.action_view, "functions")),
-            (
-                "Threads",
-                "How busy each is; Enter looks at one",
-                partial(self.action_view, "threads"),
-            ),
-            ("Call tree", "Who calls whom", partial(self.action_view, "tree")),
-            ("Flame", "The call tree as boxes", partial(self.action_view, "flame")),
-            ("Callers", "Of the function under the cursor", partial(self.action_view, "callers")),
-            ("Source", "Of the function under the cursor", self.action_source),
-            ("Lines", "Rows by line or function", self.action_lines),
-            ("Own code", "Without standard library and packages", self.action_own_only),
-            (
-                "GIL holders",
-                "Only what holds the GIL, or all",
-                partial(self.action_look, "gil"),
-            ),
-            ("Idle threads", "Those too, or not", partial(self.action_look, "idle")),
-            ("Native frames", "Those too, or not", partial(self.action_look, "native")),
-            ("Baseline", "Compare with what is shown now", self.action_baseline),
-            ("Difference", "Tree and flame by what has changed", self.action_difference),
-            ("No baseline", "Compare with the span before", self.forget_baseline),
-            ("Reset", "Count from now on", self.action_reset),
+            (name, words, partial(getattr(self, method), *arguments))
+            for name, words, method, *arguments in COMMANDS
         ]
 
     def show(self, snapshot: Snapshot) -> None:
