@@ -111,7 +111,10 @@ class PredictLinear:
             return None
         times, values = np.array(self._points).T
         ages = times - times[-1]
-        slope, now = np.polyfit(ages, values, 1)
+        # Not np.polyfit: what it needs of LAPACK takes 1 MB.
+        centred = ages - ages.mean()
+        slope = float(centred @ values / (centred @ centred))
+        now = float(values.mean() - slope * ages.mean())
         spread = float(np.std(values - now - slope * ages, ddof=2))
         ahead = (now, now + slope * self._objective.horizon_s)
         return max(beyond(self._objective, float(mean), spread) for mean in ahead)

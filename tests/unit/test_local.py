@@ -75,12 +75,12 @@ def test_what_each_expert_sees():
     calm = seen(noisy(200, 5))
     near = seen(noisy(200, 9.6))
     rising = seen(noisy(200, 5, 0.02))
-    restless = seen([*noisy(180, 5), *(5 + 3 * (-1) ** (n // 4) for n in range(20))])
+    restless = seen([*noisy(380, 5), *(5 + 3 * (-1) ** (n // 4) for n in range(60))])
     violated = seen([*noisy(150, 8), 11, 11, *noisy(48, 8)])
     assert near["distance"] > calm["distance"]
     assert rising["drift_long"] > calm["drift_long"]
     assert rising["trend"] > calm["trend"]
-    assert restless["volatility"] > 1 > abs(calm["volatility"])
+    assert restless["volatility"] > 0.5 > abs(calm["volatility"])
     assert violated["violated_short"] > 0.4 > calm["violated_short"] == 0
     assert violated["closest"] > near["closest"]
     assert seen([*noisy(150, 8), 11])["violating"] == 1
