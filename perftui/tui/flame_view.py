@@ -23,6 +23,8 @@ from perftui.tui.tree_view import Calls
 
 MOST_ROWS = 1_000
 """A search looks so many rows down for boxes."""
+UNSEEN_WIDTH = 200
+"""Cells, before it is first on the screen: a key may select a function until then."""
 _LEAST_NAME = 12
 """So many cells of a name are shown, whatever has to give way."""
 _LONGEST = 200
@@ -57,10 +59,10 @@ class FlameView:
         self.selected: Box | None = None
         """The box of what is selected, or the nearest one above it that is drawn."""
         self._root = call_tree({})
-        self._layout = Layout(self._root, TOP, 0)
+        self._width = UNSEEN_WIDTH
+        self._layout = Layout(self._root, TOP, self._width)
         self._ticks = 0.0
         self._doubtful: Calls = frozenset()
-        self._width = 0
         self._zooms = [TOP]
         self._wanted = TOP
         self._matches: list[Box] | None = None

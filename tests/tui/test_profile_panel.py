@@ -112,6 +112,17 @@ async def test_keys_in_a_row_take_the_function_along(watch: Any) -> None:
         assert app.screen.query_one(FlameGraph).place == Place("other", FILE)
 
 
+async def test_a_key_right_behind_that_of_a_view_moves_its_cursor(watch: Any) -> None:
+    """The cursor does not go back to the function once the view is drawn."""
+    app, _ = watch()
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("down")
+        panel_of(app).action_view("tree")
+        app.screen.query_one(TreeTable).action_cursor_to(0)
+        await pilot.pause()
+        assert app.screen.query_one(TreeTable).place == Place("main", FILE)
+
+
 async def test_callers_and_callees(watch: Any, text_of: Any) -> None:
     """Enter goes to a caller; on the function itself it opens the source."""
     app, _ = watch()

@@ -20,6 +20,7 @@ from perftui.model.target import Candidate
 from perftui.model.text import plain
 from perftui.tui.cells import Column
 from perftui.tui.widgets.bars import Header
+from perftui.tui.widgets.line_input import LineInput
 from perftui.tui.widgets.line_table import Cells, LineTable
 
 REFRESH_S = 2.0
@@ -94,7 +95,7 @@ class PickerScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """A line to type in above the table."""
         yield Header(id="header")
-        yield Input(id="words", placeholder="type to filter", compact=True)
+        yield LineInput(id="words", placeholder="type to filter", compact=True)
         yield CandidatesTable(id="candidates")
         yield Footer(show_command_palette=False)
 

@@ -20,6 +20,7 @@ from perftui.monitor import Monitor
 from perftui.settings import MetricSettings, named_query
 from perftui.tui.query_view import answer_lines, asking_lines, kept_lines
 from perftui.tui.widgets.bars import Header
+from perftui.tui.widgets.line_input import LineInput
 from perftui.tui.widgets.prompt import Prompt
 
 TITLE = "Query   type PromQL   Enter asks   $instance, $job, $pid … are filled in"
@@ -28,7 +29,7 @@ UNIT_WORDS = "its unit, like s, B or %, or nothing; Enter keeps it, Esc drops it
 ERROR_LENGTH = 200
 
 
-class PromqlInput(Input):
+class PromqlInput(LineInput):
     """One line of PromQL; a query of several lines that is pasted becomes one."""
 
     def on_paste(self, event: events.Paste) -> None:

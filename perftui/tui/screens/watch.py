@@ -28,6 +28,7 @@ from perftui.tui.screens.past import PastScreen
 from perftui.tui.screens.query import QueryScreen
 from perftui.tui.widgets.bars import Header, Tabs, WarningLine
 from perftui.tui.widgets.forecast import ForecastPane
+from perftui.tui.widgets.line_input import LineInput
 from perftui.tui.widgets.metrics import MetricsPanel
 from perftui.tui.widgets.profile import ProfilePanel
 from perftui.tui.widgets.prompt import Prompt
@@ -94,7 +95,7 @@ class WatchScreen(Screen[None]):
                 yield self.profile
                 yield MetricsPanel(self.monitor, id="metrics")
             yield ForecastPane(id="forecast")
-        yield Input(
+        yield LineInput(
             id="filter",
             placeholder="filter by a regular expression on function and file; Enter keeps it",
             compact=True,

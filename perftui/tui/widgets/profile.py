@@ -81,7 +81,6 @@ class ProfilePanel(Vertical):
         self.showing = "functions"
         self._snapshot = monitor.latest
         self._place: Place | None = None
-        self._is_going = False
         self._source: SourceText | None = None
         self._behind = "functions"
         self._trees = SpanTrees(self.view)
@@ -191,7 +190,7 @@ class ProfilePanel(Vertical):
 
     def _selected(self) -> Place | None:
         """The function under the cursor of the view that is seen."""
-        if self.showing in ("source", "threads") or self._is_going:
+        if self.showing in ("source", "threads"):
             return self._place
         place: Place | None = self.query_one(f"#{self.showing}").place  # type: ignore[attr-defined]
         return None if place is None or place == (CUT.function, CUT.file) else place
@@ -212,13 +211,10 @@ class ProfilePanel(Vertical):
         self._place = place or self._place
         self._show_view(name)
         self.redraw()
-        # A view that was hidden has no size before it is laid out; a key may come before that.
-        self._is_going = self._place is not None
-        self.call_after_refresh(self._go_to_place)
+        self._go_to_place()
 
     def _go_to_place(self) -> None:
         """Put the cursor on the function that it was on in the other view."""
-        self._is_going = False
         if self._place is not None and self.showing in ("functions", "tree", "flame"):
             self.query_one(f"#{self.showing}").go_to(*self._place)  # type: ignore[attr-defined]
 

@@ -6,8 +6,10 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
+from perftui.tui.widgets.line_input import LineInput
 
-class Prompt(Input):
+
+class Prompt(LineInput):
     """Asks for one line at a time; hidden while nothing is asked."""
 
     class Answered(Message):
