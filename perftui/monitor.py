@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from perftui.advisor.advisor import Advisor
 from perftui.errors import PerftuiError
+from perftui.forecast.beside import beside
 from perftui.forecast.forecaster import Forecaster
 from perftui.forecast.keeping import FILE, Keeping, identity
 from perftui.model.baseline import Baseline
@@ -400,7 +401,9 @@ class Monitor:
         now = self.clock()
         try:
             self._forecasts = self._forecaster.forecast(
-                now, lambda metric: self._timeline.named(metric, now - HISTORY_S)
+                now,
+                lambda metric: self._timeline.named(metric, now - HISTORY_S),
+                beside(self._timeline, now),
             )
             self._forecast_failure = None
         except Exception as error:  # noqa: BLE001 - without a forecast the rest still goes on

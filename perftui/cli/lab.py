@@ -6,11 +6,14 @@ import argparse
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from perftui.cli.choose import ended_by_signals
 from perftui.errors import UsageError
 
-CALM = "none"
+if TYPE_CHECKING:
+    from perftui.lab.demo import Lab
+
 RECORD_S = 120.0
 
 
@@ -22,12 +25,10 @@ def lab(arguments: argparse.Namespace) -> int:
         width = max(map(len, FAULTS))
         for fault in FAULTS.values():
             print(f"{fault.name:<{width}}  {fault.kind:<8}  {fault.summary}")
-        print(f"{CALM:<{width}}  {'control':<8}  the service and its load alone")
         return 0
     if arguments.fault is None:
         raise UsageError("No fault is named.", "See perftui lab list.")
-    if arguments.fault != CALM:
-        find_fault(arguments.fault)
+    find_fault(arguments.fault)
     if arguments.action == "run":
         return _run(arguments)
     if arguments.output is None:
@@ -35,12 +36,15 @@ def lab(arguments: argparse.Namespace) -> int:
     return _record(arguments)
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    """Run it for so long, or until it is ended."""
+def _lab(arguments: argparse.Namespace) -> Lab:
     from perftui.lab.demo import Lab
 
-    fault = None if arguments.fault == CALM else arguments.fault
-    with ended_by_signals(), Lab(fault, seed=arguments.seed) as running:
+    return Lab(arguments.fault, seed=arguments.seed, start_s=arguments.start, speed=arguments.speed)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    """Run it for so long, or until it is ended."""
+    with ended_by_signals(), _lab(arguments) as running:
         print(f"pid {running.pid}, {running.url}, metrics at {running.metrics_url}", flush=True)
         threading.Event().wait(arguments.seconds)
     return 0
@@ -49,24 +53,22 @@ def _run(arguments: argparse.Namespace) -> int:
 def _record(arguments: argparse.Namespace) -> int:
     """Watch it for so long, and write what was seen into one file."""
     from perftui.config import load
-    from perftui.lab.demo import Lab
-    from perftui.lab.faults import FAULTS
     from perftui.monitor import TICK_S, Monitor
     from perftui.session.writer import SessionWriter
     from perftui.target.describe import describe
 
-    known = FAULTS.get(arguments.fault)
-    label = {
-        "fault": arguments.fault,
-        "kind": known.kind if known is not None else "control",
-        "culprit": known.culprit if known is not None else None,
-        "seed": arguments.seed,
-    }
     seconds = arguments.seconds or RECORD_S
-    with (
-        ended_by_signals(),
-        Lab(known.name if known is not None else None, seed=arguments.seed) as running,
-    ):
+    with ended_by_signals(), _lab(arguments) as running:
+        fault = running.fault
+        label = {
+            "fault": fault.name,
+            "kind": fault.kind,
+            "culprit": fault.culprit,
+            "metric": fault.metric,
+            "seed": arguments.seed,
+            "speed": arguments.speed,
+            "begins_at": time.time() + running.start_s,
+        }
         target = describe(running.pid)
         settings = load({"scrape": [{"url": running.metrics_url, "every": "1s"}]}, {}, [])
         writer = SessionWriter(Path(arguments.output), target, {"label": label})

@@ -13,13 +13,13 @@ from perftui.settings import Settings
 
 
 def positive(text: str) -> float:
-    """A number of seconds, for argparse."""
+    """A number above 0, like one of seconds, for argparse."""
     try:
         value = float(text)
     except ValueError:
         value = 0.0
     if not 0 < value < 86400:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0 to 86400")
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 86400")
     return value
 
 

@@ -130,6 +130,12 @@ def _lab() -> argparse.ArgumentParser:
     parser.add_argument("-o", "--output", metavar="FILE", help="the recording, a new file")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of all chance (1)")
     parser.add_argument(
+        "--start", type=positive, metavar="N", help="how long it is calm first (the fault's own)"
+    )
+    parser.add_argument(
+        "--speed", type=positive, default=1.0, metavar="X", help="how fast the fault goes (1)"
+    )
+    parser.add_argument(
         "--seconds",
         type=positive,
         metavar="N",

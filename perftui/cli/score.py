@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,11 +33,15 @@ def _labelled(directory: Path) -> Iterator[Told]:
     from perftui.forecast.labelled import episodes
     from perftui.forecast.local import Local
     from perftui.forecast.score import replay
-    from perftui.forecast.teller import BaseRate, Holt, PredictLinear
+    from perftui.forecast.teller import BaseRate, Holt, PredictLinear, Teller
 
-    kinds = (Local, PredictLinear, Holt, BaseRate)
     for episode in episodes(directory):
-        yield replay(episode, [kind(episode.objective) for kind in kinds])
+        objective = episode.objective
+        local = Local(objective)
+        others: list[Teller] = [PredictLinear(objective), Holt(objective), BaseRate(objective)]
+        if any(shares for shares in episode.shares):
+            others.insert(0, Local(objective, has_profile=False))
+        yield replay(episode, [local, *others], partial(getattr, local, "riser"))
 
 
 def _logged() -> Iterator[Told]:

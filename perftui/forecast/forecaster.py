@@ -6,11 +6,13 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from perftui.forecast.beside import NOTHING, Beside
 from perftui.forecast.breaches import BreachLog
 from perftui.forecast.keeping import Keeping
 from perftui.forecast.track import NEEDED_POINTS, Track
 from perftui.model.findings import LOCAL, Forecast, ForecastState
 from perftui.model.objective import Objective, format_duration
+from perftui.model.present import series_name
 from perftui.model.series import Series, SeriesKey
 
 UNCHECKED_CAP = 0.79
@@ -34,9 +36,10 @@ class Forecaster:
         self._objectives = tuple(objectives)
 
     def forecast(
-        self, now: float, history: Callable[[str], Sequence[Series]]
+        self, now: float, history: Callable[[str], Sequence[Series]], beside: Beside = NOTHING
     ) -> tuple[Forecast, ...]:
-        """A forecast for each objective at `now` (Unix seconds).
+        """A forecast for each objective at `now` (Unix seconds), from its series and from what lies
+        beside it.
 
         `history` gives the series of a metric, points oldest first; of several the one that is in
         breach counts, else the one nearest to it. To be called at least every few minutes: older
@@ -45,7 +48,7 @@ class Forecaster:
         made: list[Forecast] = []
         for objective in self._objectives:
             followed = [
-                (series, self._follow(series, objective, now))
+                (series, self._follow(series, objective, now, beside))
                 for series in history(objective.metric)
             ]
             series, track = _nearest(followed, objective, now)
@@ -73,12 +76,13 @@ class Forecaster:
         young = now - last.made_at < min(MOST_S, objective.horizon_s / PER_HORIZON)
         return last if young and track.log.since is None else None
 
-    def _follow(self, series: Series, objective: Objective, now: float) -> Track:
+    def _follow(self, series: Series, objective: Objective, now: float, beside: Beside) -> Track:
         track = self._tracks.get((objective, series.key))
         if track is None:
             track = Track(BreachLog(objective), key=series.key, keeping=self._keeping)
             self._tracks[objective, series.key] = track
-        track.follow(series.points[: bisect_right(series.points, now, key=lambda p: p.at)], now)
+        until = bisect_right(series.points, now, key=lambda p: p.at)
+        track.follow(series.points[:until], now, beside.of_others(series_name(series.key)))
         return track
 
 

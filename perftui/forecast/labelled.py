@@ -15,9 +15,11 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from perftui.errors import UsageError
+from perftui.forecast.beside import shares_at
 from perftui.model.objective import Objective
 from perftui.model.present import series_name
 from perftui.model.series import Point
+from perftui.model.stacks import Place
 from perftui.model.text import plain
 from perftui.session.reader import Session
 
@@ -44,6 +46,8 @@ class Episode:
     `kind` is None for what was watched without a label. `times` are Unix seconds, rising; `series`
     has the columns by name, each as long, NaN where there is no value. What comes up to
     `learn_until` is for learning and not scored. `culprit` is the function that a fault makes hot.
+    `shares` has for each time the functions' own shares in the newest window of the profile, None
+    where there was none; it is empty without a profile.
     """
 
     id: str
@@ -54,6 +58,7 @@ class Episode:
     series: Mapping[str, Floats]
     learn_until: float | None = None
     culprit: str | None = None
+    shares: Sequence[Mapping[Place, float] | None] = ()
 
 
 class _Strict(BaseModel):
@@ -114,7 +119,11 @@ def episodes(directory: Path) -> Iterator[Episode]:
             )
         objective = entry.objective.objective()
         is_csv = file.suffix == ".csv"
-        times, series = read_csv(file) if is_csv else read_session(file, objective.metric)
+        shares: Sequence[Mapping[Place, float] | None] = ()
+        if is_csv:
+            times, series = read_csv(file)
+        else:
+            times, series, shares = read_session(file, objective.metric)
         if objective.metric not in series:
             raise UsageError(
                 f"{plain(str(file))} has no series {plain(objective.metric)}.",
@@ -129,6 +138,7 @@ def episodes(directory: Path) -> Iterator[Episode]:
             series=series,
             learn_until=entry.learn_until,
             culprit=entry.culprit,
+            shares=shares,
         )
 
 
@@ -149,14 +159,23 @@ def _manifest(path: Path) -> _Manifest:
         ) from None
 
 
-def read_session(path: Path, metric: str) -> tuple[Floats, dict[str, Floats]]:
-    """The points of one series of a recording as times (Unix seconds), and all series at them by
-    name: the newest value of each, NaN where it is older than `STALE_STEPS` of its usual steps.
-    UsageError where it is no recording."""
+def read_session(
+    path: Path, metric: str
+) -> tuple[Floats, dict[str, Floats], list[Mapping[Place, float] | None]]:
+    """The points of one series of a recording as times (Unix seconds), all series at them by name:
+    the newest value of each, NaN where it is older than `STALE_STEPS` of its usual steps; and the
+    profile's own shares then. UsageError where it is no recording."""
     with Session(path) as session:
         found = {series_name(one.key): one.points for one in session.series()}
+        windows = list(session.windows())
     times = np.array([point.at for point in found.get(metric, ())])
-    return times, {name: _at(times, points) for name, points in found.items()}
+    shares: list[Mapping[Place, float] | None] = []
+    place = -1
+    for at in times.tolist():
+        while place + 1 < len(windows) and windows[place + 1].end <= at:
+            place += 1
+        shares.append(shares_at(windows[place] if place >= 0 else None, at))
+    return times, {name: _at(times, points) for name, points in found.items()}, shares
 
 
 def _at(times: Floats, points: Sequence[Point]) -> Floats:

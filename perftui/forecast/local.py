@@ -5,28 +5,26 @@ from __future__ import annotations
 import json
 import math
 from collections import deque
-from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 
+from perftui.forecast.beside import Beside
 from perftui.forecast.chance import LEAST_POINTS, breach_chance
 from perftui.forecast.features import NAMES, Past
+from perftui.forecast.leading import LEADING, Leading
 from perftui.forecast.logistic import OnlineLogistic
 from perftui.forecast.outcome import Outcome
+from perftui.forecast.prior import LOCAL_METRICS, Prior, shipped
 from perftui.forecast.reasons import reasons
 from perftui.forecast.teller import BaseRate
 from perftui.model.findings import LOCAL, Evidence
 from perftui.model.objective import Objective
+from perftui.model.stacks import Place
 
 Floats = npt.NDArray[np.float64]
 
-INPUTS = ("constant", "base", *NAMES)
-PRIOR = {"base": 0.3, "drawn": 0.2, "trend": 0.6}
-"""Where the weights begin: the experts that are chances themselves are believed, as log-odds."""
-SPREAD = {"base": 0.15, "drawn": 0.15, "trend": 0.15}
-OTHER_SPREAD = 0.5
-"""How far the weights may be from there, as standard deviations."""
+INPUTS = ("constant", "base", *NAMES, *LEADING)
 USUAL, USUAL_HORIZONS = 0.05, 1.0
 """How often a breach comes before any horizon was seen, and how many horizons that is worth."""
 SMOOTH = 0.1
@@ -39,28 +37,32 @@ LEAST, MOST = 0.001, 0.98
 class Local:
     """Learns for one objective on one series which experts to believe.
 
-    Each weight begins at the prior's; the base rate is an expert too, so what nothing else
-    foretells is forecast as often as it comes.
+    Each weight begins at the prior's, which was fitted in the lab; the base rate is an expert too,
+    so what nothing else foretells is forecast as often as it comes. Without `has_profile` it does
+    as if there were no profile.
     """
 
-    name = LOCAL
-
-    def __init__(self, objective: Objective) -> None:
+    def __init__(
+        self, objective: Objective, *, prior: Prior | None = None, has_profile: bool = True
+    ) -> None:
+        self.name = LOCAL if has_profile else LOCAL_METRICS
+        self._has_profile = has_profile
         self._objective = objective
         self._horizon_s = objective.horizon_s
         self._past = Past(objective)
+        self._leading = Leading(objective.horizon_s)
         self._base = BaseRate(objective)
         self._waiting: deque[tuple[float, Floats]] = deque()
-        mean = np.array([PRIOR.get(name, 0.0) for name in INPUTS])
-        spread = np.array([SPREAD.get(name, OTHER_SPREAD) for name in INPUTS])
-        self._model = OnlineLogistic(mean, spread)
+        begins = prior if prior is not None else shipped(self.name)
+        self._model = OnlineLogistic(np.array(begins.mean), np.array(begins.spread))
         self._at = 0.0
         self._learned_at = self._known_until = -math.inf
         self._last: tuple[float, float] | None = None
 
-    def see(self, at: float, value: float, beside: Mapping[str, float]) -> None:  # noqa: ARG002
-        """Keep what the series looks like."""
+    def see(self, at: float, value: float, beside: Beside) -> None:
+        """Keep what the series looks like, and what lies beside it."""
         self._past.see(at, value)
+        self._leading.see(at, beside if self._has_profile else beside._replace(shares=None))
         self._at = at
 
     def learn(self, outcome: Outcome) -> None:
@@ -78,6 +80,12 @@ class Local:
             self._learned_at = outcome.at
             self._model.learn(features, outcome.breached, weight)
 
+    @property
+    def riser(self) -> Place | None:
+        """The function that rises, as the newest chance saw it."""
+        riser = self._leading.riser
+        return riser.name if riser is not None else None
+
     def reasons(self, unit: str) -> tuple[Evidence, ...]:
         """Why the last chance is what it is; `unit` is the series'."""
         if not self._waiting:
@@ -86,7 +94,7 @@ class Local:
         moved = self._model.weights[1:] * values
         named = zip(INPUTS[1:], values.tolist(), moved.tolist(), strict=True)
         inputs = {name: (value, move) for name, value, move in named}
-        return reasons(self._past.points, self._objective, unit, inputs)
+        return reasons(self._past.points, self._objective, unit, inputs, self._leading)
 
     def state(self) -> str:
         """What was learned, as JSON, for :meth:`resume` in a later run."""
@@ -127,15 +135,23 @@ class Local:
         self._last = self._at, chance
         return chance
 
-    def _weighed(self) -> float | None:
-        """The chance of the newest point by itself."""
+    def inputs(self) -> Floats | None:
+        """What the newest chance is made of: INPUTS without the constant; None while too little
+        was seen."""
         seen = self._past.features()
         if seen is None:
+            return None
+        usual = self._base.rate(USUAL, USUAL_HORIZONS)
+        base = [math.log(usual / (1 - usual))]
+        return np.concatenate((base, seen, self._leading.inputs()))
+
+    def _weighed(self) -> float | None:
+        """The chance of the newest point by itself."""
+        features = self.inputs()
+        if features is None:
             # Points that come too oddly for cells of one length still have a trend.
             points = self._past.points
             return breach_chance(points, self._objective) if len(points) >= LEAST_POINTS else None
-        usual = self._base.rate(USUAL, USUAL_HORIZONS)
-        features = np.append(math.log(usual / (1 - usual)), seen)
         if not self._waiting or self._waiting[-1][0] < self._at:
             self._waiting.append((self._at, features))
         return max(LEAST, min(MOST, self._model.chance(features)))

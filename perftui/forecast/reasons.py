@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from perftui.forecast.chance import arrival_s
+from perftui.forecast.leading import Leading
 from perftui.model.findings import Evidence, EvidenceKind
 from perftui.model.objective import Objective
 from perftui.model.present import format_about, format_value
 from perftui.model.series import Point
+from perftui.model.text import plain
 
 MOST = 3
 NOTABLE = 0.1
 """What moves the log-odds by less than this is no reason."""
+
+LONGEST = 60
+
+
+class _Reason(NamedTuple):
+    """How far it moves the log-odds, and what it is."""
+
+    weight: float
+    text: str
+    kind: EvidenceKind = EvidenceKind.METRIC
+    value: float | None = None
+    unit: str = ""
+
 
 _WORDS: dict[str, Callable[[float], str]] = {
     "distance": lambda x: f"{abs(x):.1f} of its usual moves in a horizon {_side(x)} the threshold",
@@ -37,26 +53,46 @@ def reasons(
     objective: Objective,
     unit: str,
     inputs: Mapping[str, tuple[float, float]],
+    leading: Leading,
 ) -> tuple[Evidence, ...]:
     """At most four: when the trend arrives at the threshold, if it does, and the inputs that move
-    the chance most. `inputs` has for each its value and by how much it moves the log-odds."""
-    found: list[tuple[str, float | None, str]] = []
+    the chance most. `inputs` has for each its value and by how much it moves the log-odds;
+    `leading` knows what those of them are about that are not the series' own."""
+    found: list[_Reason] = []
     arrives = arrival_s(points, objective)
     if arrives is not None:
         threshold = format_value(objective.threshold, unit)
         when = " to ".join(dict.fromkeys(map(format_about, arrives)))
-        found.append((f"at this pace it reaches {threshold} in {when}", arrives[0], "s"))
-    weighty = sorted(
-        ((abs(moved), name, value) for name, (value, moved) in inputs.items() if name in _WORDS),
-        reverse=True,
-    )
-    for moved, name, value in weighty[:MOST]:
-        if moved >= NOTABLE:
-            found.append((_WORDS[name](value), None, ""))
+        words = f"at this pace it reaches {threshold} in {when}"
+        found.append(_Reason(math.inf, words, EvidenceKind.METRIC, arrives[0], "s"))
+    weighty = [
+        _Reason(abs(moved), _WORDS[name](value))
+        for name, (value, moved) in inputs.items()
+        if name in _WORDS
+    ]
+    weighty += _beside(inputs, leading)
+    weighty.sort(key=lambda reason: -reason.weight)
+    found += [reason for reason in weighty[:MOST] if reason.weight >= NOTABLE]
     return tuple(
-        Evidence(f"R{number}", EvidenceKind.METRIC, text, value, value_unit)
-        for number, (text, value, value_unit) in enumerate(found, 1)
+        Evidence(f"R{number}", reason.kind, reason.text, reason.value, reason.unit)
+        for number, reason in enumerate(found, 1)
     )
+
+
+def _beside(inputs: Mapping[str, tuple[float, float]], leading: Leading) -> Iterator[_Reason]:
+    """The function that rises, and the metric that moves."""
+    riser, leader = leading.riser, leading.leader
+    if riser is not None:
+        weight = abs(inputs["riser"][1] + inputs["riser_share"][1])
+        text = (
+            f"{plain(riser.name.function, LONGEST)} is at {100 * riser.now:.0f} % of a core,"
+            f" {100 * riser.by:.0f} points above its usual share"
+        )
+        yield _Reason(weight, text, EvidenceKind.PROFILE, 100 * riser.now, "%")
+    if leader is not None:
+        weight = abs(inputs["leader"][1] + inputs["leaders"][1])
+        way = "risen" if leader.by > 0 else "fallen"
+        yield _Reason(weight, f"{plain(leader.name, LONGEST)} has {way} from its usual level")
 
 
 def _side(beyond: float) -> str:

@@ -13,6 +13,7 @@ from perftui.forecast.labelled import SCHEMA, Kind
 from perftui.forecast.score import (
     Counts,
     Floats,
+    Onset,
     Told,
     average_precision,
     brier,
@@ -45,9 +46,9 @@ def document(told: Sequence[Told]) -> dict[str, Any]:
 
 
 def _results(kind: str, told: Sequence[Told]) -> Iterator[dict[str, Any]]:
-    blocks = [block for one in told for block in _blocks(one)]
-    for name in told[0].chances:
-        yield _result(name, kind, told, blocks)
+    for name in dict.fromkeys(name for one in told for name in one.chances):
+        own = [one for one in told if name in one.chances]
+        yield _result(name, kind, own, [block for one in own for block in _blocks(one)])
 
 
 def _blocks(told: Told) -> Iterator[Block]:
@@ -148,8 +149,19 @@ def _episode(told: Told) -> dict[str, Any]:
         "onset": first.breach.onset if first else None,
         "reference_at": first.breach.alerted if first else None,
         "warned_at": first.warned_at if first else None,
-        "culprit_named": None,
+        "culprit_named": _is_named(told, first),
     }
+
+
+def _is_named(told: Told, onset: Onset | None) -> bool | None:
+    """Whether the first warning in time, or else the onset, named the function that the fault makes
+    hot; None where there is no such function, or no profile."""
+    culprit = told.episode.culprit
+    if culprit is None or onset is None or not told.episode.shares:
+        return None
+    since = onset.warned_at if onset.warned_at is not None else onset.breach.onset
+    riser = next((riser for at, riser in told.named if at >= since), None)
+    return riser is not None and riser.function == culprit
 
 
 def lines(result: dict[str, Any]) -> Iterable[str]:

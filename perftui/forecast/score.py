@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from perftui.forecast.beside import Beside
 from perftui.forecast.labelled import Episode
 from perftui.forecast.outcome import Breach, Outcomes
 from perftui.forecast.teller import Teller
 from perftui.forecast.warn import Trigger
 from perftui.model.series import Point
+from perftui.model.stacks import Place
 
 Floats = npt.NDArray[np.float64]
 
@@ -36,7 +38,8 @@ class Told:
     `times` are the moments (Unix seconds) that are scored, `outcomes` 1 where a breach began within
     the horizon, `chances` by forecaster what it said, all of one length. `breaches` are those with
     an onset in the scored time, `warnings` by forecaster the times at which one began. `scored_s`
-    is how long the scored moments were.
+    is how long the scored moments were. `named` has, for the first forecaster, the function that
+    rose when a warning or a breach began.
     """
 
     episode: Episode
@@ -46,6 +49,7 @@ class Told:
     breaches: Sequence[Breach]
     warnings: Mapping[str, Sequence[float]]
     scored_s: float
+    named: Sequence[tuple[float, Place | None]] = ()
 
 
 @dataclass
@@ -54,11 +58,15 @@ class _Said:
     outcome: float = math.nan
 
 
-def replay(episode: Episode, tellers: Sequence[Teller]) -> Told:
-    """Show the episode to the forecasters point by point, and note what they say."""
+def replay(
+    episode: Episode, tellers: Sequence[Teller], riser: Callable[[], Place | None] = lambda: None
+) -> Told:
+    """Show the episode to the forecasters point by point, and note what they say. `riser` is asked
+    which function the first of them names, when it warns and when a breach begins."""
     objective = episode.objective
     outcomes = Outcomes(objective)
     said: dict[float, _Said] = {}
+    named: list[tuple[float, Place | None]] = []
     triggers = {teller.name: Trigger() for teller in tellers}
     warnings: dict[str, list[float]] = {teller.name: [] for teller in tellers}
     names = [name for name in episode.series if name != objective.metric]
@@ -76,13 +84,15 @@ def replay(episode: Episode, tellers: Sequence[Teller]) -> Told:
             for teller in tellers:
                 teller.learn(outcome)
         if len(outcomes.breaches) > breaches:
+            named.append((at, riser()))
             for trigger in triggers.values():
                 trigger.breach()
-        beside = {
+        metrics = {
             name: float(column[place])
             for name, column in zip(names, others, strict=True)
             if not math.isnan(column[place])
         }
+        beside = Beside(metrics, episode.shares[place] if episode.shares else None)
         for teller in tellers:
             teller.see(at, value, beside)
         if outcomes.in_breach:
@@ -92,6 +102,8 @@ def replay(episode: Episode, tellers: Sequence[Teller]) -> Told:
             chance = now.chance[teller.name] = teller.chance()
             if chance is not None and triggers[teller.name].begins(chance):
                 warnings[teller.name].append(at)
+                if teller is tellers[0]:
+                    named.append((at, riser()))
     counted = [
         (at, one)
         for at, one in said.items()
@@ -106,6 +118,7 @@ def replay(episode: Episode, tellers: Sequence[Teller]) -> Told:
         [breach for breach in outcomes.breaches if breach.onset >= first],
         {name: [at for at in begun if at >= first] for name, begun in warnings.items()},
         length_s(times),
+        named,
     )
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
 
+from perftui.forecast.beside import Beside
 from perftui.forecast.outcome import Outcome
 from perftui.model.objective import Objective
 
@@ -33,7 +33,7 @@ class Teller(Protocol):
 
     name: str
 
-    def see(self, at: float, value: float, beside: Mapping[str, float]) -> None:
+    def see(self, at: float, value: float, beside: Beside) -> None:
         """One more point of the series at `at` (Unix seconds), and the other figures of then."""
 
     def learn(self, outcome: Outcome) -> None:
@@ -59,7 +59,7 @@ class BaseRate:
         self.counts: tuple[int, int, float] = (0, 0, 0.0)
         """Moments with an outcome, those of them before a breach, and the seconds of all."""
 
-    def see(self, at: float, value: float, beside: Mapping[str, float]) -> None:
+    def see(self, at: float, value: float, beside: Beside) -> None:
         """Nothing of it matters here."""
 
     def learn(self, outcome: Outcome) -> None:
@@ -95,7 +95,7 @@ class PredictLinear:
         self._objective = objective
         self._points: deque[tuple[float, float]] = deque()
 
-    def see(self, at: float, value: float, beside: Mapping[str, float]) -> None:  # noqa: ARG002
+    def see(self, at: float, value: float, beside: Beside) -> None:  # noqa: ARG002
         """Keep the newest points."""
         self._points.append((at, value))
         oldest = at - SPAN_HORIZONS * self._objective.horizon_s
@@ -133,7 +133,7 @@ class Holt:
         self._steps: deque[float] = deque(maxlen=HOLT_KEPT)
         self._last: float | None = None
 
-    def see(self, at: float, value: float, beside: Mapping[str, float]) -> None:  # noqa: ARG002
+    def see(self, at: float, value: float, beside: Beside) -> None:  # noqa: ARG002
         """Smooth."""
         if self._last is None:
             self._level = value

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from perftui.forecast.beside import NOTHING, Beside
 from perftui.forecast.breaches import BreachLog
 from perftui.forecast.keeping import Keeping
 from perftui.forecast.outcome import Breach, Outcome
@@ -42,7 +43,7 @@ class Track:
     local: Local | None = None
     warnings: WarningRecord = field(init=False)
     _tellers: tuple[Teller, ...] = ()
-    _early: list[tuple[Point, list[Outcome]]] = field(default_factory=list)
+    _early: list[tuple[Point, list[Outcome], Beside]] = field(default_factory=list)
     _asked: deque[float] = field(default_factory=deque)
     _at: float = float("-inf")
     _kept_at: float = float("-inf")
@@ -58,16 +59,17 @@ class Track:
         """How earlier forecasts turned out, None while none has."""
         return self.warnings.sentence() or self.record.sentence()
 
-    def follow(self, points: Sequence[Point], now: float) -> None:
-        """Look at those of the points, oldest first, that are newer than the last one."""
+    def follow(self, points: Sequence[Point], now: float, beside: Beside = NOTHING) -> None:
+        """Look at those of the points, oldest first, that are newer than the last one; `beside` is
+        what lies beside the newest."""
         known: list[Outcome] = []
         for point in points[bisect_right(points, self._at, key=lambda p: p.at) :]:
             self._at, before = point.at, self.log.since
             outcomes = self.log.add([point])
             if self.local is None:
-                self._early.append((point, outcomes))
+                self._early.append((point, outcomes, beside))
                 continue
-            self._show(point, outcomes)
+            self._show(point, outcomes, beside)
             known += self._judge(outcomes)
             if self.log.since is not None and self.log.since != before:
                 self._has_begun(Breach(self.log.since, point.at))
@@ -88,8 +90,8 @@ class Track:
         self._tellers = (self.local, *others)
         if self.keeping is not None and self.key is not None:
             self._remember(self.local, self.keeping, self.key)
-        for point, outcomes in self._early:
-            self._show(point, outcomes)
+        for point, outcomes, beside in self._early:
+            self._show(point, outcomes, beside)
         self._early.clear()
 
     def _remember(self, local: Local, keeping: Keeping, key: SeriesKey) -> None:
@@ -117,12 +119,12 @@ class Track:
         for onset in waiting:
             self.warnings.breach(onset)
 
-    def _show(self, point: Point, outcomes: Sequence[Outcome]) -> None:
+    def _show(self, point: Point, outcomes: Sequence[Outcome], beside: Beside) -> None:
         """Let every forecaster see one more point, and hear the outcomes that it makes known."""
         for teller in self._tellers:
             for outcome in outcomes:
                 teller.learn(outcome)
-            teller.see(point.at, point.value, {})
+            teller.see(point.at, point.value, beside)
 
     def _judge(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
         """Those of the outcomes that are of moments of which something was said."""

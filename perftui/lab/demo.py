@@ -17,7 +17,7 @@ from typing import IO, Self, cast
 
 from perftui.errors import PerftuiError
 
-from .faults import DEFAULT_FAULT, Fault, find_fault
+from .faults import CALM, DEFAULT_FAULT, Fault, find_fault
 
 READY_S = 15.0
 END_S = 2.0  # that all processes have together to end, before harder means are used
@@ -43,9 +43,10 @@ class Lab:
     """A running lab, as a context manager. Once it is entered, `pid` and `url` are the service's.
 
     `fault` is the name of one of `faults.FAULTS`, or None for a calm service; an unknown name
-    raises UsageError. `launch` takes and returns what `subprocess.Popen` does. Entering raises
-    LabError if the service is not ready within `ready_s` seconds. The processes end on leaving,
-    and also when this process is killed.
+    raises UsageError. It begins after `start_s` seconds, None for as many as it has itself, and
+    goes `speed` times as fast as usual. `launch` takes and returns what `subprocess.Popen` does.
+    Entering raises LabError if the service is not ready within `ready_s` seconds. The processes end
+    on leaving, and also when this process is killed.
     """
 
     def __init__(
@@ -53,13 +54,17 @@ class Lab:
         fault: str | None = DEFAULT_FAULT,
         *,
         seed: int = 1,
+        start_s: float | None = None,
+        speed: float = 1.0,
         launch: Launch = subprocess.Popen,
         ready_s: float = READY_S,
     ) -> None:
-        self.fault: Fault | None = None if fault is None else find_fault(fault)
+        self.fault: Fault = find_fault(CALM if fault is None else fault)
         self.pid = 0
         self.url = ""
         self._seed = seed
+        self.start_s = self.fault.begins_s if start_s is None else start_s
+        self._speed = speed
         self._launch = launch
         self._ready_s = ready_s
         self._children: dict[str, subprocess.Popen[bytes]] = {}
@@ -79,10 +84,15 @@ class Lab:
             service, stderr = self._start("service", "--port", "0", stdout=subprocess.PIPE)
             self.pid = service.pid
             self.url = f"http://127.0.0.1:{self._port(service, stderr)}"
-            client = ("--url", self.url, "--seed", str(self._seed))
-            self._start("load", *client, "--rate", str(CALM_RATE))
-            if self.fault:
-                self._start("faults", self.fault.name, *client)
+            seed = ("--seed", str(self._seed))
+            client = ("--url", self.url, *seed)
+            course = ("--start", str(self.start_s), "--speed", str(self._speed))
+            rate = ("--rate", str(CALM_RATE), "--pattern", self.fault.pattern)
+            self._start("load", *client, *rate, *course)
+            if self.fault.script is not None:
+                self._start("faults", self.fault.name, *client, *course)
+            if self.fault.has_neighbour:
+                self._start("neighbour", *seed)
         except BaseException:
             self._end()
             raise

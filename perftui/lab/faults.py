@@ -1,133 +1,50 @@
-"""What can go wrong with the lab's service, each brought about by an ordinary client.
+"""What can go wrong with the lab's service, each brought about by ordinary clients or a neighbour.
 
     python -m perftui.lab.faults NAME --url http://127.0.0.1:PORT --seed 1
 
-A script decides what to send and when, and is told what came of it; `play` does the waiting
-and the sending. So a script is plain logic, which tests run against a simulated service.
+plays what the clients of one of them send.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from perftui.errors import UsageError
 
+from . import scripts
 from .client import Call, Client, Reply, local_address
 from .lifeline import end_with_parent
+from .patterns import BURST, RAMP, STEADY, WAVE
+from .scripts import Outcome, Script
 
-
-class Step(NamedTuple):
-    """What a script does next: send `call` at `at_s` seconds from the start, or at once if late."""
-
-    at_s: float
-    call: Call
-
-
-class Outcome(NamedTuple):
-    """What came of a step, and the seconds from the start to the end of its answer."""
-
-    at_s: float
-    reply: Reply
-
-
-Script = Generator[Step, Outcome, None]
+LATENCY = "http_request_duration_seconds_p95"
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way in which the service goes wrong.
+    """One way in which the service goes wrong, or as a control does not.
 
-    `culprit` is the service's function that a profile will show on top, by own time.
+    `culprit` is the service's function that a profile will show on top, by own time; None where
+    what happens takes no time of the processor. `metric` is where it shows, `pattern` how visitors
+    come meanwhile. With `begins_s` it lets a demo see the calm first; `has_neighbour` says that a
+    process beside the service takes the processor.
     """
 
     name: str
-    kind: Literal["gradual", "abrupt"]
+    kind: Literal["gradual", "abrupt", "control"]
     summary: str
-    culprit: str
-    script: Callable[[Random], Script] = field(repr=False)
-
-
-class Steering:
-    """Finds the size of a request whose answer takes a wanted time, whatever the machine.
-
-    The work is taken to grow with the square of the size; its cost is learned from the answers.
-    """
-
-    def __init__(self, cost_s: float, largest: int) -> None:
-        self._cost_s = cost_s
-        self._largest = largest
-
-    def learn(self, size: int, seconds: float) -> None:
-        """Take in that an answer to a request of `size` took `seconds`."""
-        self._cost_s += 0.3 * (seconds / size**2 - self._cost_s)
-
-    def size_for(self, seconds: float) -> int:
-        """The size, from 1 to the largest, whose answer should take `seconds`."""
-        return max(1, min(self._largest, int(math.sqrt(seconds / self._cost_s))))
-
-
-CART_PERIOD_S = 0.25
-CART_RAMP_S = 90.0
-CART_DUTY = 0.85  # share of the time that the cart's requests take in the end
-
-
-def cart_duty(at_s: float) -> float:
-    """The planned share of the time that the cart's requests take, at a time from the start.
-
-    It rises fastest in the beginning, so that a profile shows it within seconds.
-    """
-    return CART_DUTY * math.sqrt(max(0.005, min(1.0, at_s / CART_RAMP_S)))
-
-
-def cart_growth(rng: Random) -> Script:
-    """Put more and more engraved pieces into one cart, and look at it four times a second."""
-    path = f"/carts/wholesale-{rng.randrange(10_000)}"
-    steering = Steering(cost_s=1e-7, largest=15_000)
-    size, next_at_s, now_s = 0, 0.0, 0.0
-    while True:
-        wanted = steering.size_for(CART_PERIOD_S * cart_duty(now_s))
-        new = min(max(0, wanted - size), 200)
-        lines = [_engraved(rng, size + number) for number in range(new)]
-        call = Call("POST", path, {"lines": lines}) if new else Call("GET", path)
-        now_s, reply = yield Step(next_at_s, call)
-        if reply.ok:
-            size += new
-            steering.learn(size, reply.seconds)
-        next_at_s = max(next_at_s + CART_PERIOD_S * rng.uniform(0.9, 1.1), now_s)
-
-
-def _engraved(rng: Random, number: int) -> dict[str, object]:
-    return {
-        "sku": "WHOLESALE",
-        "label": f"No. {number}",
-        "quantity": rng.randint(1, 9),
-        "price": rng.randrange(900, 20_000),
-    }
-
-
-REVIEW_ONSET_S = 8.0
-REVIEW_PERIOD_S = 0.1
-REVIEW_DUTY = 0.85
-
-
-def spaced_reviews(rng: Random) -> Script:
-    """Wait, then send reviews whose middle is a long run of spaces, ten a second."""
-    steering = Steering(cost_s=1e-8, largest=15_000)
-    next_at_s = REVIEW_ONSET_S
-    while True:
-        size = steering.size_for(REVIEW_PERIOD_S * REVIEW_DUTY)
-        text = f"lovely{' ' * size}{rng.choice(('lamp', 'desk', 'chair'))}"
-        now_s, reply = yield Step(next_at_s, Call("POST", "/reviews", {"text": text}))
-        if reply.ok:
-            steering.learn(size, reply.seconds)
-        next_at_s = max(next_at_s + REVIEW_PERIOD_S, now_s)
+    culprit: str | None = None
+    script: Callable[[Random, float], Script] | None = field(default=None, repr=False)
+    pattern: str = STEADY
+    metric: str = LATENCY
+    begins_s: float = 0.0
+    has_neighbour: bool = False
 
 
 FAULTS = {
@@ -138,18 +55,112 @@ FAULTS = {
             "gradual",
             "one customer's cart grows, and merging its lines takes the square of their number",
             "merge_lines",
-            cart_growth,
+            scripts.cart_growth,
+        ),
+        Fault(
+            "longer-reviews",
+            "gradual",
+            "reviews with ever longer runs of spaces, on which a regular expression backtracks",
+            "tidy_text",
+            scripts.longer_reviews,
+        ),
+        Fault(
+            "long-recounts",
+            "gradual",
+            "the warehouse is recounted under the lock that orders need, more of it each time",
+            "count_bin",
+            scripts.long_recounts,
+        ),
+        Fault(
+            "many-notices",
+            "gradual",
+            "notices are put up and none is taken down, and each page shows all of them",
+            "render_notice",
+            scripts.many_notices,
+        ),
+        Fault(
+            "big-archive",
+            "gradual",
+            "a table of orders without an index grows, and each checkout looks through it",
+            "sum_of_customer",
+            scripts.big_archive,
+        ),
+        Fault(
+            "crawled-pages",
+            "gradual",
+            "a crawler asks for pages that nobody asks for again, and the cache holds no others",
+            "similar_products",
+            scripts.crawled_pages,
+        ),
+        Fault(
+            "many-receipts",
+            "gradual",
+            "receipts are asked for faster than one thread writes them, and the queue grows",
+            "write_receipt",
+            scripts.many_receipts,
+            metric="receipts_waiting",
+        ),
+        Fault(
+            "open-exports",
+            "gradual",
+            "exports are begun and left, and each keeps a connection of the pool",
+            None,
+            scripts.open_exports,
+        ),
+        Fault(
+            "new-visitors",
+            "gradual",
+            "each visitor is remembered for ever, and the memory grows",
+            "make_views",
+            scripts.new_visitors,
+            metric="rss",
+        ),
+        Fault(
+            "more-visitors",
+            "gradual",
+            "more and more visitors come, until the service cannot keep up",
+            "match_score",
+            pattern=RAMP,
         ),
         Fault(
             "spaced-reviews",
             "abrupt",
             "reviews with long runs of spaces, on which a regular expression backtracks",
             "tidy_text",
-            spaced_reviews,
+            scripts.spaced_reviews,
+            begins_s=8.0,
+        ),
+        Fault(
+            "burst",
+            "abrupt",
+            "ten times as many visitors from one moment to the next",
+            "match_score",
+            pattern=BURST,
+            begins_s=8.0,
+        ),
+        Fault("none", "control", "the service and its load alone"),
+        Fault(
+            "wave",
+            "control",
+            "visitors come and go like by day and night, at most as many as it can serve",
+            pattern=WAVE,
+        ),
+        Fault(
+            "neighbour",
+            "control",
+            "another process takes a processor now and then",
+            has_neighbour=True,
+        ),
+        Fault(
+            "large-cart",
+            "control",
+            "a large cart is looked at again and again, which takes time and harms nobody",
+            "merge_lines",
+            scripts.large_cart,
         ),
     )
 }
-DEFAULT_FAULT = "cart-growth"
+DEFAULT_FAULT, CALM = "cart-growth", "none"
 
 
 def find_fault(name: str) -> Fault:
@@ -181,17 +192,21 @@ def play(script: Script, send: Callable[[Call], Reply]) -> None:
 def main() -> None:
     """Play one fault until stdin ends."""
     parser = argparse.ArgumentParser(prog="python -m perftui.lab.faults", description=__doc__)
-    parser.add_argument("name", help=", ".join(FAULTS))
+    parser.add_argument("name", help=", ".join(name for name, f in FAULTS.items() if f.script))
     parser.add_argument("--url", required=True, help="http://127.0.0.1:PORT")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--start", type=float, default=0.0, help="seconds until it begins")
+    parser.add_argument("--speed", type=float, default=1.0)
     options = parser.parse_args()
     try:
-        fault = find_fault(options.name)
+        script = find_fault(options.name).script
         local_address(options.url)
     except UsageError as error:
         sys.exit(str(error))
     end_with_parent()
-    play(fault.script(Random(options.seed)), Client(options.url).send)
+    time.sleep(options.start)
+    if script is not None:
+        play(script(Random(options.seed), options.speed), Client(options.url).send)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from urllib.parse import quote_plus
 
 from .client import Call, Client, local_address
 from .lifeline import end_with_parent
+from .patterns import MOST, PATTERNS, STEADY, Shape
 from .shop.catalogue import first_stock
 
 CONNECTIONS = 4
@@ -36,7 +37,7 @@ def calls(rng: Random) -> Iterator[Call]:
     names = [item.name.lower() for item in products]
     pages: list[tuple[int, Callable[[str], Call]]] = [
         (28, lambda _: Call("GET", f"/catalogue?page={int(rng.expovariate(0.3))}")),
-        (26, lambda _: Call("GET", f"/products/{rng.choice(skus)}")),
+        (26, lambda _: Call("GET", f"/products/{skus[int(len(skus) * rng.random() ** 4)]}")),
         (18, lambda _: Call("GET", f"/search?q={quote_plus(rng.choice(names))}")),
         (12, lambda cart: Call("POST", cart, {"lines": _lines(rng, skus, 1, 4)})),
         (5, lambda cart: Call("GET", cart)),
@@ -51,12 +52,16 @@ def calls(rng: Random) -> Iterator[Call]:
         number += 1
 
 
-def arrivals(rng: Random, rate: float) -> Iterator[float]:
-    """Seconds from the start at which calls come: a Poisson process of `rate` per second."""
+def arrivals(
+    rng: Random, rate: float, shape: Shape = PATTERNS[STEADY], start_s: float = 0.0
+) -> Iterator[float]:
+    """Seconds from the start at which calls come: a Poisson process of `rate` per second, times
+    what `shape` says of the seconds since `start_s` (by thinning: Lewis & Shedler 1979)."""
     at = 0.0
     while True:
-        at += rng.expovariate(rate)
-        yield at
+        at += rng.expovariate(rate * MOST)
+        if rng.random() * MOST < shape(at - start_s):
+            yield at
 
 
 def card_number(rng: Random) -> str:
@@ -89,8 +94,8 @@ def _review(rng: Random) -> str:
     return "".join(word + rng.choice(ends) for word in words)
 
 
-def drive(url: str, rate: float, seed: int) -> None:
-    """Send `rate` calls a second on average, without end."""
+def drive(url: str, rate: float, seed: int, shape: Shape, start_s: float) -> None:
+    """Send `rate` calls a second on average, times what the shape says, without end."""
     waiting: queue.Queue[Call] = queue.Queue(MAX_WAITING)
     for number in range(CONNECTIONS):
         threading.Thread(
@@ -98,7 +103,7 @@ def drive(url: str, rate: float, seed: int) -> None:
         ).start()
     wanted = calls(Random(seed))
     start = time.monotonic()
-    for at in arrivals(Random(seed + 1), rate):
+    for at in arrivals(Random(seed + 1), rate, shape, start_s):
         time.sleep(max(0.0, start + at - time.monotonic()))
         call = next(wanted)
         if not waiting.full():  # this thread alone fills it, so it has room for one more
@@ -118,10 +123,18 @@ def main() -> None:
     parser.add_argument("--url", required=True, help="http://127.0.0.1:PORT")
     parser.add_argument("--rate", type=float, default=20.0, help="calls per second")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--pattern", choices=PATTERNS, default=STEADY)
+    parser.add_argument("--start", type=float, default=0.0, help="seconds until that begins")
+    parser.add_argument("--speed", type=float, default=1.0, help="how fast it goes then")
     options = parser.parse_args()
     local_address(options.url)
     end_with_parent()
-    drive(options.url, options.rate, options.seed)
+    pattern = PATTERNS[options.pattern]
+
+    def shape(at_s: float) -> float:
+        return pattern(at_s * options.speed)
+
+    drive(options.url, options.rate, options.seed, shape, options.start)
 
 
 if __name__ == "__main__":

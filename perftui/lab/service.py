@@ -23,7 +23,7 @@ from .lifeline import end_with_parent
 from .shop.metrics import Metrics
 from .shop.routes import Answer, Shop, as_json
 
-WORKERS = 2
+WORKERS = 3
 IDLE_S = 5.0  # a connection that says nothing for so long gives its worker back
 MAX_BODY = 1 << 20
 
@@ -37,8 +37,8 @@ class Service(ThreadingHTTPServer):
     request_queue_size = 64
 
     def __init__(self, port: int) -> None:
-        self.shop = Shop()
         self.metrics = Metrics()
+        self.shop = Shop(self.metrics)
         self._workers = ThreadPoolExecutor(WORKERS, "worker")
         super().__init__(("127.0.0.1", port), ShopRequestHandler)
 

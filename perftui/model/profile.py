@@ -11,6 +11,7 @@ from perftui.model.stacks import (
     FunctionKey,
     Grouping,
     Mode,
+    Place,
     Tally,
     Thread,
     Window,
@@ -145,6 +146,14 @@ def tally(windows: Iterable[Window], grouping: Grouping) -> Tally:
     for window in windows:
         whole.update(window.tally(grouping))
     return whole
+
+
+def own_shares(window: Window) -> dict[Place, float]:
+    """How much of the time each function was on top of a stack, over all threads: 1.0 is one busy
+    thread."""
+    ticks = window.expected_ticks
+    own = window.tally(Grouping()).own
+    return {Place(key.function, key.file): n / ticks for key, n in own.items()} if ticks else {}
 
 
 def rows(counts: Tally, expected_ticks: float) -> list[FunctionRow]:

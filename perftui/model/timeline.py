@@ -74,6 +74,11 @@ class _History(Generic[T]):
             waiting.clear()
         waiting.append(item)
 
+    @property
+    def last(self) -> T | None:
+        """The newest item."""
+        return self._levels[0][-1] if self._levels[0] else None
+
     def recent(self, since: float) -> list[T]:
         """Items of `since` or later, oldest first, as whole as they are kept."""
         found: list[T] = []
@@ -185,6 +190,16 @@ class Timeline:
         """The windows that end at `since` (Unix seconds) or later, oldest first."""
         with self._lock:
             return tuple(self._windows.recent(since))
+
+    def newest_window(self) -> Window | None:
+        """The window that ended last."""
+        with self._lock:
+            return self._windows.last
+
+    def newest(self, since: float) -> dict[SeriesKey, float]:
+        """The newest value of each series that has one of `since` (Unix seconds) or later."""
+        with self._lock:
+            return {key: last.value for key, last in self._last.items() if last.at >= since}
 
     def named(self, name: str, since: float) -> tuple[Series, ...]:
         """The series of one metric, as :meth:`series` gives them."""

@@ -69,11 +69,15 @@ def test_a_recording(tmp_path: Path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     with Session(file) as session:
+        first = min(one.points[0].at for one in session.series())
         assert session.about["label"] == {
             "fault": "cart-growth",
             "kind": "gradual",
             "culprit": "merge_lines",
+            "metric": "http_request_duration_seconds_p95",
             "seed": 1,
+            "speed": 1.0,
+            "begins_at": pytest.approx(first, abs=15),
         }
         windows, names = list(session.windows()), {one.key.name for one in session.series()}
     seen = {frame.function for window in windows for _, stack in window.stacks for frame in stack}
@@ -94,3 +98,6 @@ def test_a_recording(tmp_path: Path):
     [episode] = episodes(tmp_path)
     assert len(episode.times) >= 10
     assert {len(column) for column in episode.series.values()} == {len(episode.times)}
+    assert len(episode.shares) == len(episode.times)
+    shares = [seen for seen in episode.shares if seen]
+    assert any(one.function == "merge_lines" and share > 0.1 for one, share in shares[-1].items())

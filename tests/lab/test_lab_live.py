@@ -21,7 +21,6 @@ from servers import runs
 
 from perftui.errors import UsageError
 from perftui.lab.demo import Lab, LabError, child_environment
-from perftui.lab.faults import FAULTS
 
 pytestmark = pytest.mark.live
 
@@ -176,7 +175,7 @@ def test_the_children_write_nothing_to_the_terminal(capfd: pytest.CaptureFixture
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("module", ["service", "load", "faults"])
+@pytest.mark.parametrize("module", ["service", "load", "faults", "neighbour"])
 def test_each_process_explains_itself(module: str) -> None:
     command = [sys.executable, "-m", f"perftui.lab.{module}", "--help"]
     result = subprocess.run(
@@ -190,7 +189,7 @@ def test_an_unknown_fault_starts_nothing() -> None:
         Lab("nope")
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", ["cart-growth", "spaced-reviews"])
 def test_a_profile_shows_the_culprit_on_top(
     name: str,
 ) -> None:
@@ -199,5 +198,4 @@ def test_a_profile_shows_the_culprit_on_top(
     with Lab(name) as lab:
         assert until(lambda: time.monotonic() >= started + 12, 13)
         own = own_functions(lab.pid, 5)
-    assert lab.fault is not None
     assert own[0] == lab.fault.culprit, own[:5]

@@ -10,6 +10,7 @@ import pytest
 
 from perftui.lab import lifeline, service, shop
 from perftui.lab.shop.carts import MAX_CARTS, MAX_LINES, Carts, Line, merge_lines
+from perftui.lab.shop.metrics import Metrics
 from perftui.lab.shop.orders import Order, OrderBook, card_is_valid, price_order
 from perftui.lab.shop.payload import Invalid
 from perftui.lab.shop.reviews import key_words, tidy_text
@@ -31,7 +32,7 @@ def test_nothing_in_the_services_code_tells_what_will_go_wrong() -> None:
     """perftui shows the target's names and source, so neither may give the answer away."""
     files = [Path(service.__file__), Path(lifeline.__file__)]
     files += Path(shop.__file__).parent.glob("*.py")
-    assert len(files) == 10
+    assert len(files) == 16
     for file in files:
         assert not TELL_TALES.findall(file.name + file.read_text()), file
 
@@ -80,7 +81,7 @@ def test_reviews_lose_the_spaces_at_line_ends() -> None:
 
 
 def test_pages_answer_and_refuse() -> None:
-    shop_ = Shop()
+    shop_ = Shop(Metrics())
     status, found = ask(shop_, "GET", "/search?q=oak+lamp")
     assert status == 200
     assert isinstance(found, dict)
@@ -103,7 +104,7 @@ def test_pages_answer_and_refuse() -> None:
     ],
 )
 def test_what_a_client_sends_wrong_is_named(target: str, document: object, error: str) -> None:
-    status, answer = ask(Shop(), "POST", target, document)
+    status, answer = ask(Shop(Metrics()), "POST", target, document)
     assert status == 400
     assert isinstance(answer, dict)
     assert error in answer["error"]

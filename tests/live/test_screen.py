@@ -421,7 +421,7 @@ class Demo:
         return found
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", ["cart-growth", "spaced-reviews"])
 def test_the_demo_shows_its_culprit(fault: str, terminal: Open) -> None:
     """Within 25 s the demo's fault is the first row, metrics have values, a local forecast is there
     or says how far it has learned; q ends all of it."""

@@ -13,7 +13,7 @@ from servers import wait_for
 from terminal import SLOW_S, Open, Terminal
 
 from perftui.lab.demo import Lab, child_environment
-from perftui.lab.faults import FAULTS, REVIEW_ONSET_S
+from perftui.lab.faults import FAULTS
 
 pytestmark = pytest.mark.live
 
@@ -55,7 +55,7 @@ def test_from_a_spike_to_its_cause(terminal: Open) -> None:
             stdin=subprocess.PIPE,
             env=child_environment(),
         )
-        onset = time.time() + REVIEW_ONSET_S
+        onset = time.time()
         try:
             tmux.wait(CULPRIT)
             wait_for(lambda: time.time() > onset + 12, SLOW_S, "the spike to last", every=0.2)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perftui.forecast.beside import NOTHING
 from perftui.forecast.chance import breach_chance
 from perftui.forecast.features import FULL_CELLS, NAMES, PER_HORIZON, Past
 from perftui.forecast.local import LEAST, MOST, SMOOTH, Local
@@ -44,7 +45,7 @@ def local_of(values: Sequence[float], objective: Objective = OBJECTIVE) -> tuple
     for n, value in enumerate(values):
         for outcome in outcomes.add(Point(float(n), value)):
             local.learn(outcome)
-        local.see(float(n), value, {})
+        local.see(float(n), value, NOTHING)
         said.append(None if outcomes.in_breach else local.chance())
     return local, said
 
@@ -163,7 +164,7 @@ def test_it_goes_on_from_what_it_has_learned():
     assert later.resume(state)
     for n, value in enumerate(values[:-61]):
         later.learn(Outcome(float(n), value > 9))
-        later.see(float(n), value, {})
+        later.see(float(n), value, NOTHING)
     assert later.state() == state
     fresh = Local(OBJECTIVE)
     for damaged in ("", "{}", "[]", state.replace("trend", "trent"), state.replace("[", "{", 1)):
@@ -176,7 +177,7 @@ def test_the_chance_does_not_jump():
     values = [*noisy(120, 5), *(5 + 0.5 * n for n in range(6))]
     local, said = local_of(values[:-1])
     before = said[-1]
-    local.see(float(len(values) - 1), values[-1], {})
+    local.see(float(len(values) - 1), values[-1], NOTHING)
     raw = local._weighed()
     after = local.chance()
     share = 1 - math.exp(-1 / (SMOOTH * HORIZON_S))
@@ -188,7 +189,7 @@ def test_after_a_pause_the_chance_starts_anew():
     """What was said long ago does not hold back what is said now."""
     local, _ = local_of(noisy(120, 5))
     for n in range(60):
-        local.see(1000.0 + n, 5 + 0.08 * n, {})
+        local.see(1000.0 + n, 5 + 0.08 * n, NOTHING)
     assert local.chance() == pytest.approx(local._weighed(), rel=1e-6)
 
 
@@ -198,7 +199,7 @@ def test_points_too_odd_for_cells_have_a_trend():
     points = [Point(at, 5 + 0.01 * n) for n, at in enumerate(times)]
     local = Local(OBJECTIVE)
     for point in points:
-        local.see(point.at, point.value, {})
+        local.see(point.at, point.value, NOTHING)
     assert local.chance() == breach_chance(local._past.points, OBJECTIVE)
 
 
@@ -220,7 +221,7 @@ def test_predict_linear_is_the_line_and_its_residuals():
     values = noisy(120, 5, 0.02)
     teller = PredictLinear(OBJECTIVE)
     for n, value in enumerate(values):
-        teller.see(float(n), value, {})
+        teller.see(float(n), value, NOTHING)
     slope, now = np.polyfit(np.arange(-119.0, 1.0), values, 1)
     spread = float(np.std(np.array(values) - now - slope * np.arange(-119.0, 1.0), ddof=2))
     assert teller.chance() == pytest.approx(beyond(OBJECTIVE, now + 60 * slope, spread), rel=1e-6)
@@ -236,7 +237,7 @@ def test_the_others_follow_a_trend(kind: type):
             teller = kind(objective)
             assert teller.chance() is None
             for n, value in enumerate(values):
-                teller.see(float(n), sign * value, {})
+                teller.see(float(n), sign * value, NOTHING)
             chances.append(teller.chance())
         assert chances[0] < 0.2
         assert chances[1] > 0.6

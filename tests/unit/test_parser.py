@@ -203,7 +203,7 @@ def test_a_process_id_is_a_number(pid: str):
 @pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "x", "86400"])
 def test_seconds(seconds: str):
     """A snapshot takes more than no time and less than a day."""
-    with pytest.raises(UsageError, match="is no number of seconds"):
+    with pytest.raises(UsageError, match="is no number from 0 to 86400"):
         parse(["snapshot", "1", f"--seconds={seconds}"])
 
 

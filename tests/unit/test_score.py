@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perftui.forecast.beside import Beside
 from perftui.forecast.intervals import bootstrap, exact
 from perftui.forecast.labelled import Episode, Kind
 from perftui.forecast.local import Local
@@ -22,8 +25,10 @@ from perftui.forecast.score import (
 )
 from perftui.forecast.teller import BaseRate, Holt, PredictLinear, Teller
 from perftui.model.objective import Objective
+from perftui.model.stacks import Place
 
 OBJECTIVE = Objective("m", 10.0, True, 5.0, 60.0)
+WORK = Place("work", "/app.py")
 
 
 class Scripted:
@@ -35,7 +40,7 @@ class Scripted:
         self._said, self._otherwise = said, otherwise
         self._at = 0.0
 
-    def see(self, at: float, value: float, beside: Mapping[str, float]) -> None:
+    def see(self, at: float, value: float, beside: Beside) -> None:
         self._at = at
 
     def learn(self, outcome: Outcome) -> None:
@@ -141,20 +146,26 @@ def wave(length: int = 900) -> Episode:
     chance = np.random.default_rng(3)
     times = np.arange(float(length))
     values = 8 + 3 * np.sin(times / 40) + chance.normal(0, 0.5, length)
-    return Episode("wave", "w.csv", Kind.GRADUAL, OBJECTIVE, times, {"m": values})
+    series = {"m": values, "beside": np.cumsum(chance.normal(0, 1, length))}
+    busy = [{WORK: abs(float(value)) / 20} for value in values]
+    shares = [one if n % 5 else None for n, one in enumerate(busy)]
+    return Episode("wave", "w.csv", Kind.GRADUAL, OBJECTIVE, times, series, shares=shares)
 
 
 TELLERS = (Local, PredictLinear, Holt, BaseRate)
 
 
-@pytest.mark.parametrize("kind", TELLERS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", TELLERS, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("cut", [60, 333, 700])
 def test_the_future_changes_no_past_forecast(kind: type[Teller], cut: int):
     """Whatever comes later, what was said before is the same to the last bit."""
     whole = wave()
-    other = whole.series["m"].copy()
-    other[cut:] = np.random.default_rng(9).normal(30, 20, len(other) - cut)
-    changed = Episode("wave", "w.csv", Kind.GRADUAL, OBJECTIVE, whole.times, {"m": other})
+    chance = np.random.default_rng(9)
+    series = {name: column.copy() for name, column in whole.series.items()}
+    for column in series.values():
+        column[cut:] = chance.normal(30, 20, len(column) - cut)
+    shares = [*whole.shares[:cut], *({WORK: float(one)} for one in chance.random(900))]
+    changed = replace(whole, series=series, shares=shares[: len(whole.times)])
     said = []
     for one in (whole, changed):
         teller = kind(OBJECTIVE)  # type: ignore[call-arg]
@@ -174,7 +185,7 @@ class Noted:
         self.name = teller.name
         self._at = 0.0
 
-    def see(self, at: float, value: float, beside: Mapping[str, float]) -> None:
+    def see(self, at: float, value: float, beside: Beside) -> None:
         self._at = at
         self._teller.see(at, value, beside)
 
@@ -196,7 +207,9 @@ def test_the_document():
     found = document(told)
     assert found["schema"] == "perftui-score/1"
     assert {(one["kind"], one["forecaster"]) for one in found["results"]} == {
-        (kind, teller.name) for kind in ("all", "gradual", "control") for teller in TELLERS
+        (kind, teller(OBJECTIVE).name)  # type: ignore[call-arg]
+        for kind in ("all", "gradual", "control")
+        for teller in TELLERS
     }
     local = found["results"][0]
     assert {
@@ -220,3 +233,31 @@ def test_the_document():
     text = "\n".join(lines(found))
     assert "gradual: 1 episodes" in text
     assert "predict_linear" in text
+
+
+def test_the_function_that_a_warning_names_is_compared_with_the_culprit():
+    """The one at the first warning in time counts, else the one at the onset; without a profile
+    nothing does."""
+    for said, functions, expected in (
+        ({70: 0.9}, ("work", "other"), True),
+        ({70: 0.9}, ("other", "work"), False),
+        ({}, ("work", "other"), True),
+        ({}, (None, "work"), False),
+    ):
+        names = iter([Place(name, "/app.py") if name else None for name in functions])
+        one = episode((100, 120), culprit="work", shares=[{WORK: 0.5}] * 600)
+        tellers = [Scripted(said), PredictLinear(OBJECTIVE), BaseRate(OBJECTIVE)]
+        told = replay(one, tellers, partial(next, names))
+        [found] = document([told])["episodes"]
+        assert found["culprit_named"] is expected
+    [found] = document([replay(replace(one, shares=()), tellers)])["episodes"]
+    assert found["culprit_named"] is None
+
+
+def test_forecasters_that_saw_some_of_the_episodes_alone_stand_beside_the_others():
+    """Each is scored on what it saw."""
+    others = [PredictLinear(OBJECTIVE), BaseRate(OBJECTIVE)]
+    all_of_them = [Scripted({70: 0.9}), *others]
+    told = [replay(episode((100, 120)), all_of_them), replay(episode((200, 220)), others)]
+    found = {one["forecaster"]: one for one in document(told)["results"] if one["kind"] == "all"}
+    assert (found["scripted"]["episodes"], found["base_rate"]["episodes"]) == (1, 2)

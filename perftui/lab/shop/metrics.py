@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -41,6 +43,26 @@ class Metrics:
             buckets=BUCKETS_S,
             registry=self._registry,
         )
+        self._pages = Counter(
+            "page_cache_requests_total",
+            "Pages asked of the cache.",
+            ("result",),
+            registry=self._registry,
+        )
+        self.receipt_wait = Histogram(
+            "receipt_wait_seconds",
+            "Time that a receipt waited to be written.",
+            buckets=BUCKETS_S,
+            registry=self._registry,
+        )
+
+    def show(self, name: str, words: str, value: Callable[[], float]) -> None:
+        """Show a gauge that is asked for when the metrics are."""
+        Gauge(name, words, registry=self._registry).set_function(value)
+
+    def count_page(self, found: bool) -> None:
+        """Count one page that was asked of the cache."""
+        self._pages.labels("hit" if found else "miss").inc()
 
     def observe(self, handler: str, status: int, seconds: float) -> None:
         """Count one answered request."""

@@ -1,0 +1,46 @@
+"""What was known beside a point of a series."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from perftui.model.present import series_name
+from perftui.model.profile import OVERDUE_S, own_shares
+from perftui.model.stacks import Place, Window
+from perftui.model.timeline import Timeline
+
+STALE_S = 30.0
+"""An older value says nothing of now."""
+
+
+class Beside(NamedTuple):
+    """The newest values of the other metrics by name, and the own share of each function in the
+    newest window (1.0 is one busy thread), None without one."""
+
+    metrics: Mapping[str, float]
+    shares: Mapping[Place, float] | None = None
+
+    def of_others(self, name: str) -> Beside:
+        """Without the metric of this name."""
+        if name not in self.metrics:
+            return self
+        return self._replace(metrics={n: v for n, v in self.metrics.items() if n != name})
+
+
+NOTHING = Beside({})
+
+
+def beside(timeline: Timeline, now: float) -> Beside:
+    """What is known at `now` (Unix seconds); what is too old is left out."""
+    values = timeline.newest(now - STALE_S)
+    named = {series_name(key): value for key, value in values.items()}
+    return Beside(named, shares_at(timeline.newest_window(), now))
+
+
+def shares_at(window: Window | None, now: float) -> Mapping[Place, float] | None:
+    """The own shares of the newest window; None where that is too old, or has not looked at what
+    runs, but at the GIL or at rest, too."""
+    if window is None or now - window.end > OVERDUE_S or window.kind[:2] != (False, False):
+        return None
+    return own_shares(window)

@@ -1,0 +1,70 @@
+"""What lies beside a series, as inputs of its forecast: functions that rise, metrics that move."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from perftui.forecast.beside import Beside
+from perftui.forecast.movers import Move, Movers
+from perftui.model.stacks import Place
+
+Floats = npt.NDArray[np.float64]
+
+LEADING = ("riser", "riser_share", "leader", "leaders")
+"""What :meth:`Leading.inputs` gives, in this order; 0 while it is not known."""
+PER_HORIZON = 80
+LEAST_RISE = 0.02
+"""A function has risen by two points of a core at least."""
+SECOND = 4
+"""`leaders` is the metric that has moved so many-th most: what moves alone is often chance."""
+
+
+class Leading:
+    """Follows what lies beside one series, `PER_HORIZON` times in the horizon."""
+
+    def __init__(self, horizon_s: float) -> None:
+        self._every_s = horizon_s / PER_HORIZON
+        self._seen_at = -math.inf
+        self._functions: Movers[Place] = Movers(horizon_s, absent=0.0)
+        self._metrics: Movers[str] = Movers(horizon_s)
+        self._riser: Move[Place] | None = None
+        self._leader: Move[str] | None = None
+
+    @property
+    def riser(self) -> Move[Place] | None:
+        """The function that has risen furthest beyond its noise, as a share of one core."""
+        return self._riser
+
+    @property
+    def leader(self) -> Move[str] | None:
+        """The metric that has moved furthest beyond its noise."""
+        return self._leader
+
+    def see(self, at: float, beside: Beside) -> None:
+        """What lay beside the point at `at`."""
+        if at - self._seen_at < self._every_s:
+            return
+        self._seen_at = at
+        self._metrics.see(at, beside.metrics)
+        if beside.shares is not None:
+            self._functions.see(at, beside.shares)
+
+    def inputs(self) -> Floats:
+        """See LEADING."""
+        risers = [move for move in self._functions.moves(LEAST_RISE) if move.by > 0]
+        # Of those that surprise most the one that takes most: it is the reason.
+        clear = [move for move in risers if move.surprise >= risers[0].surprise / 2]
+        riser = self._riser = max(clear, key=lambda move: move.by, default=None)
+        moved = self._metrics.moves()
+        self._leader = moved[0] if moved else None
+        return np.array(
+            [
+                riser.surprise if riser is not None else 0.0,
+                math.sqrt(min(1.0, riser.by)) if riser is not None else 0.0,
+                moved[0].surprise if moved else 0.0,
+                moved[SECOND - 1].surprise if len(moved) >= SECOND else 0.0,
+            ]
+        )
