@@ -29,7 +29,7 @@ class Leading:
         self._every_s = horizon_s / PER_HORIZON
         self._seen_at = -math.inf
         self._functions: Movers[Place] = Movers(horizon_s, absent=0.0)
-        self._metrics: Movers[str] = Movers(horizon_s)
+        self._metrics: Movers[str] = Movers(horizon_s, wander=True)
         self._riser: Move[Place] | None = None
         self._leader: Move[str] | None = None
 

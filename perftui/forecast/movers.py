@@ -2,8 +2,9 @@
 
 Used for the functions of the profile and for the other metrics alike. Each figure has a fast and a
 slow exponentially weighted mean; how far they are apart is measured by the noise that the mean
-square successive difference shows (von Neumann 1941), which a trend hardly touches. What is often
-far from its level is expected to be: only what is further than usual is a surprise.
+square successive difference shows (von Neumann 1941), which a trend hardly touches; of figures that
+wander, like the memory in use, also by how far they usually are from their level. What is often far
+is expected to be: only what is further than usual is a surprise.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ SEEN = 0.5
 """Nothing is told before so many horizons were seen."""
 MOST = 400
 """So many figures are followed; where there are more the smallest are forgotten."""
+WANDERED = 1 / 3
+"""A fast mean of what wanders is usually so many standard deviations from the slow one."""
 FAR = 30.0
 """A move is told up to so many times its noise."""
 
@@ -40,9 +43,13 @@ class Move(NamedTuple, Generic[K]):
 
 
 class Movers(Generic[K]):
-    """Follows figures by name. One that is not given counts as `absent`, None for not known."""
+    """Follows figures by name. One that is not given counts as `absent`, None for not known;
+    `wander` says that they can move for long without a reason."""
 
-    def __init__(self, horizon_s: float, absent: float | None = None) -> None:
+    def __init__(
+        self, horizon_s: float, absent: float | None = None, *, wander: bool = False
+    ) -> None:
+        self._wander = wander
         self._fast_s, self._slow_s, self._habit_s = (
             part * horizon_s for part in (FAST, SLOW, HABIT)
         )
@@ -53,7 +60,8 @@ class Movers(Generic[K]):
         self._at = 0.0
         self._step_s = 0.0
         none = np.empty(0)
-        self._last = self._fast = self._slow = self._noise = self._moved = self._usual = none
+        self._last = self._fast = self._slow = none
+        self._noise = self._around = self._moved = self._usual = none
 
     def see(self, at: float, values: Mapping[K, float]) -> None:
         """The figures at `at` (Unix seconds), later than all before."""
@@ -79,6 +87,9 @@ class Movers(Generic[K]):
             self._slow = self._slow + slow * (now - self._slow)
             spread = np.sqrt(self._noise * self._step_s / (2 * self._fast_s))
             spread = np.maximum(spread, 1e-3 * np.abs(self._slow) + 1e-12)
+            self._around = self._around + slow * ((now - self._slow) ** 2 - self._around)
+            if self._wander:
+                spread = np.maximum(spread, WANDERED * np.sqrt(self._around))
             moved = np.log1p(np.minimum(np.abs(self._fast - self._slow) / spread, FAR))
         self._moved = np.where(np.isfinite(moved), moved, 0.0)
         if at - self._first >= self._least_s:
@@ -110,8 +121,8 @@ class Movers(Generic[K]):
             np.append(one, begun) for one in (self._last, self._fast, self._slow)
         )
         zeros = np.zeros(len(names))
-        self._noise, self._moved, self._usual = (
-            np.append(one, zeros) for one in (self._noise, self._moved, self._usual)
+        self._noise, self._around, self._moved, self._usual = (
+            np.append(one, zeros) for one in (self._noise, self._around, self._moved, self._usual)
         )
         if len(self._places) > MOST:
             self._forget()
@@ -125,6 +136,6 @@ class Movers(Generic[K]):
         self._last, self._fast, self._slow = (
             one[kept] for one in (self._last, self._fast, self._slow)
         )
-        self._noise, self._moved, self._usual = (
-            one[kept] for one in (self._noise, self._moved, self._usual)
+        self._noise, self._around, self._moved, self._usual = (
+            one[kept] for one in (self._noise, self._around, self._moved, self._usual)
         )

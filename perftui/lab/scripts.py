@@ -215,7 +215,7 @@ def crawled_pages(rng: Random, speed: float) -> Script:
         number += 1
         return Call("GET", f"/products/{rng.choice(skus)}?from=page-{number}")
 
-    return paced(rng, lambda at_s: doubling(at_s * speed, 1.0, 18.0, 200.0), call)
+    return paced(rng, lambda at_s: doubling(at_s * speed, 2.0, 11.0, 120.0), call)
 
 
 def many_receipts(rng: Random, speed: float) -> Script:
