@@ -116,6 +116,7 @@ def _score() -> argparse.ArgumentParser:
         help="score the forecasters on labelled data (a manifest.json and its files), not the log",
     )
     parser.add_argument("--json", action="store_true", help="print the document, not the table")
+    parser.add_argument("--svg", metavar="FILE", help="draw the reliability diagram, too")
     parser.set_defaults(run=score)
     return parser
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perftui.errors import UsageError
+from perftui.model.text import plain
 
 if TYPE_CHECKING:
     from perftui.forecast.score import Told
@@ -18,15 +19,26 @@ if TYPE_CHECKING:
 
 def score(arguments: argparse.Namespace) -> int:
     """Score the forecasters, and print the table or the JSON."""
-    from perftui.forecast.report import document, lines
+    from perftui.forecast.report import document, lines, picture
 
     told = _labelled(Path(arguments.data)) if arguments.data is not None else _logged()
     result = document(list(_counted(told)))
+    if arguments.svg is not None:
+        _draw(Path(arguments.svg), picture(result))
     if arguments.json:
         print(json.dumps(result, indent=1))
     else:
         print("\n".join(lines(result)).rstrip())
     return 0
+
+
+def _draw(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{plain(str(file))} cannot be written: {error.strerror}.", "Name another file."
+        ) from None
 
 
 def _labelled(directory: Path) -> Iterator[Told]:

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-LOCAL_METRICS = "local_metrics"
+LOCAL_METRICS = "local-metrics"
 """The local forecaster without the profile."""
 FILE = Path(__file__).with_name("prior.json")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from perftui.forecast.diagram import svg, text_lines
 from perftui.forecast.intervals import Interval, bootstrap, exact
 from perftui.forecast.labelled import SCHEMA, Kind
 from perftui.forecast.score import (
@@ -19,6 +20,7 @@ from perftui.forecast.score import (
     brier,
     calibration_error,
     count,
+    reliability,
 )
 from perftui.forecast.teller import BASE_RATE, PREDICT_LINEAR
 
@@ -107,6 +109,7 @@ def _result(name: str, kind: str, told: Sequence[Told], blocks: Sequence[Block])
         "false_per_day": false / counts.days if counts.days else None,
         **{key: _known(figure(blocks)) for key, figure in figures.items()},
         "ci95": {key: list(pair) if pair else None for key, pair in intervals.items()},
+        "reliability": [list(one) for one in reliability(*_joined(blocks, name))],
     }
 
 
@@ -164,6 +167,14 @@ def _is_named(told: Told, onset: Onset | None) -> bool | None:
     return riser is not None and riser.function == culprit
 
 
+def picture(result: dict[str, Any], kind: str = ALL) -> str:
+    """The reliability diagram of all forecasters as SVG."""
+    curves = {
+        one["forecaster"]: one["reliability"] for one in result["results"] if one["kind"] == kind
+    }
+    return svg(curves, f"What was said and what came: {kind}")
+
+
 def lines(result: dict[str, Any]) -> Iterable[str]:
     """The document as text: a table for each kind, forecasters below each other."""
     kinds = dict.fromkeys(one["kind"] for one in result["results"])
@@ -181,6 +192,10 @@ def lines(result: dict[str, Any]) -> Iterable[str]:
             cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
             yield "  " + "  ".join(cells).rstrip()
         yield ""
+        if kind == ALL:
+            yield f"what {first['forecaster']} said, and what came"
+            yield from ("  " + line for line in text_lines(first["reliability"]))
+            yield ""
 
 
 _HEAD = (

@@ -212,6 +212,8 @@ def reliability(
     chances: Floats, outcomes: Floats, bins: int = BINS
 ) -> list[tuple[float, float, float]]:
     """For bins of equal mass: mean chance, share that came, and the bin's part of all."""
+    if not len(chances):
+        return []
     order = np.argsort(chances, kind="stable")
     ranked = chances[order]
     edges = [0]

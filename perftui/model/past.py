@@ -6,6 +6,15 @@ from dataclasses import dataclass
 
 from perftui.model.objective import Objective
 
+BAR_CELLS = 20
+
+
+def bar_of(said: float, came: float) -> str:
+    """How much came true (0 to 1), and where it should end, in `BAR_CELLS` cells."""
+    bar = ["█" if (place + 0.5) / BAR_CELLS <= came else "·" for place in range(BAR_CELLS)]
+    bar[min(BAR_CELLS - 1, int(said * BAR_CELLS))] = "│"
+    return "".join(bar)
+
 
 @dataclass(frozen=True)
 class Bin:

@@ -6,11 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 
 from perftui.model.objective import format_duration
-from perftui.model.past import PastForecasts
+from perftui.model.past import BAR_CELLS, PastForecasts, bar_of
 from perftui.model.present import format_about, format_age, format_clock
 from perftui.model.text import plain
 
-BAR_CELLS = 20
 MOST_WARNINGS = 20
 NOTHING = """\
 No forecast of this process has an outcome yet: that of the first is known once its horizon has
@@ -48,7 +47,7 @@ def _lines(past: PastForecasts, now: float) -> Iterator[str]:
     yield f"{'said':>12}  {'came true':>9}  {'':{BAR_CELLS}}  forecasts"
     for one in past.bins:
         span = f"{100 * one.low:.0f} to {100 * one.high:.0f} %"
-        yield f"{span:>12}  {100 * one.came:>7.1f} %  {_bar(one.said, one.came)}  {one.count:>9,}"
+        yield f"{span:>12}  {100 * one.came:>7.1f} %  {bar_of(one.said, one.came)}  {one.count:>9,}"
     yield f"{'':>12}  {'':>9}  █ came true, │ was said on average"
     if past.warnings:
         yield ""
@@ -67,10 +66,3 @@ def _breaches(count: int) -> str:
 
 def _when(at: float, now: float) -> str:
     return f"{format_clock(at)}, {format_age(now - at)} ago"
-
-
-def _bar(said: float, came: float) -> str:
-    """How much came true, and where it should end."""
-    bar = ["█" if (place + 0.5) / BAR_CELLS <= came else "·" for place in range(BAR_CELLS)]
-    bar[min(BAR_CELLS - 1, int(said * BAR_CELLS))] = "│"
-    return "".join(bar)

@@ -107,6 +107,17 @@ def test_score_prints_the_table_or_the_document(tmp_path: Path, capsys: Any):
     names = [one["forecaster"] for one in document["results"] if one["kind"] == "all"]
     assert names == ["local", "predict_linear", "holt", "base_rate"]
     assert all(name in table for name in names)
+    assert "what local said, and what came" in table
+
+
+def test_score_draws_the_diagram(tmp_path: Path, capsys: Any):
+    """Where that cannot be written it says so."""
+    rows = "".join(f"{n},{0.01 * (n % 80)}\n" for n in range(300))
+    data, file = str(directory(tmp_path, f"time,p99\n{rows}")), tmp_path / "r.svg"
+    assert main(["score", "--data", data, "--svg", str(file)]) == 0
+    assert "predict_linear" in file.read_text()
+    assert main(["score", "--data", data, "--svg", str(tmp_path / "no" / "r.svg")]) == 2
+    assert "cannot be written: No such file" in capsys.readouterr().err
 
 
 def test_score_without_a_log(tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch):

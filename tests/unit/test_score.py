@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perftui.forecast.beside import Beside
+from perftui.forecast.diagram import svg, text_lines
 from perftui.forecast.intervals import bootstrap, exact
 from perftui.forecast.labelled import Episode, Kind
 from perftui.forecast.local import Local
@@ -261,3 +263,18 @@ def test_forecasters_that_saw_some_of_the_episodes_alone_stand_beside_the_others
     told = [replay(episode((100, 120)), all_of_them), replay(episode((200, 220)), others)]
     found = {one["forecaster"]: one for one in document(told)["results"] if one["kind"] == "all"}
     assert (found["scripted"]["episodes"], found["base_rate"]["episodes"]) == (1, 2)
+
+
+def test_the_reliability_diagram():
+    """One circle for each bin of each forecaster and one in the key; names are text, not markup."""
+    curves = {"local": [(0.1, 0.0, 0.5), (0.9, 1.0, 0.5)], "<b>&": [(0.5, 0.5, 1.0)], "none": []}
+    drawn = ElementTree.fromstring(svg(curves, "What <was> said"))
+    name = "{http://www.w3.org/2000/svg}"
+    assert len(drawn.findall(f"{name}circle")) == 3 + len(curves)
+    texts = [one.text for one in drawn.iter(f"{name}text")]
+    assert {"<b>&", "What <was> said", "20 %"} <= set(texts)
+    head, *rows, foot = text_lines(curves["local"])
+    assert [row.split()[0] for row in rows] == ["10.0", "90.0"]
+    assert rows[1].count("█") == 19
+    assert "said" in head
+    assert "│ was said" in foot
