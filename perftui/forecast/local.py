@@ -25,8 +25,6 @@ from perftui.model.stacks import Place
 Floats = npt.NDArray[np.float64]
 
 INPUTS = ("constant", "base", *NAMES, *LEADING)
-USUAL, USUAL_HORIZONS = 0.05, 1.0
-"""How often a breach comes before any horizon was seen, and how many horizons that is worth."""
 SMOOTH = 0.1
 """A chance is drawn to those before it, within about this part of a horizon: the trend of a short,
 noisy past jumps, and a warning that comes and goes is none."""
@@ -141,7 +139,7 @@ class Local:
         seen = self._past.features()
         if seen is None:
             return None
-        usual = self._base.rate(USUAL, USUAL_HORIZONS)
+        usual = self._base.chance()
         base = [math.log(usual / (1 - usual))]
         return np.concatenate((base, seen, self._leading.inputs()))
 

@@ -26,6 +26,8 @@ LEAST_FITTED = 10
 LEVEL_GAIN, TREND_GAIN = 0.5, 0.1
 """Holt's gains: those that are usual where nothing is known of the series."""
 HOLT_KEPT = 200
+USUAL, USUAL_HORIZONS = 0.05, 1.0
+"""How often a breach comes before any horizon was seen, and how many horizons that is worth."""
 
 
 class Teller(Protocol):
@@ -47,14 +49,17 @@ class Teller(Protocol):
 class BaseRate:
     """How often a moment saw a breach begin within its horizon so far.
 
-    (k + 1/2) / (n + 1) with n the separate horizons that were seen (Jeffreys' prior), as moments
-    that are close to each other tell the same.
+    Before anything was seen it is `usual`, which is worth as much as `worth` horizons: moments that
+    are close to each other tell the same.
     """
 
     name = BASE_RATE
 
-    def __init__(self, objective: Objective) -> None:
+    def __init__(
+        self, objective: Objective, usual: float = USUAL, worth: float = USUAL_HORIZONS
+    ) -> None:
         self._horizon_s = objective.horizon_s
+        self._usual, self._worth = usual, worth
         self._last: float | None = None
         self.counts: tuple[int, int, float] = (0, 0, 0.0)
         """Moments with an outcome, those of them before a breach, and the seconds of all."""
@@ -70,16 +75,12 @@ class BaseRate:
         self._last = outcome.at
         self.counts = seen + 1, breached + outcome.breached, seconds
 
-    def rate(self, usual: float, worth: float) -> float:
-        """The rate so far, with a prior of `usual` that is worth so many horizons."""
+    def chance(self) -> float:
+        """The rate so far."""
         seen, breached, seconds = self.counts
         horizons = seconds / self._horizon_s
         share = breached / seen if seen else 0.0
-        return (share * horizons + usual * worth) / (horizons + worth)
-
-    def chance(self) -> float | None:
-        """The rate so far; None before a horizon was seen."""
-        return self.rate(0.5, 1.0) if self.counts[2] >= self._horizon_s else None
+        return (share * horizons + self._usual * self._worth) / (horizons + self._worth)
 
 
 class PredictLinear:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 STEADY, RAMP, BURST, WAVE = "steady", "ramp", "burst", "wave"
 
-RAMP_S, MOST = 30.0, 14.0
+RAMP_S, MOST = 12.0, 14.0
 BURST_FOLD, BURST_S = 10.0, 40.0
 WAVE_S, WAVE_PART = 150.0, 0.7
 

@@ -226,7 +226,7 @@ def many_receipts(rng: Random, speed: float) -> Script:
         lines = [line] * 8
         return Call("POST", "/receipts", {"number": rng.randrange(1 << 30), "lines": lines})
 
-    return paced(rng, lambda at_s: doubling(at_s * speed, 3.0, 25.0, 500.0), call)
+    return paced(rng, lambda at_s: doubling(at_s * speed, 4.0, 14.0, 500.0), call)
 
 
 def open_exports(rng: Random, speed: float) -> Script:
@@ -235,7 +235,7 @@ def open_exports(rng: Random, speed: float) -> Script:
     yield Step(0.0, Call("POST", "/imports", _orders_of(customer)))
     last_s = 0.0
     while True:
-        last_s += rng.uniform(6.0, 12.0) / speed
+        last_s += rng.uniform(4.0, 8.0) / speed
         yield Step(last_s, Call("GET", f"/exports/{customer}-{last_s:.0f}"))
 
 

@@ -244,9 +244,9 @@ def test_the_others_follow_a_trend(kind: type):
 
 
 def test_the_base_rate_counts_separate_horizons():
-    """(k + 1/2) / (n + 1) over the horizons that were seen."""
-    base = BaseRate(OBJECTIVE)
-    assert base.chance() is None
+    """What is usual is worth as many of them as is said."""
+    base = BaseRate(OBJECTIVE, 0.2, 3.0)
+    assert base.chance() == pytest.approx(0.2)
     for n in range(601):
         base.learn(Outcome(float(n), n % 10 == 0))
-    assert base.chance() == pytest.approx((61 / 601 * 10 + 0.5) / 11)
+    assert base.chance() == pytest.approx((61 / 601 * 10 + 0.2 * 3) / 13)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 
 import pytest
 from builders import MAIN, stack, window
@@ -44,6 +45,22 @@ def test_a_day_is_kept_in_minutes():
     assert found[0].at == pytest.approx(7200, abs=120)
     assert found[1].at - found[0].at == 60
     assert len(found) == pytest.approx(1380 + 330 + 60, rel=0.01)
+
+
+def test_a_day_of_fifty_series_is_bounded():
+    """It takes less than 15 MB at a point a second, and a second day takes no more."""
+    timeline, key = Timeline(), SeriesKey("m", Origin.SCRAPE)
+    sizes = []
+    tracemalloc.start()
+    try:
+        for day in range(2):
+            for n in range(86_400):
+                timeline.add_points([(key, Point(86_400.0 * day + n, n + 0.5))])
+            sizes.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert 50 * max(sizes) < 15e6
+    assert sizes[1] < 1.02 * sizes[0]
 
 
 def test_points_are_in_order_across_tiers():
