@@ -24,13 +24,13 @@ from perftui.lab.faults import FAULTS, LATENCY
 from perftui.model.present import series_name
 from perftui.session.reader import Session
 
-CALM_S, WHOLE_S = 50, 160
+CALM_S, WHOLE_S = 45, 135
 HOLD_S, HORIZON_S = 10, 60
 FOLD = 3.0
 """A latency is too long at so many times its calm level."""
 BEYOND = {"receipts_waiting": 30.0, "rss": 80e6}
 """What is too much of other metrics, above their calm level."""
-SPEEDS = (0.6, 1.2)
+SPEEDS = (0.7, 1.3)
 
 
 def file_of(directory: Path, fault: str, seed: int) -> Path:
@@ -73,6 +73,8 @@ def entry(file: Path) -> dict[str, Any] | None:
             "for_s": HOLD_S,
             "horizon_s": HORIZON_S,
         },
+        # What comes before the fault tells of the lab alone.
+        "learn_until": begins_at,
         "culprit": label["culprit"],
     }
 

@@ -60,6 +60,8 @@ class _Watching:
         self._at = 0.0
         self._known: dict[float, Floats] = {}
         self._learned_at = float("-inf")
+        learn_until = episode.learn_until
+        self._first = float("-inf") if learn_until is None else learn_until
         self.rows: list[tuple[Floats, float, float]] = []
 
     def see(self, at: float, value: float, beside: Beside) -> None:
@@ -69,7 +71,7 @@ class _Watching:
     def learn(self, outcome: Outcome) -> None:
         self._local.learn(outcome)
         known = self._known.pop(outcome.at, None)
-        if known is not None:
+        if known is not None and outcome.at >= self._first:
             weight = min(1.0, (outcome.at - self._learned_at) / self._horizon_s)
             # The first moment stands for no more than those after it.
             weight = min(weight, 0.1)

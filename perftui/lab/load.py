@@ -20,8 +20,8 @@ from .lifeline import end_with_parent
 from .patterns import MOST, PATTERNS, STEADY, Shape
 from .shop.catalogue import first_stock
 
-CONNECTIONS = 4
-MAX_WAITING = 50  # calls; more visitors than these turn away
+CONNECTIONS = 24
+MAX_WAITING = 100  # calls; more visitors than these turn away
 CALLS_PER_VISIT = 12
 
 _WORDS = (

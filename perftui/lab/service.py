@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -40,6 +41,7 @@ class Service(ThreadingHTTPServer):
         self.metrics = Metrics()
         self.shop = Shop(self.metrics)
         self._workers = ThreadPoolExecutor(WORKERS, "worker")
+        self._accepted = threading.local()
         super().__init__(("127.0.0.1", port), ShopRequestHandler)
 
     def server_bind(self) -> None:
@@ -48,7 +50,15 @@ class Service(ThreadingHTTPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Hand a new connection to the next free worker."""
-        self._workers.submit(self.process_request_thread, request, client_address)
+        self._workers.submit(self._take_request, request, client_address, time.perf_counter())
+
+    def _take_request(self, request: Any, client_address: Any, accepted_at: float) -> None:
+        self._accepted.at = accepted_at
+        self.process_request_thread(request, client_address)
+
+    def since_accepted(self) -> float:
+        """Seconds since the connection that this thread serves was accepted."""
+        return time.perf_counter() - float(self._accepted.at)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of clients that hang up."""
@@ -87,10 +97,9 @@ class ShopRequestHandler(BaseHTTPRequestHandler):
     def _serve(self, body: bytes) -> None:
         name, call = self.server.shop.route(self.command, self.path, body)
         metrics = self.server.metrics
-        started = time.perf_counter()
         with metrics.in_flight.track_inprogress():
             answer = self._call(call)
-        metrics.observe(name, answer.status, time.perf_counter() - started)
+        metrics.observe(name, answer.status, self.server.since_accepted())
         self._send(answer)
 
     def _call(self, call: Callable[[], Answer]) -> Answer:

@@ -38,7 +38,7 @@ class Metrics:
         )
         self._seconds = Histogram(
             "http_request_duration_seconds",
-            "Time that the handler took.",
+            "Time from the connection to the answer.",
             ("handler",),
             buckets=BUCKETS_S,
             registry=self._registry,
