@@ -16,7 +16,8 @@ from perftui.model.present import series_name
 from perftui.model.series import Series, SeriesKey
 
 UNCHECKED_CAP = 0.79
-"""The highest chance shown before the record on this target proves the forecaster right."""
+"""The highest chance shown before a record proves the forecaster right: that on this target, or
+while there is none that of the lab in such cases."""
 PER_HORIZON, MOST_S = 60, 60.0
 """So often in a horizon, and once in `MOST_S` at least, a chance is computed and written down."""
 
@@ -139,12 +140,22 @@ def forecast(series: Series | None, objective: Objective, now: float, track: Tra
             base_rate=usual,
             summary="no forecastable signal so far: this is the base rate",
         )
-    capped = not track.record.proven() and chance > UNCHECKED_CAP
+    summary = ""
+    if chance > UNCHECKED_CAP and not track.record.proven():
+        shown = track.shown_elsewhere()
+        if shown is None:
+            chance = UNCHECKED_CAP
+            summary = f"{UNCHECKED_CAP:.0%} is the most before its record proves it"
+        else:
+            summary = (
+                f"no proof here yet: in the lab {shown.true} of {shown.warnings} such warnings"
+                " came true"
+            )
     return replace(
         base,
         state=ForecastState.OK,
-        probability=UNCHECKED_CAP if capped else chance,
+        probability=chance,
         base_rate=usual,
         evidence=track.local.reasons(base.series_unit) if track.local is not None else (),
-        summary=f"{UNCHECKED_CAP:.0%} is the most before its record proves it" if capped else "",
+        summary=summary,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 LOCAL_METRICS = "local-metrics"
 """The local forecaster without the profile."""
@@ -23,10 +23,37 @@ class Prior(NamedTuple):
     spread: tuple[float, ...]
 
 
+class Covered(NamedTuple):
+    """For which cases the lab has shown how true the prior's warnings are: objectives of a horizon
+    from `least_s` to `most_s`, on a series with a point each `step_s` at least (all in seconds).
+    There `true` of `warnings` came true, each family of faults forecast without having seen it."""
+
+    least_s: float
+    most_s: float
+    step_s: float
+    true: int
+    warnings: int
+
+
+def covered(horizon_s: float, step_s: float | None) -> Covered | None:
+    """What the lab has shown of such a case; None where that is nothing, or not enough."""
+    kept = _file().get("covers")
+    if kept is None or step_s is None:
+        return None
+    case = Covered(**kept)
+    fits = case.least_s <= horizon_s <= case.most_s and step_s <= case.step_s
+    return case if fits else None
+
+
 @cache
+def _file() -> dict[str, Any]:
+    kept: dict[str, Any] = json.loads(FILE.read_bytes())
+    return kept
+
+
 def shipped(name: str) -> Prior:
     """The prior of the forecaster of this name."""
-    kept = json.loads(FILE.read_bytes())
+    kept = _file()
     inputs, spread = kept["inputs"], kept["spread"]
     weights = kept["weights"][name]
     return Prior(

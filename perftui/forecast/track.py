@@ -19,6 +19,7 @@ from perftui.model.series import Point, SeriesKey
 
 if TYPE_CHECKING:
     from perftui.forecast.local import Local
+    from perftui.forecast.prior import Covered
     from perftui.forecast.teller import Teller
 
 NEEDED_POINTS = 30
@@ -58,6 +59,14 @@ class Track:
     def sentence(self) -> str | None:
         """How earlier forecasts turned out, None while none has."""
         return self.warnings.sentence() or self.record.sentence()
+
+    def shown_elsewhere(self) -> Covered | None:
+        """What the lab has shown of such a case, as long as nothing is known here."""
+        from perftui.forecast.prior import covered
+
+        if self.record.brier() is not None:
+            return None
+        return covered(self.log.objective.horizon_s, self.log.step_s)
 
     def follow(self, points: Sequence[Point], now: float, beside: Beside = NOTHING) -> None:
         """Look at those of the points, oldest first, that are newer than the last one; `beside` is

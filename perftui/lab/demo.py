@@ -77,20 +77,23 @@ class Lab:
 
     def processes(self) -> list[LabProcess]:
         """All processes of the lab, the service first, with the exit codes of those that ended."""
-        return [LabProcess(role, child.pid, child.poll()) for role, child in self._children.items()]
+        found = [LabProcess(role, one.pid, one.poll()) for role, one in self._children.items()]
+        return sorted(found, key=lambda process: process.role != "service")
 
     def __enter__(self) -> Self:
         try:
-            service, stderr = self._start("service", "--port", "0", stdout=subprocess.PIPE)
-            self.pid = service.pid
-            self.url = f"http://127.0.0.1:{self._port(service, stderr)}"
+            provider = self._listening("provider")
+            port = self._listening("service", "--port", "0", "--provider", str(provider))
+            self.url = f"http://127.0.0.1:{port}"
+            self.pid = self._children["service"].pid
             seed = ("--seed", str(self._seed))
             client = ("--url", self.url, *seed)
             course = ("--start", str(self.start_s), "--speed", str(self._speed))
             rate = ("--rate", str(CALM_RATE), "--pattern", self.fault.pattern)
             self._start("load", *client, *rate, *course)
             if self.fault.script is not None:
-                self._start("faults", self.fault.name, *client, *course)
+                url = f"http://127.0.0.1:{provider}" if self.fault.at_provider else self.url
+                self._start("faults", self.fault.name, "--url", url, *seed, *course)
             if self.fault.has_neighbour:
                 self._start("neighbour", *seed)
         except BaseException:
@@ -118,19 +121,19 @@ class Lab:
         self._children[module] = child
         return child, stderr
 
-    def _port(self, service: subprocess.Popen[bytes], stderr: IO[bytes]) -> int:
-        """The port in the service's first line."""
+    def _listening(self, module: str, *options: str) -> int:
+        """Start a server; returns the port in its first line."""
+        server, stderr = self._start(module, *options, stdout=subprocess.PIPE)
         try:
-            return int(
-                json.loads(first_line(cast("IO[bytes]", service.stdout), self._ready_s))["port"]
-            )
+            line = first_line(cast("IO[bytes]", server.stdout), self._ready_s)
+            return int(json.loads(line)["port"])
         except (ValueError, KeyError, TypeError, TimeoutError) as error:
             stderr.seek(0)
             last_words = stderr.read()[-2_000:].decode(errors="replace").strip().splitlines()
             reason = last_words[-1] if last_words else str(error)
             raise LabError(
-                f"The lab's service did not start: {reason}",
-                "Run `python -m perftui.lab.service` to see all that it says.",
+                f"The lab's {module} did not start: {reason}",
+                f"Run `python -m perftui.lab.{module}` to see all that it says.",
             ) from error
 
     def _end(self) -> None:

@@ -33,7 +33,8 @@ class Fault:
     `culprit` is the service's function that a profile will show on top, by own time; None where
     what happens takes no time of the processor. `metric` is where it shows, `pattern` how visitors
     come meanwhile. With `begins_s` it lets a demo see the calm first; `has_neighbour` says that a
-    process beside the service takes the processor.
+    process beside the service takes the processor, `at_provider` that the clients are the payment
+    provider's.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Fault:
     pattern: str = STEADY
     metric: str = LATENCY
     begins_s: float = 0.0
+    at_provider: bool = False
     has_neighbour: bool = False
 
 
@@ -137,6 +139,23 @@ FAULTS = {
             "match_score",
             pattern=BURST,
             begins_s=8.0,
+        ),
+        Fault(
+            "new-release",
+            "abrupt",
+            "the service is restarted with a release that looks through more for each product page",
+            "similar_products",
+            scripts.new_release,
+            begins_s=8.0,
+        ),
+        Fault(
+            "busy-provider",
+            "abrupt",
+            "the payment provider is busy with somebody else, and each checkout waits for it",
+            None,
+            scripts.large_settlements,
+            begins_s=8.0,
+            at_provider=True,
         ),
         Fault("none", "control", "the service and its load alone"),
         Fault(

@@ -266,6 +266,22 @@ def large_cart(rng: Random, speed: float) -> Script:
     return grown(rng, steering, 0.1, lambda at_s: 0.02 * ramp(at_s * speed, 10.0), call)
 
 
+def new_release(rng: Random, speed: float) -> Script:  # noqa: ARG001 - it comes at once
+    """Have the service run its next release."""
+    yield Step(0.0, Call("POST", "/releases/2", {}))
+
+
+def large_settlements(rng: Random, speed: float) -> Script:  # noqa: ARG001 - it comes at once
+    """Settle the many sales of another merchant at the payment provider, again and again."""
+    at_s = 0.0
+    while True:
+        at_s += 0.05
+        now_s, _ = yield Step(
+            at_s, Call("POST", "/settlements", {"sales": rng.randrange(300, 500)})
+        )
+        at_s = max(at_s, now_s)
+
+
 _WORDS = ("the", "new", "oak", "shelf", "for", "our", "hall", "comes", "and", "goes", "with", "any")
 
 

@@ -2,7 +2,8 @@
 
     python -m perftui.lab.service --port 0
 
-prints one line `{"port": N, "pid": P}` once it listens on 127.0.0.1, and ends with its stdin.
+prints one line `{"port": N, "pid": P}` once it listens on 127.0.0.1, and ends with its stdin. It
+goes on as another release of itself, in the same process, where it is told to: POST /releases/N.
 """
 
 from __future__ import annotations
@@ -37,9 +38,10 @@ class Service(ThreadingHTTPServer):
 
     request_queue_size = 64
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, provider_port: int | None = None, release: int = 1) -> None:
+        self.provider_port = provider_port
         self.metrics = Metrics()
-        self.shop = Shop(self.metrics)
+        self.shop = Shop(self.metrics, provider_port=provider_port, release=release)
         self._workers = ThreadPoolExecutor(WORKERS, "worker")
         self._accepted = threading.local()
         super().__init__(("127.0.0.1", port), ShopRequestHandler)
@@ -59,6 +61,14 @@ class Service(ThreadingHTTPServer):
     def since_accepted(self) -> float:
         """Seconds since the connection that this thread serves was accepted."""
         return time.perf_counter() - float(self._accepted.at)
+
+    def run_release(self, release: int) -> None:
+        """Go on as that release, with all that was in memory gone."""
+        provider = [] if self.provider_port is None else ["--provider", str(self.provider_port)]
+        options = ["--port", str(self.server_address[1]), "--release", str(release), *provider]
+        os.execv(  # noqa: S606 - this program again
+            sys.executable, [sys.executable, "-P", "-m", "perftui.lab.service", *options]
+        )
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of clients that hang up."""
@@ -89,7 +99,13 @@ class ShopRequestHandler(BaseHTTPRequestHandler):
         if not length.isdecimal() or int(length) > MAX_BODY:
             self._send(as_json({"error": f"the body needs a length of up to {MAX_BODY}"}, 400))
             return
-        self._serve(self.rfile.read(int(length)))
+        body = self.rfile.read(int(length))
+        release = self.path.removeprefix("/releases/")
+        if release.isdecimal():
+            self._send(as_json({"release": int(release)}, 202))
+            self.wfile.flush()
+            self.server.run_release(int(release))
+        self._serve(body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """Write no log."""
@@ -122,9 +138,11 @@ def main() -> None:
     """Serve until stdin ends."""
     parser = argparse.ArgumentParser(prog="python -m perftui.lab.service", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 lets the system choose one")
+    parser.add_argument("--provider", type=int, metavar="PORT", help="where cards are charged")
+    parser.add_argument("--release", type=int, default=1)
     options = parser.parse_args()
     end_with_parent()
-    service = Service(options.port)
+    service = Service(options.port, options.provider, options.release)
     ready = {"port": service.server_address[1], "pid": os.getpid()}
     sys.stdout.write(json.dumps(ready) + "\n")
     sys.stdout.flush()

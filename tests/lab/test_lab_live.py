@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import psutil
@@ -97,7 +98,8 @@ def test_the_service_refuses_what_it_does_not_know(calm: Lab) -> None:
 
 def test_all_processes_run_and_end_with_the_lab() -> None:
     with Lab() as lab:
-        assert [process.role for process in lab.processes()] == ["service", "load", "faults"]
+        roles = [process.role for process in lab.processes()]
+        assert roles == ["service", "provider", "load", "faults"]
         assert all(process.exit_code is None for process in lab.processes())
         pids = [process.pid for process in lab.processes()]
         assert pids[0] == lab.pid
@@ -112,7 +114,7 @@ def test_all_processes_end_when_their_parent_is_killed() -> None:
     assert parent.stdout is not None
     with parent.stdout:
         pids = json.loads(parent.stdout.readline())
-    assert len(pids) == 3
+    assert len(pids) == 4
     assert not gone(pids)
     parent.kill()
     parent.wait(10)
@@ -148,7 +150,7 @@ def test_a_failed_start_says_why_and_leaves_nothing() -> None:
     lab = Lab(launch=instead("raise SystemExit('no room for a shop')"))
     with pytest.raises(LabError, match="no room for a shop"):
         lab.__enter__()
-    assert [(process.role, process.exit_code) for process in lab.processes()] == [("service", 1)]
+    assert [(process.role, process.exit_code) for process in lab.processes()] == [("provider", 1)]
 
 
 def test_a_service_that_does_not_get_ready_is_ended() -> None:
@@ -175,7 +177,7 @@ def test_the_children_write_nothing_to_the_terminal(capfd: pytest.CaptureFixture
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("module", ["service", "load", "faults", "neighbour"])
+@pytest.mark.parametrize("module", ["service", "provider", "load", "faults", "neighbour"])
 def test_each_process_explains_itself(module: str) -> None:
     command = [sys.executable, "-m", f"perftui.lab.{module}", "--help"]
     result = subprocess.run(
@@ -199,3 +201,42 @@ def test_a_profile_shows_the_culprit_on_top(
         assert until(lambda: time.monotonic() >= started + 12, 13)
         own = own_functions(lab.pid, 5)
     assert own[0] == lab.fault.culprit, own[:5]
+
+
+def test_another_release_goes_on_in_the_same_process() -> None:
+    """Under the same id, on the same port, with counters that begin anew."""
+    with Lab(None) as lab:
+        assert until(lambda: scrape(lab)["http_requests_total"] > 20, 10)
+        release = urllib.request.Request(f"{lab.url}/releases/2", data=b"{}", method="POST")
+        with urllib.request.urlopen(release, timeout=10) as answer:
+            assert answer.status == 202
+
+        def is_new() -> bool:
+            with suppress(OSError):
+                return scrape(lab)["http_requests_total"] < 20
+            return False
+
+        assert until(is_new, 10)
+        assert "--release" in psutil.Process(lab.pid).cmdline()
+        assert all(process.exit_code is None for process in lab.processes())
+
+
+def test_a_checkout_waits_for_the_provider() -> None:
+    """What somebody else settles there takes the shop's time; without a provider it refuses."""
+    line = {"sku": "LA-0000", "label": "", "quantity": 1, "price": 100}
+    order = json.dumps({"card": "4539578763621486", "lines": [line]}).encode()
+
+    def checkout(lab: Lab) -> tuple[int, float]:
+        began = time.perf_counter()
+        try:
+            with urllib.request.urlopen(f"{lab.url}/orders", order, timeout=10) as answer:
+                status = answer.status
+        except urllib.error.HTTPError as error:
+            status = error.code
+        return status, time.perf_counter() - began
+
+    with Lab("busy-provider", start_s=3.0) as lab:
+        assert checkout(lab)[0] == 201
+        assert until(lambda: checkout(lab)[1] > 0.25, 20)
+        os.kill(next(p.pid for p in lab.processes() if p.role == "provider"), signal.SIGKILL)
+        assert until(lambda: checkout(lab)[0] == 503, 10)

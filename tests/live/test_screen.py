@@ -441,7 +441,7 @@ def test_the_demo_shows_its_culprit(fault: str, terminal: Open) -> None:
         re.compile(r"learning \d+ of \d+|\d+ % within|IN BREACH"),
     )
     assert "LLM off" in screen
-    assert len(demo.lab()) == 3
+    assert len(demo.lab()) == 4
     processes = demo.processes()
     tmux.keys("q")
     pressed = time.monotonic()
@@ -455,7 +455,7 @@ def test_nothing_of_the_demo_outlives_it(way: str, terminal: Open) -> None:
     tmux = terminal()
     demo = Demo(tmux)
     tmux.wait("● LIVE", re.compile(r"\.py:\d+"))
-    wait_for(lambda: len(demo.lab()) == 3, SLOW_S, "the lab to run")
+    wait_for(lambda: len(demo.lab()) == 4, SLOW_S, "the lab to run")
     processes = demo.processes()
     if way == "SIGHUP":
         tmux.kill()

@@ -7,9 +7,10 @@ from builders import NOW, P99, record_of, series
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perftui.forecast import prior
 from perftui.forecast.breaches import BreachLog
 from perftui.forecast.forecaster import UNCHECKED_CAP, Forecaster, forecast
-from perftui.forecast.record import Record
+from perftui.forecast.record import ENOUGH, Record
 from perftui.forecast.track import NEEDED_POINTS, STALE_S, Track
 from perftui.model.findings import Forecast, ForecastState
 from perftui.model.objective import Objective
@@ -19,6 +20,13 @@ FLAT = [0.1] * 60
 RAMP = [0.2 + 0.004 * n for n in range(70)]
 PROVEN = record_of(*[(0.9, 0.5, True)] * 5, *[(0.1, 0.5, False)] * 20)
 NO_SKILL = record_of(*[(0.9, 0.1, False)] * 20)
+
+
+@pytest.fixture(autouse=True)
+def uncovered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lab has shown nothing yet."""
+    known = prior._file()
+    monkeypatch.setattr(prior, "_file", lambda: {**known, "covers": None})
 
 
 def made_of(
@@ -103,6 +111,25 @@ def test_the_chance_is_capped_until_the_record_proves_it():
     proven = made(RAMP, PROVEN)
     assert proven.probability > 0.9
     assert proven.summary == ""
+
+
+def test_what_the_lab_has_shown_is_not_capped(monkeypatch: pytest.MonkeyPatch):
+    """It says so; where nothing was shown of such a horizon or of such steps, or once there is a
+    record here that proves nothing, the cap is back."""
+    horizon_s = P99.horizon_s
+    case = {"least_s": 10, "most_s": horizon_s, "step_s": 2, "true": 18, "warnings": 20}
+    known = prior._file()
+    for changes, record, covers in (
+        ({}, record_of(), True),
+        ({"most_s": horizon_s - 1}, record_of(), False),
+        ({"step_s": 0.5}, record_of(), False),
+        ({}, record_of(*[(0.5, 0.5, False)] * ENOUGH), False),
+    ):
+        monkeypatch.setattr(prior, "_file", lambda c=changes: {**known, "covers": {**case, **c}})
+        found = made(RAMP, record)
+        assert (found.probability > UNCHECKED_CAP) is covers  # type: ignore[operator]
+        words = "no proof here yet: in the lab 18 of 20 such warnings came true"
+        assert (found.summary == words) is covers
 
 
 def test_a_low_chance_is_not_capped():

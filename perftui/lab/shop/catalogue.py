@@ -57,11 +57,14 @@ class Catalogue:
         rows = self._rows("SELECT * FROM product WHERE sku = ?", sku)
         return Product(*rows[0]) if rows else None
 
-    def similar_products(self, wanted: Product, limit: int = 8) -> list[Product]:
-        """Products of the same room whose descriptions share the most words with this one."""
+    def similar_products(
+        self, wanted: Product, limit: int = 8, *, everywhere: bool = False
+    ) -> list[Product]:
+        """Products of the same room, or of all, whose descriptions share most words with this."""
         words = set(_WORDS.findall(wanted.description))
         ranked = []
-        for row in self._rows("SELECT * FROM product WHERE room = ?", wanted.room):
+        query = "SELECT * FROM product WHERE room = ? OR ?"
+        for row in self._rows(query, wanted.room, everywhere):
             other = Product(*row)
             shared = len(words.intersection(_WORDS.findall(other.description)))
             ranked.append((-shared, abs(other.price - wanted.price), other.sku, other))

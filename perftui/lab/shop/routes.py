@@ -17,6 +17,7 @@ from .notices import Notices
 from .orders import OrderBook, parse_order
 from .pages import PageCache
 from .payload import Invalid, need_int, need_list, need_text, read_json
+from .payments import Payments, Refused
 from .reviews import Reviews
 from .stock import Stock
 from .visits import Visits
@@ -47,9 +48,17 @@ Handler = Callable[[Request], Answer]
 
 
 class Shop:
-    """The shop's state and its handlers; it tells `metrics` of both."""
+    """The shop's state and its handlers; it tells `metrics` of both.
 
-    def __init__(self, metrics: Metrics) -> None:
+    `provider_port` is where cards are charged. Since `release` 2 a product's page shows what is
+    like it in all rooms.
+    """
+
+    def __init__(
+        self, metrics: Metrics, *, provider_port: int | None = None, release: int = 1
+    ) -> None:
+        self._payments = Payments(provider_port)
+        self._release = release
         self._catalogue = Catalogue()
         self._pages = -(-len(self._catalogue) // PAGE_SIZE)
         self._carts = Carts()
@@ -104,7 +113,7 @@ class Shop:
             return as_json({"error": "no such product"}, 404)
 
         def render() -> bytes:
-            similar = self._catalogue.similar_products(found)
+            similar = self._catalogue.similar_products(found, everywhere=self._release > 1)
             together = self._orders.bought_together(found.sku)
             more = {"similar": list(map(describe, similar)), "bought_together": together}
             return as_json(describe(found) | more).body
@@ -133,6 +142,7 @@ class Shop:
         self._archive.add_orders([(order.card, order.total, "")])
         for line in order.lines:
             self._stock.reserve(line.sku, line.quantity)
+        self._payments.charge(order.card, order.total)
         number = self._orders.book_order(order)
         self._receipts.ask(number, order.lines)
         return as_json({"number": number, "total": order.total, "spent": spent}, 201)
@@ -185,7 +195,7 @@ def answer_or_refuse(handler: Handler, request: Request) -> Answer:
         return handler(request)
     except Invalid as error:
         return as_json({"error": str(error)}, 400)
-    except Busy as error:
+    except (Busy, Refused) as error:
         return as_json({"error": str(error)}, 503)
 
 
