@@ -19,7 +19,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from perftui.forecast.labelled import MANIFEST, SCHEMA
+from perftui.forecast.labelled import MANIFEST, SCHEMA, Kind
 from perftui.lab.faults import FAULTS, LATENCY
 from perftui.model.present import series_name
 from perftui.session.reader import Session
@@ -73,8 +73,8 @@ def entry(file: Path) -> dict[str, Any] | None:
             "for_s": HOLD_S,
             "horizon_s": HORIZON_S,
         },
-        # What comes before the fault tells of the lab alone.
-        "learn_until": begins_at,
+        # When a fault begins tells of the lab alone.
+        "learn_until": None if label["kind"] == Kind.CONTROL else begins_at,
         "culprit": label["culprit"],
     }
 

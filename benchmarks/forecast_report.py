@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from prior import Examples, examples, fitted
+from prior import Examples, examples, fitted, without_profile
 
 from perftui.forecast.intervals import exact
 from perftui.forecast.labelled import Episode, Kind, episodes
@@ -54,10 +54,8 @@ def family_of(episode: Episode) -> str:
 
 def left_out(kept: Sequence[Episode]) -> list[Told]:
     """Every episode, replayed with priors that were fitted without its family."""
-    seen: dict[bool, list[Examples]] = {
-        has_profile: [examples(one, has_profile=has_profile) for one in kept]
-        for has_profile in (True, False)
-    }
+    whole = [examples(one) for one in kept]
+    seen: dict[bool, list[Examples]] = {True: whole, False: list(map(without_profile, whole))}
     families = [family_of(one) for one in kept]
     usual = {
         family: share_breached(

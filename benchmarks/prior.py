@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ import numpy.typing as npt
 
 from perftui.forecast.beside import Beside
 from perftui.forecast.labelled import Episode, episodes
+from perftui.forecast.leading import OF_PROFILE
 from perftui.forecast.local import INPUTS, Local
 from perftui.forecast.outcome import Outcome
 from perftui.forecast.prior import FILE, LOCAL_METRICS, Prior
@@ -34,6 +36,9 @@ GUESS = {"base": 0.3, "drawn": 0.2, "trend": 0.6}
 SPREAD = {"base": 0.15, "drawn": 0.15, "trend": 0.15}
 OTHER_SPREAD = 0.5
 """How far the lab, and then a host, may be from there."""
+FOLDS = (0.5, 1.0, 2.0)
+"""Each episode is learned from with its threshold at so many times the distance from the calm."""
+MOST_WEIGHT = 0.1
 NEUTRAL = Prior(
     tuple(GUESS.get(name, 0.0) for name in INPUTS),
     tuple(SPREAD.get(name, OTHER_SPREAD) for name in INPUTS),
@@ -54,8 +59,8 @@ class _Watching:
 
     name = "watching"
 
-    def __init__(self, episode: Episode, *, has_profile: bool) -> None:
-        self._local = Local(episode.objective, prior=NEUTRAL, has_profile=has_profile)
+    def __init__(self, episode: Episode) -> None:
+        self._local = Local(episode.objective, prior=NEUTRAL)
         self._horizon_s = episode.objective.horizon_s
         self._at = 0.0
         self._known: dict[float, Floats] = {}
@@ -72,11 +77,10 @@ class _Watching:
         self._local.learn(outcome)
         known = self._known.pop(outcome.at, None)
         if known is not None and outcome.at >= self._first:
-            weight = min(1.0, (outcome.at - self._learned_at) / self._horizon_s)
             # The first moment stands for no more than those after it.
-            weight = min(weight, 0.1)
+            weight = min(MOST_WEIGHT, (outcome.at - self._learned_at) / self._horizon_s)
             self._learned_at = outcome.at
-            self.rows.append((known, float(outcome.breached), weight))
+            self.rows.append((known, float(outcome.breached), weight / len(FOLDS)))
 
     def chance(self) -> float | None:
         known = self._local.inputs()
@@ -85,14 +89,34 @@ class _Watching:
         return None
 
 
-def examples(episode: Episode, *, has_profile: bool) -> Examples:
+def variants(episode: Episode) -> Iterator[Episode]:
+    """The same with other thresholds: no weight is to fit one distance alone."""
+    values = episode.series[episode.objective.metric]
+    before = values[episode.times < (episode.learn_until or np.inf)]
+    level = float(np.nanmedian(before))
+    for fold in FOLDS:
+        threshold = level + fold * (episode.objective.threshold - level)
+        yield replace(episode, objective=replace(episode.objective, threshold=threshold))
+
+
+def examples(episode: Episode) -> Examples:
     """The moments of one episode."""
-    watching = _Watching(episode, has_profile=has_profile)
-    replay(episode, [watching])
-    if not watching.rows:
+    rows: list[tuple[Floats, float, float]] = []
+    for variant in variants(episode):
+        watching = _Watching(variant)
+        replay(variant, [watching])
+        rows += watching.rows
+    if not rows:
         return Examples(np.empty((0, len(INPUTS))), np.empty(0), np.empty(0))
-    known, breached, weights = zip(*watching.rows, strict=True)
+    known, breached, weights = zip(*rows, strict=True)
     return Examples(np.array(known), np.array(breached), np.array(weights))
+
+
+def without_profile(found: Examples) -> Examples:
+    """The same for who has not seen the profile."""
+    known = found.known.copy()
+    known[:, [INPUTS.index(name) for name in OF_PROFILE]] = 0.0
+    return found._replace(known=known)
 
 
 def fitted(found: Sequence[Examples]) -> Prior:
@@ -133,11 +157,10 @@ def main() -> None:
     options = parser.parse_args()
     found: Iterable[Episode] = episodes(options.data) if options.data is not None else ()
     kept = list(found)
+    seen = [examples(one) for one in kept]
     priors = {
-        name: fitted([examples(one, has_profile=name == LOCAL) for one in kept])
-        if kept
-        else NEUTRAL
-        for name in (LOCAL, LOCAL_METRICS)
+        LOCAL: fitted(seen) if seen else NEUTRAL,
+        LOCAL_METRICS: fitted(list(map(without_profile, seen))) if seen else NEUTRAL,
     }
     FILE.write_text(json.dumps(document(priors, len(kept)), indent=1) + "\n")
 

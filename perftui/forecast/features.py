@@ -46,6 +46,9 @@ NAMES = (
     "drawn",
     "trend",
     "day_ago",
+    "progress",
+    "pace_short",
+    "pace_long",
 )
 """What :meth:`Past.features` gives, in this order."""
 
@@ -152,6 +155,10 @@ class Past:
         whole = float(np.sqrt(np.mean(steps**2)))
         age = (self._last or 0.0) - self._violated_at
         horizon = self._objective.horizon_s
+        # From its usual level to the threshold, and how much of that way it makes in a horizon.
+        level = float(np.sort(cells)[len(cells) // 2])
+        way = max(-level, usual, TINY)
+        fast = float(cells[-max(3, ahead // 3) :].mean())
         return np.array(
             [
                 _cut(cells[-1] / usual),
@@ -165,6 +172,9 @@ class Past:
                 _logit(self._drawn(cells, steps)),
                 _logit(breach_chance(self._points, self._objective)),
                 self._day_ago(peaks, ahead, usual),
+                _cut((fast - level) / way),
+                _cut(_slope(short) * self.horizon_cells / way),
+                _cut(_slope(long) * self.horizon_cells / way),
             ]
         )
 

@@ -13,7 +13,8 @@ from perftui.model.stacks import Place
 
 Floats = npt.NDArray[np.float64]
 
-LEADING = ("riser", "riser_share", "leader", "leaders")
+OF_PROFILE = ("riser", "riser_share")
+LEADING = (*OF_PROFILE, "leader", "leaders")
 """What :meth:`Leading.inputs` gives, in this order; 0 while it is not known."""
 PER_HORIZON = 80
 LEAST_RISE = 0.02

@@ -44,6 +44,9 @@ _WORDS: dict[str, Callable[[float], str]] = {
     "violating": lambda x: "it is violated now" if x else "it is not violated now",
     "drawn": lambda x: f"{_percent(x)} of walks with changes like its past ones breach it",
     "trend": lambda x: f"{_percent(x)} of futures drawn around its trend breach it",
+    "progress": lambda x: f"{_percent_of(x)} of the way from its usual level to the threshold",
+    "pace_short": lambda x: f"at its newest pace {_percent_of(x)} of that way in a horizon",
+    "pace_long": lambda x: f"at its longer pace {_percent_of(x)} of that way in a horizon",
     "day_ago": lambda x: f"a day ago it {'rose' if x > 0 else 'fell'} at this time",
 }
 
@@ -97,6 +100,10 @@ def _beside(inputs: Mapping[str, tuple[float, float]], leading: Leading) -> Iter
 
 def _side(beyond: float) -> str:
     return "beyond" if beyond > 0 else "from"
+
+
+def _percent_of(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _percent(logit: float) -> str:
