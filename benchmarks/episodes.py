@@ -19,13 +19,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from perftui.forecast.labelled import MANIFEST, SCHEMA, Kind
+from perftui.forecast.labelled import MANIFEST, SCHEMA
 from perftui.lab.faults import FAULTS, LATENCY
 from perftui.model.present import series_name
 from perftui.session.reader import Session
 
 CALM_S, WHOLE_S = 45, 135
-HOLD_S, HORIZON_S = 10, 60
+HOLD_S, HORIZON_S = 10, 30
 FOLD = 3.0
 """A latency is too long at so many times its calm level."""
 BEYOND = {"receipts_waiting": 30.0, "rss": 80e6}
@@ -73,8 +73,6 @@ def entry(file: Path) -> dict[str, Any] | None:
             "for_s": HOLD_S,
             "horizon_s": HORIZON_S,
         },
-        # When a fault begins tells of the lab alone.
-        "learn_until": None if label["kind"] == Kind.CONTROL else begins_at,
         "culprit": label["culprit"],
     }
 

@@ -3,9 +3,10 @@
     python benchmarks/episodes.py -o DIR
     python benchmarks/prior.py --data DIR
 
-writes perftui/forecast/prior.json, with which each forecast begins. The weights are the maximum a
+writes perftui/forecast/prior.json, with which each forecast begins; then forecast_report.py is to
+say how true its warnings are. The weights are the maximum a
 posteriori of a logistic regression with Gaussian priors, by Newton's method. Moments that are close
-to each other tell the same, so each counts as much as the time to the one before is of a horizon.
+to each other tell much the same, and count less.
 """
 
 from __future__ import annotations
@@ -38,7 +39,10 @@ OTHER_SPREAD = 0.5
 """How far the lab, and then a host, may be from there."""
 FOLDS = (0.5, 1.0, 2.0)
 """Each episode is learned from with its threshold at so many times the distance from the calm."""
-MOST_WEIGHT = 0.1
+CALM_PART = 3
+"""Of each episode the first third is calm."""
+APART = 0.1
+"""Moments that are so much of a horizon apart count as different ones."""
 NEUTRAL = Prior(
     tuple(GUESS.get(name, 0.0) for name in INPUTS),
     tuple(SPREAD.get(name, OTHER_SPREAD) for name in INPUTS),
@@ -77,10 +81,9 @@ class _Watching:
         self._local.learn(outcome)
         known = self._known.pop(outcome.at, None)
         if known is not None and outcome.at >= self._first:
-            # The first moment stands for no more than those after it.
-            weight = min(MOST_WEIGHT, (outcome.at - self._learned_at) / self._horizon_s)
+            apart = (outcome.at - self._learned_at) / (APART * self._horizon_s)
             self._learned_at = outcome.at
-            self.rows.append((known, float(outcome.breached), weight / len(FOLDS)))
+            self.rows.append((known, float(outcome.breached), min(1.0, apart) / len(FOLDS)))
 
     def chance(self) -> float | None:
         known = self._local.inputs()
@@ -92,8 +95,7 @@ class _Watching:
 def variants(episode: Episode) -> Iterator[Episode]:
     """The same with other thresholds: no weight is to fit one distance alone."""
     values = episode.series[episode.objective.metric]
-    before = values[episode.times < (episode.learn_until or np.inf)]
-    level = float(np.nanmedian(before))
+    level = float(np.nanmedian(values[: len(values) // CALM_PART]))
     for fold in FOLDS:
         threshold = level + fold * (episode.objective.threshold - level)
         yield replace(episode, objective=replace(episode.objective, threshold=threshold))
@@ -124,12 +126,22 @@ def fitted(found: Sequence[Examples]) -> Prior:
     known, breached, weights = (np.concatenate(part) for part in zip(*found, strict=True))
     mean, spread = np.array(NEUTRAL.mean), np.array(NEUTRAL.spread)
     beta = mean.copy()
-    for _ in range(50):
+
+    def surprise(at: Floats) -> float:
+        """What is to be least: minus the logarithm of the posterior."""
+        said = known @ at
+        lost = float(weights @ (np.logaddexp(0.0, said) - breached * said))
+        return lost + float((((at - mean) / spread) ** 2).sum()) / 2
+
+    for _ in range(100):
         chance = 0.5 * (1 + np.tanh(known @ beta / 2))
         gradient = known.T @ (weights * (breached - chance)) - (beta - mean) / spread**2
         curved = known * (weights * chance * (1 - chance))[:, None]
         step = np.linalg.solve(known.T @ curved + np.diag(1 / spread**2), gradient)
-        beta += step
+        # A whole step can go too far: half of it, until it is an improvement.
+        while surprise(beta + step) > surprise(beta) and np.abs(step).max() > 1e-9:
+            step /= 2
+        beta = beta + step
         if np.abs(step).max() < 1e-8:
             break
     return Prior(tuple(beta.tolist()), NEUTRAL.spread)
@@ -139,6 +151,8 @@ def document(priors: Mapping[str, Prior], count: int) -> dict[str, Any]:
     """What is shipped."""
     return {
         "fitted_by": f"benchmarks/prior.py on {count} episodes of the lab",
+        # What such warnings are worth is for forecast_report.py to say.
+        "covers": None,
         "inputs": INPUTS,
         "spread": dict(zip(INPUTS, NEUTRAL.spread, strict=True)),
         "weights": {

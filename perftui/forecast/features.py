@@ -32,6 +32,7 @@ PATHS, BLOCK = 200, 5
 """Drawn futures, and how many changes in a row each takes from the past."""
 DAY_S = 86_400.0
 FAR, TINY, HUGE = 4.0, 1e-9, 1e290
+LEAST_CHANCE = 0.0025
 """Distances are cut at so many usual movements."""
 
 NAMES = (
@@ -49,6 +50,8 @@ NAMES = (
     "progress",
     "pace_short",
     "pace_long",
+    "line_short",
+    "line_long",
 )
 """What :meth:`Past.features` gives, in this order."""
 
@@ -175,6 +178,8 @@ class Past:
                 _cut((fast - level) / way),
                 _cut(_slope(short) * self.horizon_cells / way),
                 _cut(_slope(long) * self.horizon_cells / way),
+                _logit(_line(cells[-max(8, ahead // 2) :], self.horizon_cells)),
+                _logit(_line(cells[-max(12, ahead) :], self.horizon_cells)),
             ]
         )
 
@@ -220,6 +225,22 @@ def _slope(values: Floats) -> float:
     """Least squares, a cell."""
     ages = np.arange(len(values)) - (len(values) - 1) / 2
     return float(ages @ values / (ages @ ages))
+
+
+def _line(values: Floats, ahead: int) -> float:
+    """The chance that a line through the values, whose slope is as uncertain as they show, is above
+    zero so many cells ahead (Student's prediction, with a normal in place of t)."""
+    count = len(values)
+    ages = np.arange(count) - (count - 1) / 2
+    spread = float(ages @ ages)
+    slope = float(ages @ values / spread)
+    left = values - values.mean() - slope * ages
+    noise = math.sqrt(float(left @ left) / (count - 2))
+    reach = ahead + (count - 1) / 2
+    mean = float(values.mean()) + slope * reach
+    error = noise * math.sqrt(1 / count + reach**2 / spread)
+    chance = 0.5 * math.erfc(-mean / max(error, TINY) / math.sqrt(2))
+    return max(LEAST_CHANCE, min(1 - LEAST_CHANCE, chance))
 
 
 def _cut(value: float) -> float:

@@ -13,14 +13,16 @@ from perftui.model.stacks import Place
 
 Floats = npt.NDArray[np.float64]
 
-OF_PROFILE = ("riser", "riser_share")
+OF_PROFILE = ("riser", "activity")
 LEADING = (*OF_PROFILE, "leader", "leaders")
-"""What :meth:`Leading.inputs` gives, in this order; 0 while it is not known."""
+"""What :meth:`Leading.inputs` gives, in this order, 0 while it is not known: by how many tenths of
+a core the function has risen that rose most, by how many fifths all have together, the surprise of
+the metric that surprises most, and that of all on average."""
 PER_HORIZON = 80
 LEAST_RISE = 0.02
 """A function has risen by two points of a core at least."""
-SECOND = 4
-"""`leaders` is the metric that has moved so many-th most: what moves alone is often chance."""
+FAR = 4.0
+"""Rises are cut at so many such parts."""
 
 
 class Leading:
@@ -63,9 +65,9 @@ class Leading:
         self._leader = moved[0] if moved else None
         return np.array(
             [
-                riser.surprise if riser is not None else 0.0,
-                math.sqrt(min(1.0, riser.by)) if riser is not None else 0.0,
+                min(FAR, 10 * riser.by) if riser is not None else 0.0,
+                max(-FAR, min(FAR, 5 * self._functions.drift())),
                 moved[0].surprise if moved else 0.0,
-                moved[SECOND - 1].surprise if len(moved) >= SECOND else 0.0,
+                sum(one.surprise for one in moved) / max(1, self._metrics.count),
             ]
         )

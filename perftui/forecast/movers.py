@@ -19,7 +19,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 K = TypeVar("K", bound=Hashable)
 
-FAST, SLOW, HABIT = 1 / 6, 1.0, 4.0
+FAST, SLOW, HABIT = 1 / 3, 3.0, 10.0
 """How far back the means look, and what is held to be usual, in horizons."""
 SEEN = 0.5
 """Nothing is told before so many horizons were seen."""
@@ -109,6 +109,15 @@ class Movers(Generic[K]):
             for n in np.argsort(-surprise, kind="stable").tolist()
             if abs(by[n]) >= least and surprise[n] > 0
         ]
+
+    @property
+    def count(self) -> int:
+        """How many figures are followed."""
+        return len(self._places)
+
+    def drift(self) -> float:
+        """How far the sum of all figures is from its usual level."""
+        return float((self._fast - self._slow).sum())
 
     def _grow(self, names: list[K], values: Mapping[K, float]) -> None:
         """Follow more; what was absent before begins there."""

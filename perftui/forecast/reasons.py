@@ -47,6 +47,8 @@ _WORDS: dict[str, Callable[[float], str]] = {
     "progress": lambda x: f"{_percent_of(x)} of the way from its usual level to the threshold",
     "pace_short": lambda x: f"at its newest pace {_percent_of(x)} of that way in a horizon",
     "pace_long": lambda x: f"at its longer pace {_percent_of(x)} of that way in a horizon",
+    "line_short": lambda x: f"{_percent(x)} that a line through its newest values ends beyond it",
+    "line_long": lambda x: f"{_percent(x)} that a line through a horizon's values ends beyond it",
     "day_ago": lambda x: f"a day ago it {'rose' if x > 0 else 'fell'} at this time",
 }
 
@@ -86,7 +88,7 @@ def _beside(inputs: Mapping[str, tuple[float, float]], leading: Leading) -> Iter
     """The function that rises, and the metric that moves."""
     riser, leader = leading.riser, leading.leader
     if riser is not None:
-        weight = abs(inputs["riser"][1] + inputs["riser_share"][1])
+        weight = abs(inputs["riser"][1] + inputs["activity"][1])
         text = (
             f"{plain(riser.name.function, LONGEST)} is at {100 * riser.now:.0f} % of a core,"
             f" {100 * riser.by:.0f} points above its usual share"
