@@ -16,8 +16,9 @@ Floats = npt.NDArray[np.float64]
 OF_PROFILE = ("riser", "activity")
 LEADING = (*OF_PROFILE, "leader", "leaders")
 """What :meth:`Leading.inputs` gives, in this order, 0 while it is not known: by how many tenths of
-a core the function has risen that rose most, by how many fifths all have together, the surprise of
-the metric that surprises most, and that of all on average."""
+a core the function has risen that rose most, and by how many fifths all have together, both times
+how far the series is on its way, as what rises matters where something else goes wrong with it; the
+surprise of the metric that surprises most, and that of all on average."""
 PER_HORIZON = 80
 LEAST_RISE = 0.02
 """A function has risen by two points of a core at least."""
@@ -55,8 +56,10 @@ class Leading:
         if beside.shares is not None:
             self._functions.see(at, beside.shares)
 
-    def inputs(self) -> Floats:
-        """See LEADING."""
+    def inputs(self, progress: float) -> Floats:
+        """See LEADING; `progress` is how far the series is from its usual level (0) to the
+        threshold (1)."""
+        way = max(0.0, min(1.0, progress))
         risers = [move for move in self._functions.moves(LEAST_RISE) if move.by > 0]
         # Of those that surprise most the one that takes most: it is the reason.
         clear = [move for move in risers if move.surprise >= risers[0].surprise / 2]
@@ -65,8 +68,8 @@ class Leading:
         self._leader = moved[0] if moved else None
         return np.array(
             [
-                min(FAR, 10 * riser.by) if riser is not None else 0.0,
-                max(-FAR, min(FAR, 5 * self._functions.drift())),
+                way * min(FAR, 10 * riser.by) if riser is not None else 0.0,
+                way * max(-FAR, min(FAR, 5 * self._functions.drift())),
                 moved[0].surprise if moved else 0.0,
                 sum(one.surprise for one in moved) / max(1, self._metrics.count),
             ]

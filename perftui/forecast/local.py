@@ -25,7 +25,8 @@ from perftui.model.stacks import Place
 Floats = npt.NDArray[np.float64]
 
 INPUTS = ("constant", "base", *NAMES, *LEADING)
-SMOOTH = 0.1
+_PROGRESS = NAMES.index("progress")
+SMOOTH = 0.05
 """A chance is drawn to those before it, within about this part of a horizon: the trend of a short,
 noisy past jumps, and a warning that comes and goes is none."""
 LEAST, MOST = 0.001, 0.98
@@ -141,7 +142,7 @@ class Local:
             return None
         usual = self._base.chance()
         base = [math.log(usual / (1 - usual))]
-        return np.concatenate((base, seen, self._leading.inputs()))
+        return np.concatenate((base, seen, self._leading.inputs(float(seen[_PROGRESS]))))
 
     def _weighed(self) -> float | None:
         """The chance of the newest point by itself."""

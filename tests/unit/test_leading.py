@@ -104,11 +104,13 @@ def of_two(rise: float, length: int = 120) -> Leading:
 def test_the_function_that_rises_is_named():
     """By how much, and where it is; one that takes more but stays as it is, is not."""
     leading = of_two(0.3)
-    known = dict(zip(LEADING, leading.inputs(), strict=True))
+    known = dict(zip(LEADING, leading.inputs(1.0), strict=True))
     assert leading.riser is not None
     assert leading.riser.name == WORK
     assert leading.riser.now == pytest.approx(0.3, abs=0.06)
     assert known["riser"] == pytest.approx(10 * leading.riser.by)
+    half = dict(zip(LEADING, leading.inputs(0.5), strict=True))
+    assert half["riser"] == pytest.approx(known["riser"] / 2)
     # The sum of all has risen as much.
     assert known["activity"] == pytest.approx(5 * leading.riser.by, rel=0.2)
 
@@ -116,7 +118,7 @@ def test_the_function_that_rises_is_named():
 def test_a_rise_that_is_too_small_is_none():
     """Two points of a core at least."""
     leading = of_two(LEAST_RISE / 2)
-    assert leading.inputs()[0] == 0.0
+    assert leading.inputs(1.0)[0] == 0.0
     assert leading.riser is None
 
 
@@ -130,7 +132,8 @@ def test_it_is_looked_at_no_oftener_than_needed():
 
 
 def watched(has_profile: bool, weight: float = 2.0) -> Local:
-    """The forecaster after a calm series beside which a function rises; it is believed."""
+    """The forecaster after a series that makes half of its way, beside which a function rises; that
+    is believed."""
     mean = tuple(weight if name == "riser" else 0.0 for name in INPUTS)
     local = Local(
         Objective("m", 10.0, True, 5.0, HORIZON_S),
@@ -138,8 +141,9 @@ def watched(has_profile: bool, weight: float = 2.0) -> Local:
         has_profile=has_profile,
     )
     for n in range(120):
-        share = 0.1 + 0.3 * max(0.0, n - 80) / 40
-        local.see(float(n), 5.0 + 0.1 * (n % 2), Beside({"rps": float(n % 3)}, {WORK: share}))
+        risen = max(0.0, n - 80) / 40
+        known = Beside({"rps": float(n % 3)}, {WORK: 0.1 + 0.3 * risen})
+        local.see(float(n), 5.0 + 0.1 * (n % 2) + 2.5 * risen, known)
         local.chance()
     return local
 
@@ -147,8 +151,7 @@ def watched(has_profile: bool, weight: float = 2.0) -> Local:
 def test_a_rise_is_a_reason_and_moves_the_chance():
     """It says the function, its share and by how much that rose."""
     local = watched(has_profile=True)
-    first = local.reasons("s")[0]
-    assert first.kind is EvidenceKind.PROFILE
+    [first] = [one for one in local.reasons("s") if one.kind is EvidenceKind.PROFILE]
     assert first.text.startswith("work is at ")
     assert "of a core" in first.text
     assert (first.unit, local.riser) == ("%", WORK)
