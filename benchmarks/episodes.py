@@ -73,7 +73,7 @@ def entry(file: Path) -> dict[str, Any] | None:
             "for_s": HOLD_S,
             "horizon_s": HORIZON_S,
         },
-        "culprit": label["culprit"],
+        "culprit": FAULTS[label["fault"]].culprit,
     }
 
 

@@ -41,7 +41,7 @@ FOLDS = (0.5, 1.0, 2.0)
 """Each episode is learned from with its threshold at so many times the distance from the calm."""
 CALM_PART = 3
 """Of each episode the first third is calm."""
-APART = 0.1
+APART = 1 / 3
 """Moments that are so much of a horizon apart count as different ones."""
 NEUTRAL = Prior(
     tuple(GUESS.get(name, 0.0) for name in INPUTS),

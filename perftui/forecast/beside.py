@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from perftui.model.present import series_name
-from perftui.model.profile import OVERDUE_S, own_shares
+from perftui.model.profile import OVERDUE_S, shares_of_work
 from perftui.model.stacks import Place, Window
 from perftui.model.timeline import Timeline
 
@@ -15,7 +15,7 @@ STALE_S = 30.0
 
 
 class Beside(NamedTuple):
-    """The newest values of the other metrics by name, and the own share of each function in the
+    """The newest values of the other metrics by name, and how much each function was at work in the
     newest window (1.0 is one busy thread), None without one."""
 
     metrics: Mapping[str, float]
@@ -39,8 +39,8 @@ def beside(timeline: Timeline, now: float) -> Beside:
 
 
 def shares_at(window: Window | None, now: float) -> Mapping[Place, float] | None:
-    """The own shares of the newest window; None where that is too old, or has not looked at what
-    runs, but at the GIL or at rest, too."""
+    """How much each function was at work in the newest window; None where that is too old, or has
+    looked at something else: who holds the GIL, or threads at rest, too."""
     if window is None or now - window.end > OVERDUE_S or window.kind[:2] != (False, False):
         return None
-    return own_shares(window)
+    return shares_of_work(window)

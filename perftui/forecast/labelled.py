@@ -46,7 +46,7 @@ class Episode:
     `kind` is None for what was watched without a label. `times` are Unix seconds, rising; `series`
     has the columns by name, each as long, NaN where there is no value. What comes up to
     `learn_until` is for learning and not scored. `culprit` is the function that a fault makes hot.
-    `shares` has for each time the functions' own shares in the newest window of the profile, None
+    `shares` has for each time how much each function was at work in the newest window, None
     where there was none; it is empty without a profile.
     """
 
@@ -164,7 +164,7 @@ def read_session(
 ) -> tuple[Floats, dict[str, Floats], list[Mapping[Place, float] | None]]:
     """The points of one series of a recording as times (Unix seconds), all series at them by name:
     the newest value of each, NaN where it is older than `STALE_STEPS` of its usual steps; and the
-    profile's own shares then. UsageError where it is no recording."""
+    functions at work then. UsageError where it is no recording."""
     with Session(path) as session:
         found = {series_name(one.key): one.points for one in session.series()}
         windows = list(session.windows())

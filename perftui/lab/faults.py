@@ -31,10 +31,10 @@ class Fault:
     """One way in which the service goes wrong, or as a control does not.
 
     `culprit` is the service's function that a profile will show on top, by own time; None where
-    what happens takes no time of the processor. `metric` is where it shows, `pattern` how visitors
-    come meanwhile. With `begins_s` it lets a demo see the calm first; `has_neighbour` says that a
-    process beside the service takes the processor, `at_provider` that the clients are the payment
-    provider's.
+    no function is to blame, or what happens takes no time of the processor. `metric` is where it
+    shows, `pattern` how visitors come meanwhile. With `begins_s` it lets a demo see the calm first;
+    `has_neighbour` says that a process beside the service takes the processor, `at_provider` that
+    the clients are the payment provider's.
     """
 
     name: str
@@ -113,7 +113,7 @@ FAULTS = {
             "new-visitors",
             "gradual",
             "each visitor is remembered for ever, and the memory grows",
-            "make_views",
+            None,
             scripts.new_visitors,
             metric="rss",
         ),
@@ -121,7 +121,7 @@ FAULTS = {
             "more-visitors",
             "gradual",
             "more and more visitors come, until the service cannot keep up",
-            "match_score",
+            None,
             pattern=RAMP,
         ),
         Fault(
@@ -136,7 +136,7 @@ FAULTS = {
             "burst",
             "abrupt",
             "ten times as many visitors from one moment to the next",
-            "match_score",
+            None,
             pattern=BURST,
             begins_s=8.0,
         ),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
+from perftui.model.kinds import Kind, kind_of
 from perftui.model.noise import margin_pct
 from perftui.model.stacks import (
+    CUT,
     FunctionKey,
     Grouping,
     Mode,
@@ -21,6 +25,9 @@ from perftui.model.stacks import (
 
 OVERDUE_S = 7.0
 """A window lasts five seconds at most; when none has come for this long, time is being missed."""
+
+_NAMELESS = re.compile(r"(?:\.<locals>\.|^)<(?!module>)")
+"""Where the part of a function's name begins that only says what it is without one."""
 
 COLLECTORS = frozenset(
     {"gc_collect_main", "gc_collect_generations", "gc_collect_young", "gc_collect_increment"}
@@ -148,12 +155,24 @@ def tally(windows: Iterable[Window], grouping: Grouping) -> Tally:
     return whole
 
 
-def own_shares(window: Window) -> dict[Place, float]:
-    """How much of the time each function was on top of a stack, over all threads: 1.0 is one busy
-    thread."""
+@lru_cache(maxsize=8)
+def shares_of_work(window: Window) -> Mapping[Place, float]:
+    """How much of the time each function was at work, over all threads: 1.0 is one busy thread.
+
+    What a library does is its caller's work, and what a lambda or comprehension does is that of the
+    function around it: of each stack the innermost function with a name in one's own code counts,
+    and the one on top where there is none.
+    """
+    found: Counter[Place] = Counter()
+    for (_, stack), count in window.stacks.items():
+        frames = [frame for frame in reversed(stack) if frame is not CUT]
+        if frames:
+            own = (frame for frame in frames if kind_of(frame.file) is Kind.OWN)
+            named = ((_NAMELESS.split(one.function)[0], one.file) for one in own)
+            top = frames[0].function, frames[0].file
+            found[Place(*next((one for one in named if one[0]), top))] += count
     ticks = window.expected_ticks
-    own = window.tally(Grouping()).own
-    return {Place(key.function, key.file): n / ticks for key, n in own.items()} if ticks else {}
+    return {place: count / ticks for place, count in found.items()} if ticks else {}
 
 
 def rows(counts: Tally, expected_ticks: float) -> list[FunctionRow]:

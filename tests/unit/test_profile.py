@@ -12,9 +12,20 @@ from perftui.model.profile import (
     profile,
     rows,
     settled_until,
+    shares_of_work,
     tally,
 )
-from perftui.model.stacks import Frame, FunctionKey, Grouping, Mode, Thread, Window, merge
+from perftui.model.stacks import (
+    CUT,
+    Frame,
+    FunctionKey,
+    Grouping,
+    Mode,
+    Place,
+    Thread,
+    Window,
+    merge,
+)
 
 FILE = "/srv/app.py"
 WORKER = Thread(4775, 2, "worker")
@@ -208,3 +219,30 @@ def test_grouping_reaches_the_rows():
     """The profile's rows are grouped as asked."""
     (row,) = profile([window(0, 1, {"a:3": 1})], 0, 1, Grouping(by_thread=True)).functions
     assert row.key == FunctionKey("a", FILE, thread=MAIN)
+
+
+def test_what_a_library_does_is_its_callers_work():
+    """Of each stack the innermost function with a name in one's own code counts; where there is
+    none, what is on top."""
+    own, other = Frame("work", "/srv/app.py", 3), Frame("main", "/srv/app.py", 9)
+    escape = Frame("escape", "/usr/lib/python3.11/html/__init__.py", 4)
+    pool = Frame("_worker", "/usr/lib/python3.11/concurrent/futures/thread.py", 8)
+    inner = Frame("work.<locals>.<genexpr>", "/srv/app.py", 4)
+    old = Frame("<lambda>", "/srv/app.py", 4)  # before Python 3.11 it says no more
+    [window] = run_of_windows(
+        1,
+        {
+            (other, own, escape): 30,
+            (other, own, inner): 15,
+            (other, own, old): 5,
+            (other,): 10,
+            (CUT, pool): 5,
+        },
+    )
+    found = shares_of_work(window)
+    ticks = window.expected_ticks
+    assert found == {
+        Place("work", "/srv/app.py"): 50 / ticks,
+        Place("main", "/srv/app.py"): 10 / ticks,
+        Place("_worker", pool.file): 5 / ticks,
+    }
