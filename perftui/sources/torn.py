@@ -6,8 +6,8 @@ never happened. The function on top is right; what is above it may not be.
 
 Blocking looks tear nothing. So a call (an edge from caller to callee) that blocking looks have seen
 is confirmed. One that only torn windows show would have been seen by blocking looks too, were it
-real: once three sightings were due, seeing none has a probability of 5 % (Poisson), and the stack
-is cut there. Tears fall on many edges, each of them rare, so edges between functions that are both
+real: once three sightings were due, from three windows at least, seeing none has a probability of
+5 % (Poisson), and the stack is cut there. Tears fall on many edges, each of them rare, so edges between functions that are both
 known are also judged together: where at most a tenth of the sightings that were due can have come,
 such an edge is cut until a blocking look shows it.
 
@@ -35,6 +35,9 @@ _LOWER = (1 << _HALF) - 1
 
 DUE = 3.0
 """-ln(5 %): once so many sightings were due, having seen none says that an edge is not real."""
+MOST_AT_ONCE = DUE / 3
+"""So many sightings are due from one window at most: its looks come in runs, of the few requests of
+that second, and what is called at other times would be taken for what is never called."""
 REAL_SHARE = 0.1
 """Edges between known functions are cut together when at most so many of them can be real."""
 RECHECK_S = 120.0
@@ -165,13 +168,14 @@ class EdgeBook:
 
     def _add_blocking(self, window: Window, seen: Stacks) -> set[Edge]:
         """The edges that this window confirms."""
-        samples = sum(seen.values())
+        # Threads that only the look has woken say nothing of what would have been seen.
+        samples = window.samples
         self._due *= _FORGET
         self._came *= _FORGET
         if self._torn_samples and window.kind == self._kind:
             for doubt in self._doubts.values():
                 due = samples * doubt.sightings / self._torn_samples
-                doubt.due += due
+                doubt.due += min(due, MOST_AT_ONCE)
                 if doubt.both_known:
                     self._due += due
         confirmed: set[Edge] = set()

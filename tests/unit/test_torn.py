@@ -212,3 +212,30 @@ def test_whatever_is_seen(looks: list[tuple[bool, dict[Stack, int]]]):
             kept[frames[-1:]] += n
         assert kept == seen
         assert torn or shown.stacks == {(MAIN, frames): n for frames, n in counts.items()}
+
+
+def test_what_one_second_did_not_show_is_not_impossible():
+    """The looks of one blocking window are of the few requests of that second: however many they
+    are, a call that it does not show is cut only once others have not shown it either."""
+    chain = Chain()
+    for _ in range(5):
+        chain.torn({"main work post": 60, "main work get": 40})
+    chain.blocking({"main work get": 500})
+    assert all(not window.cut for window in chain.shown)
+    chain.blocking({"main work get": 500})
+    chain.blocking({"main work get": 500})
+    assert any(window.cut for window in chain.shown)
+
+
+def test_threads_that_a_look_has_woken_say_nothing_of_absence():
+    """They add to what is seen, not to what would have been."""
+    chain = Chain()
+    for _ in range(5):
+        chain.torn({"main work": 60})
+    woken = {(MAIN, stack("main select")): 500}
+    for n in range(10):
+        at = chain.shown[-1].end
+        seen = window(at, at + 1, {}, torn=False, mode=Mode.BLOCKING)
+        shown, _ = chain.book.add(seen, woken)
+        chain.shown.append(shown)
+        assert not chain.torn({"main work": 60}).cut, n
