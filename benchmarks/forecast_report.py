@@ -26,7 +26,7 @@ from perftui.forecast.labelled import Episode, Kind, episodes
 from perftui.forecast.local import Local
 from perftui.forecast.prior import FILE, LOCAL_METRICS
 from perftui.forecast.report import document, lines, picture
-from perftui.forecast.score import Onset, Told, count, replay
+from perftui.forecast.score import Told, count, replay
 from perftui.forecast.teller import BaseRate, Holt, PredictLinear
 from perftui.model.findings import LOCAL
 
@@ -156,19 +156,13 @@ def families(told: Sequence[Told]) -> Iterator[str]:
         )
 
 
-def in_time(onset: Onset) -> float | None:
-    """When it was warned of; None where that was too late."""
-    early = onset.warned_at is not None and onset.warned_at < onset.breach.onset
-    return onset.warned_at if early else None
-
-
 def paired(told: Sequence[Told]) -> str:
     """What the profile adds, onset by onset."""
     gradual = [one for one in told if one.episode.kind is Kind.GRADUAL]
     both = list(
         zip(count(gradual, LOCAL).onsets, count(gradual, LOCAL_METRICS).onsets, strict=True)
     )
-    pairs = [(in_time(a), in_time(b)) for a, b in both]
+    pairs = [(a.warned_in_time_at, b.warned_in_time_at) for a, b in both]
     only_with = sum(a is not None and b is None for a, b in pairs)
     only_without = sum(a is None and b is not None for a, b in pairs)
     leads = [b - a for a, b in pairs if a is not None and b is not None]

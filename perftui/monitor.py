@@ -14,11 +14,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from perftui.advisor.advisor import Advisor
-from perftui.errors import PerftuiError
-from perftui.forecast.beside import beside
+from perftui.errors import PerftuiError, UsageError
 from perftui.forecast.forecaster import Forecaster
 from perftui.forecast.keeping import FILE, Keeping, identity
 from perftui.model.baseline import Baseline
@@ -35,7 +32,7 @@ from perftui.model.source import SourceText
 from perftui.model.stacks import Window
 from perftui.model.target import Target, TargetState
 from perftui.model.timeline import Timeline
-from perftui.settings import MetricSettings, ProfileSettings, Settings
+from perftui.settings import MetricSettings, Settings
 from perftui.sources.assembly import NamedSources, TargetSources, with_offer
 from perftui.sources.base import Clock, Source, steady_clock
 from perftui.sources.elevated import find_sudo
@@ -47,16 +44,12 @@ from perftui.target.python import looks_like_python
 from perftui.target.source import read_source
 from perftui.target.successor import successor
 
-TICK_S = 1.0
-FIRST_TICK_S = 0.1
-FORECAST_EVERY_S = 2.0
-DESCRIBE_EVERY_S = 5.0
+TICK_S, FIRST_TICK_S = 1.0, 0.1
+FORECAST_EVERY_S, DESCRIBE_EVERY_S = 2.0, 5.0
 PORTS_EVERY_S = 30.0
 """How often it is noted on which ports the target listens: its successor will, too."""
 SPAN_S = 300.0
 """How far back the screen looks."""
-HISTORY_S = 86400.0
-"""How far back the forecaster looks."""
 STOP_S = 4.0
 ANSWER_S = 45.0
 """How long a headless command waits for the LLM: longer than its own time-out."""
@@ -68,7 +61,6 @@ class Monitor:
     """Watches one target from :meth:`start` to :meth:`stop`.
 
     `latest` is the snapshot of the last tick; a new one comes every `TICK_S` seconds.
-
     `baseline` is what the user compares with.
     `llm_allowed` says that the user wants an LLM to be called, `llm_forbidden` overrules it.
     `span_s` is how far back a snapshot reaches, and how long windows and points are kept whole.
@@ -232,11 +224,10 @@ class Monitor:
     def change_profile(self, **changes: object) -> str:
         """Look otherwise from the next window on, by names of `[profile]` settings; why that cannot
         be, in a sentence, or nothing."""
-        known = self.settings.profile.model_dump()
         try:
-            profile = ProfileSettings.model_validate({**known, **changes})
-        except ValidationError as error:
-            return f"{error.errors()[0]['msg'].removeprefix('Value error, ')}."
+            profile = self.settings.profile.changed(**changes)
+        except UsageError as error:
+            return error.message
         with self._swapping:
             self.settings = self.settings.model_copy(update={"profile": profile})
             self._of_target.profiler.change(profile)
@@ -400,11 +391,7 @@ class Monitor:
             return
         now = self.clock()
         try:
-            self._forecasts = self._forecaster.forecast(
-                now,
-                lambda metric: self._timeline.named(metric, now - HISTORY_S),
-                beside(self._timeline, now),
-            )
+            self._forecasts = self._forecaster.look(self._timeline, now)
             self._forecast_failure = None
         except Exception as error:  # noqa: BLE001 - without a forecast the rest still goes on
             _LOG.debug("the forecaster failed", exc_info=True)

@@ -254,6 +254,14 @@ class ProfileSettings(_Strict):
             raise ValueError("native and nonblocking exclude each other; leave one out")
         return self
 
+    def changed(self, **changes: object) -> ProfileSettings:
+        """With other values by these names. UsageError says in a sentence why that cannot be."""
+        try:
+            return ProfileSettings.model_validate({**self.model_dump(), **changes})
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise UsageError(f"{reason}.") from None
+
 
 class Price(_Strict):
     """US dollars per million tokens."""

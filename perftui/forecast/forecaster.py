@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from perftui.forecast.beside import NOTHING, Beside
+from perftui.forecast.beside import NOTHING, Beside, beside
 from perftui.forecast.breaches import BreachLog
 from perftui.forecast.keeping import Keeping
 from perftui.forecast.track import NEEDED_POINTS, Track
@@ -14,10 +14,13 @@ from perftui.model.findings import LOCAL, Forecast, ForecastState
 from perftui.model.objective import Objective, format_duration
 from perftui.model.present import series_name
 from perftui.model.series import Series, SeriesKey
+from perftui.model.timeline import Timeline
 
 UNCHECKED_CAP = 0.79
 """The highest chance shown before a record proves the forecaster right: that on this target, or
 while there is none that of the lab in such cases."""
+HISTORY_S = 86400.0
+"""How far back it looks."""
 PER_HORIZON, MOST_S = 60, 60.0
 """So often in a horizon, and once in `MOST_S` at least, a chance is computed and written down."""
 
@@ -36,8 +39,13 @@ class Forecaster:
         """Other objectives from now on; what is known of those that stay is kept."""
         self._objectives = tuple(objectives)
 
+    def look(self, timeline: Timeline, now: float) -> tuple[Forecast, ...]:
+        """:meth:`forecast` of what the timeline holds at `now`."""
+        since = now - HISTORY_S
+        return self.forecast(now, lambda name: timeline.named(name, since), beside(timeline, now))
+
     def forecast(
-        self, now: float, history: Callable[[str], Sequence[Series]], beside: Beside = NOTHING
+        self, now: float, history: Callable[[str], Sequence[Series]], known: Beside = NOTHING
     ) -> tuple[Forecast, ...]:
         """A forecast for each objective at `now` (Unix seconds), from its series and from what lies
         beside it.
@@ -49,7 +57,7 @@ class Forecaster:
         made: list[Forecast] = []
         for objective in self._objectives:
             followed = [
-                (series, self._follow(series, objective, now, beside))
+                (series, self._follow(series, objective, now, known))
                 for series in history(objective.metric)
             ]
             series, track = _nearest(followed, objective, now)
@@ -77,13 +85,13 @@ class Forecaster:
         young = now - last.made_at < min(MOST_S, objective.horizon_s / PER_HORIZON)
         return last if young and track.log.since is None else None
 
-    def _follow(self, series: Series, objective: Objective, now: float, beside: Beside) -> Track:
+    def _follow(self, series: Series, objective: Objective, now: float, known: Beside) -> Track:
         track = self._tracks.get((objective, series.key))
         if track is None:
             track = Track(BreachLog(objective), key=series.key, keeping=self._keeping)
             self._tracks[objective, series.key] = track
         until = bisect_right(series.points, now, key=lambda p: p.at)
-        track.follow(series.points[:until], now, beside.of_others(series_name(series.key)))
+        track.follow(series.points[:until], now, known.of_others(series_name(series.key)))
         return track
 
 

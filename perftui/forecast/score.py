@@ -135,6 +135,12 @@ class Onset:
     breach: Breach
     warned_at: float | None
 
+    @property
+    def warned_in_time_at(self) -> float | None:
+        """The same, None where the breach had begun."""
+        early = self.warned_at is not None and self.warned_at < self.breach.onset
+        return self.warned_at if early else None
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -148,10 +154,7 @@ class Counts:
     @property
     def warned(self) -> int:
         """Onsets with a warning in [onset - horizon, onset)."""
-        return sum(
-            onset.warned_at is not None and onset.warned_at < onset.breach.onset
-            for onset in self.onsets
-        )
+        return sum(onset.warned_in_time_at is not None for onset in self.onsets)
 
     @property
     def before_reference(self) -> int:
@@ -162,9 +165,9 @@ class Counts:
     def leads_s(self) -> list[float]:
         """From the warning to the onset, for those warned of, in seconds."""
         return [
-            onset.breach.onset - onset.warned_at
+            onset.breach.onset - early
             for onset in self.onsets
-            if onset.warned_at is not None and onset.warned_at < onset.breach.onset
+            if (early := onset.warned_in_time_at) is not None
         ]
 
 

@@ -12,6 +12,7 @@ from perftui.forecast.beside import NOTHING, Beside
 from perftui.forecast.breaches import BreachLog
 from perftui.forecast.keeping import Keeping
 from perftui.forecast.outcome import Breach, Outcome
+from perftui.forecast.prior import Covered, covered
 from perftui.forecast.record import Record
 from perftui.forecast.warn import WarningRecord
 from perftui.model.findings import LOCAL, Forecast, ForecastState
@@ -19,7 +20,6 @@ from perftui.model.series import Point, SeriesKey
 
 if TYPE_CHECKING:
     from perftui.forecast.local import Local
-    from perftui.forecast.prior import Covered
     from perftui.forecast.teller import Teller
 
 NEEDED_POINTS = 30
@@ -62,8 +62,6 @@ class Track:
 
     def shown_elsewhere(self) -> Covered | None:
         """What the lab has shown of such a case, as long as nothing is known here."""
-        from perftui.forecast.prior import covered
-
         if self.record.brier() is not None:
             return None
         return covered(self.log.objective.horizon_s, self.log.step_s)

@@ -245,6 +245,8 @@ class Profiler(Source):
         if run.ends_alone:
             run.wait(running.start + run.duration_s + END_S - self.clock())
         run.listen(0)
+        if not (running.stops.polls or run.ended):
+            running.stops.poll()  # perftui was held up, or ends: one look knows more than none
         running.stops.close()
         # It has ended by itself if perftui was held up for longer, stopped by Ctrl+Z say.
         end = min(self.clock(), running.start + run.duration_s)

@@ -7,9 +7,9 @@ never happened. The function on top is right; what is above it may not be.
 Blocking looks tear nothing. So a call (an edge from caller to callee) that blocking looks have seen
 is confirmed. One that only torn windows show would have been seen by blocking looks too, were it
 real: once three sightings were due, from three windows at least, seeing none has a probability of
-5 % (Poisson), and the stack is cut there. Tears fall on many edges, each of them rare, so edges between functions that are both
-known are also judged together: where at most a tenth of the sightings that were due can have come,
-such an edge is cut until a blocking look shows it.
+5 % (Poisson), and the stack is cut there. Tears fall on many edges, each of them rare, so edges
+between functions that are both known are also judged together: where at most a tenth of the
+sightings that were due can have come, such an edge is cut until a blocking look shows it.
 
 What stood above the cut is dropped. Where blocking looks have seen a function called by one other
 only, often enough that a second caller is no more than one in twenty, that caller takes its place;

@@ -41,21 +41,24 @@ from perftui.lab.shop.routes import Shop
 OVERHEAD_S = 0.002
 
 
-class SlowBySquare:
-    """A service whose answers take the square of what a cart or a review holds."""
+class Costly:
+    """A service whose answers take this power of what a call is about, or has added to."""
 
-    def __init__(self, cost_s: float) -> None:
+    def __init__(self, cost_s: float, power: float) -> None:
         self.cost_s = cost_s
-        self.lines = 0
+        self.power = power
+        self.kept = 0
 
     def seconds(self, call: Call) -> float:
-        document: Any = call.document
-        if call.path == "/reviews":
+        document: Any = call.document or {}
+        if "text" in document:
             size = document["text"].count(" ")
+        elif "bins" in document:
+            size = document["bins"]
         else:
-            self.lines += len(document["lines"]) if document else 0
-            size = self.lines
-        return OVERHEAD_S + self.cost_s * float(size) ** 2
+            self.kept += len(document.get("lines", document.get("texts", ())))
+            size = self.kept
+        return OVERHEAD_S + self.cost_s * float(size) ** self.power
 
 
 def simulate(
@@ -78,7 +81,7 @@ def busy_share(calls: list[tuple[float, float, Call]], start: float, end: float)
 
 @pytest.mark.parametrize("cost_s", [5e-9, 2e-8, 5e-7])
 def test_the_cart_takes_the_planned_share_of_a_fast_and_of_a_slow_machine(cost_s: float) -> None:
-    calls = list(simulate(cart_growth(Random(1), 1.0), SlowBySquare(cost_s).seconds, 150))
+    calls = list(simulate(cart_growth(Random(1), 1.0), Costly(cost_s, 2).seconds, 150))
 
     assert busy_share(calls, 0, 5) < 0.3
     assert busy_share(calls, 5, 10) > 0.15
@@ -87,12 +90,12 @@ def test_the_cart_takes_the_planned_share_of_a_fast_and_of_a_slow_machine(cost_s
 
 
 def test_the_cart_stops_growing_once_its_plan_is_reached() -> None:
-    service = SlowBySquare(2e-8)
+    service = Costly(2e-8, 2)
     script = cart_growth(Random(1), 1.0)
     for at, _, _ in simulate(script, service.seconds, 200):
         if at < 120:
-            reached = service.lines
-    assert service.lines <= reached * 1.02
+            reached = service.kept
+    assert service.kept <= reached * 1.02
 
 
 def test_the_cart_does_not_grow_while_the_service_fails() -> None:
@@ -110,7 +113,7 @@ def test_a_hiccup_of_the_machine_makes_no_cart_grow() -> None:
 
 @pytest.mark.parametrize("cost_s", [6e-10, 3e-9, 3e-8])
 def test_reviews_come_from_one_moment_to_the_next(cost_s: float) -> None:
-    calls = list(simulate(spaced_reviews(Random(1), 1.0), SlowBySquare(cost_s).seconds, 20))
+    calls = list(simulate(spaced_reviews(Random(1), 1.0), Costly(cost_s, 2).seconds, 20))
 
     assert calls[0][0] == 0
     assert busy_share(calls, 2, 7) > 0.5
@@ -145,21 +148,6 @@ ELSEWHERE = ("new-release", "busy-provider")
 """Faults that do not come about by the shop's own pages."""
 
 
-class Costly:
-    """A service whose answers take so many seconds for each piece of what a call is about."""
-
-    def __init__(self, cost_s: float) -> None:
-        self.cost_s = cost_s
-        self.kept = 0
-
-    def seconds(self, call: Call) -> float:
-        document: Any = call.document
-        if "bins" in document:
-            return OVERHEAD_S + self.cost_s * document["bins"]
-        self.kept += len(document.get("texts", document.get("totals", ())))
-        return OVERHEAD_S + self.cost_s * self.kept
-
-
 @pytest.mark.parametrize("speed", [0.7, 1.4])
 @pytest.mark.parametrize("cost_s", [5e-6, 1e-4])
 @pytest.mark.parametrize("script", [scripts.long_recounts, scripts.many_notices])
@@ -167,7 +155,7 @@ def test_what_grows_does_so_evenly_on_a_fast_and_on_a_slow_machine(
     script: Callable[[Random, float], Script], cost_s: float, speed: float
 ) -> None:
     """An answer takes a quarter as long after a quarter of the ramp, which the speed shortens."""
-    calls = list(simulate(script(Random(1), speed), Costly(cost_s).seconds, 200))
+    calls = list(simulate(script(Random(1), speed), Costly(cost_s, 1).seconds, 200))
     whole = max(took for _, took, _ in calls)
     quarter = [took for at, took, _ in calls if abs(at - 110 / speed / 4) < 3]
     assert sum(quarter) / len(quarter) == pytest.approx(whole / 4, rel=0.35)

@@ -16,6 +16,7 @@ from servers import wait_for
 from perftui.config import load
 from perftui.model.snapshot import SourceState, SourceStatus
 from perftui.monitor import Monitor
+from perftui.sources.profiler import Profiler
 from perftui.sources.pyspy_run import Launch, PySpy
 from perftui.target.describe import describe
 
@@ -127,3 +128,22 @@ def test_one_that_has_ended_keeps_what_it_took(python_target: Any) -> None:
         finished = run.finish(SLOW_S)
         assert finished.data
         assert finished.cpu_s > 0
+
+
+def test_stops_are_known_of_a_window_that_nobody_could_follow(
+    python_target: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where perftui was held up for a whole window, as by Ctrl+Z, one look at its end is left."""
+
+    def held_up(self: Profiler, running: Any, ending: Any = None) -> None:
+        running.run.listen(0)
+        self.stopping.wait(1.0)
+        if ending is not None:
+            self._collect(ending)
+
+    monkeypatch.setattr(Profiler, "_look", held_up)
+    target = python_target(BURN)
+    with watched(target.pid, nonblocking=False) as monitor:
+        wait_for(lambda: len(monitor.snapshot().windows) >= 2, SLOW_S, "two windows")
+        windows = monitor.snapshot().windows
+    assert all(window.stopped_s is not None for window in windows)

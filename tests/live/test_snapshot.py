@@ -292,12 +292,8 @@ def test_the_mode_spares_programs_of_many_threads(
 ) -> None:
     """A program of many threads is mostly not stopped, unless the user says how to look."""
     target = python_target(THREADS.format(waiting=waiting))
-    for _ in range(3):
-        document = run("snapshot", target.pid, *flags, "--seconds", 3, "--json").document
-        assert document["profile"]["mode"] == mode
-        # It is not known where a short window ended before its stops were looked at.
-        if document["profile"]["stopped_pct"] is not None:
-            break
+    document = run("snapshot", target.pid, *flags, "--seconds", 3, "--json").document
+    assert document["profile"]["mode"] == mode
     assert document["profile"]["stopped_pct"] is not None
     if mode == "nonblocking" and flags:
         assert document["profile"]["stopped_pct"] == 0
