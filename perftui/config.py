@@ -16,21 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-from pydantic import BaseModel, ValidationError
 
+from perftui.checked import Invalid, checked
 from perftui.errors import UsageError
-from perftui.settings import (
-    LlmSettings,
-    LogSettings,
-    MetricSettings,
-    NoticeSettings,
-    ObjectiveSettings,
-    Price,
-    ProfileSettings,
-    PrometheusSettings,
-    ScrapeSettings,
-    Settings,
-)
+from perftui.settings import Settings
 
 Layer = Mapping[str, Any]
 
@@ -188,48 +177,25 @@ def _replaced_ways_in(above: Layer) -> frozenset[str]:
 
 def _validate(values: Layer, origin: str) -> Settings:
     try:
-        return Settings.model_validate(values)
-    except ValidationError as error:
+        return checked(values, Settings)
+    except Invalid as error:
         raise _explain(error, origin) from None
 
 
-def _explain(error: ValidationError, origin: str) -> UsageError:
-    first = error.errors(include_url=False)[0]
-    location = list(first["loc"])
-    key = ".".join(
-        f"{part}" if isinstance(part, str) else f"[{part + 1}]" for part in location
-    ).replace(".[", "[")
-    if first["type"] == "extra_forbidden":
-        allowed = _names_beside(location)
-        close = difflib.get_close_matches(str(location[-1]), allowed, n=1)
+def _explain(error: Invalid, origin: str) -> UsageError:
+    key = "".join(
+        f".{part}" if isinstance(part, str) else f"[{part + 1}]" for part in error.location
+    ).removeprefix(".")
+    if error.allowed:
+        close = difflib.get_close_matches(str(error.location[-1]), error.allowed, n=1)
         hint = f"Did you mean {close[0]}?" if close else ""
         return UsageError(
             f"{origin}: {key} is not a setting.",
-            f"{hint} Allowed here: {', '.join(allowed)}.".strip(),
+            f"{hint} Allowed here: {', '.join(error.allowed)}.".strip(),
         )
-    reason = first["msg"].removeprefix("Value error, ")
-    given = first.get("input")
+    given = error.given
     if isinstance(given, str):
         given = _without_password(given)
-    is_shown = isinstance(given, str | int | float | bool) and _SECRETS.isdisjoint(location)
+    is_shown = isinstance(given, str | int | float | bool) and _SECRETS.isdisjoint(error.location)
     shown = f" (it is {given!r})" if is_shown else ""
-    return UsageError(f"{origin}: {key or 'settings'}{shown}: {reason}.", "Mend that value.")
-
-
-def _names_beside(location: list[int | str]) -> list[str]:
-    """The keys that are allowed where the last part of `location` stands."""
-    tables: dict[int | str, type[BaseModel]] = {
-        "prometheus": PrometheusSettings,
-        "metric": MetricSettings,
-        "objective": ObjectiveSettings,
-        "scrape": ScrapeSettings,
-        "log": LogSettings,
-        "notice": NoticeSettings,
-        "profile": ProfileSettings,
-        "prices": Price,
-        "llm": LlmSettings,
-    }
-    model: type[BaseModel] = Settings
-    for part in location[:-1]:
-        model = tables.get(part, model)
-    return [field.alias or name for name, field in model.model_fields.items()]
+    return UsageError(f"{origin}: {key or 'settings'}{shown}: {error.reason}.", "Mend that value.")

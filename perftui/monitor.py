@@ -229,7 +229,7 @@ class Monitor:
         except UsageError as error:
             return error.message
         with self._swapping:
-            self.settings = self.settings.model_copy(update={"profile": profile})
+            self.settings = self.settings.but(profile=profile)
             self._of_target.profiler.change(profile)
         return ""
 
@@ -268,7 +268,7 @@ class Monitor:
         name. From any thread."""
         with self._swapping:
             others = (other for other in self.settings.metric if other.name != metric.name)
-            self.settings = self.settings.model_copy(update={"metric": (*others, metric)})
+            self.settings = self.settings.but(metric=(*others, metric))
             if self._of_target.prometheus is not None:
                 self._of_target.prometheus.keep(metric)
         # An objective may have waited for it.

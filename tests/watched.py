@@ -11,6 +11,7 @@ from typing import Any
 
 from servers import Misbehaving, http, wait_for
 
+from perftui.checked import checked
 from perftui.model.series import Series
 from perftui.model.snapshot import SourceState, SourceStatus
 from perftui.model.target import Target
@@ -63,7 +64,7 @@ def watching(
     timeline = Timeline()
     more = {"url": url, "instance": instance, "every": 0.1, **(settings or {})}
     source = PrometheusSource(
-        PrometheusSettings.model_validate(more),
+        checked(more, PrometheusSettings),
         [MetricSettings(name=name, query=query) for name, query in queries.items()],
         Target(os.getpid(), "t", ("t",), 0.0, socket.gethostname()),
         timeline,

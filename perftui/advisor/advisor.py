@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from perftui.advisor import prompt
-from perftui.advisor.answer import as_forecast, parse
 from perftui.advisor.budget import RUN_CAP_USD, Budget, no_price, price_of
 from perftui.advisor.client import KEY_NAMES, CallError, Client, Key, Reply, connect, find_key
 from perftui.advisor.evidence import Facts, facts
@@ -210,6 +209,8 @@ class Advisor:
         finally:
             with self._changed:
                 self._status = replace(self._status, calling=False, cost_usd=budget.spent_usd)
+        from perftui.advisor.answer import as_forecast, parse  # pydantic: 4 MB, for who asks an LLM
+
         answer = parse(reply.complete_text())
         made_at = self._clock()
         forecast = as_forecast(answer, table, self._names, by=request.model, made_at=made_at)

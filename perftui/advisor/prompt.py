@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from perftui.advisor.answer import schema
 from perftui.advisor.evidence import Facts, ForecastFact, FunctionFact, MetricFact
 from perftui.advisor.redact import Pseudonyms, public_unit
 from perftui.model.objective import Objective
@@ -44,6 +43,8 @@ class Request:
     @cached_property
     def schema(self) -> dict[str, Any]:
         """The JSON schema of the answer."""
+        from perftui.advisor.answer import schema  # pydantic: 4 MB, for who asks an LLM
+
         return schema()
 
     @property

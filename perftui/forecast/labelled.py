@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from msgspec import Meta, field
 
+from perftui.checked import Invalid, Table, checked
 from perftui.errors import UsageError
 from perftui.forecast.beside import shares_at
 from perftui.model.objective import Objective
@@ -28,7 +30,6 @@ MANIFEST = "manifest.json"
 STALE_STEPS = 3
 
 Floats = npt.NDArray[np.float64]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Kind(StrEnum):
@@ -61,22 +62,17 @@ class Episode:
     shares: Sequence[Mapping[Place, float] | None] = ()
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class _Objective(_Strict):
+class _Objective(Table, frozen=True, kw_only=True, forbid_unknown_fields=False):
     series: str
-    above: Finite | None = None
-    below: Finite | None = None
-    for_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    horizon_s: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    above: float | None = None
+    below: float | None = None
+    for_s: Annotated[float, Meta(ge=0)]
+    horizon_s: Annotated[float, Meta(gt=0)]
 
-    @model_validator(mode="after")
-    def _has_one_side(self) -> _Objective:
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if (self.above is None) == (self.below is None):
             raise ValueError("needs above or below, and not both")
-        return self
 
     def objective(self) -> Objective:
         threshold = self.above if self.above is not None else self.below
@@ -89,18 +85,18 @@ class _Objective(_Strict):
         )
 
 
-class _Entry(_Strict):
+class _Entry(Table, frozen=True, kw_only=True, forbid_unknown_fields=False):
     id: str
     file: str
     kind: Kind
     objective: _Objective
-    learn_until: Finite | None = None
+    learn_until: float | None = None
     culprit: str | None = None
 
 
-class _Manifest(_Strict):
-    schema_: Literal["perftui-score/1"] = Field(alias="schema")
-    episodes: tuple[_Entry, ...] = Field(min_length=1)
+class _Manifest(Table, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    schema_: Literal["perftui-score/1"] = field(name="schema")
+    episodes: Annotated[tuple[_Entry, ...], Meta(min_length=1)]
 
 
 def episodes(directory: Path) -> Iterator[Episode]:
@@ -145,17 +141,20 @@ def episodes(directory: Path) -> Iterator[Episode]:
 def _manifest(path: Path) -> _Manifest:
     shown = plain(str(path))
     try:
-        return _Manifest.model_validate_json(path.read_bytes())
+        return checked(json.loads(path.read_bytes()), _Manifest)
     except OSError as error:
         raise UsageError(
             f"{shown} cannot be read: {error.strerror}.", "Name a directory with labelled data."
         ) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        what = first["msg"].removeprefix("Value error, ")
+    except (ValueError, RecursionError) as error:
         raise UsageError(
-            f"{shown}: {plain(where)}: {plain(what)}.".replace(": :", ":"), "Mend the manifest."
+            f"{shown} is not JSON: {plain(str(error))}.", "Mend the manifest."
+        ) from None
+    except Invalid as error:
+        where = ".".join(str(part) for part in error.location)
+        raise UsageError(
+            f"{shown}: {plain(where)}: {plain(error.reason)}.".replace(": :", ":"),
+            "Mend the manifest.",
         ) from None
 
 

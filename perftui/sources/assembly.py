@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from perftui.model.offer import Offer, OfferKind
 from perftui.model.target import Target
 from perftui.model.timeline import Timeline
+from perftui.setting_values import PageAddress
 from perftui.settings import ScrapeSettings, Settings
 from perftui.sources.base import Clock, Source
 from perftui.sources.cgroup import CgroupSource
@@ -96,11 +97,11 @@ class NamedSources:
 def with_offer(settings: Settings, offer: Offer) -> Settings:
     """The settings, and what was offered."""
     if offer.kind is OfferKind.PAGE:
-        pages = (*settings.scrape, ScrapeSettings(url=offer.name))
-        return settings.model_copy(update={"scrape": pages})
+        pages = (*settings.scrape, ScrapeSettings(url=PageAddress(offer.name)))
+        return settings.but(scrape=pages)
     packs = (*settings.prometheus.packs, offer.name)
-    prometheus = settings.prometheus.model_copy(update={"packs": packs})
-    return settings.model_copy(update={"prometheus": prometheus})
+    prometheus = settings.prometheus.but(packs=packs)
+    return settings.but(prometheus=prometheus)
 
 
 def _prometheus_of(

@@ -12,7 +12,8 @@ from perftui.model.series import Origin, Point, SeriesKey
 from perftui.model.snapshot import SourceState
 from perftui.model.target import Target
 from perftui.model.timeline import Timeline
-from perftui.settings import BUILT_IN_METRICS, MetricSettings, PrometheusSettings
+from perftui.setting_values import BUILT_IN_METRICS, FreeName
+from perftui.settings import MetricSettings, PrometheusSettings
 from perftui.sources.alerts import Alerts, firing
 from perftui.sources.base import Clock, Poll
 from perftui.sources.discovery import find_target, this_host
@@ -119,7 +120,7 @@ class PrometheusSource(Poll):
     def take_pack(self, name: str) -> None:
         """Ask the queries of one more pack from now on; from any thread."""
         packs = (*self._settings.packs, name)
-        self._settings = self._settings.model_copy(update={"packs": packs})
+        self._settings = self._settings.but(packs=packs)
 
     def try_query(self, promql: str) -> QueryResult:
         """What a query gives now, or why it gives nothing; from any thread.
@@ -199,7 +200,10 @@ class PrometheusSource(Poll):
         for query in (query for pack in packs for query in pack.queries):
             if query.name not in taken:
                 yield MetricSettings(
-                    name=query.name, query=query.query, unit=query.unit, limit=query.limit
+                    name=FreeName(query.name),
+                    query=query.query,
+                    unit=query.unit,
+                    limit=query.limit,
                 )
 
     def _run_query(self, client: PrometheusClient, metric: MetricSettings) -> Answer:

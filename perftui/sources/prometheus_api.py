@@ -74,7 +74,7 @@ class PrometheusClient:
         # Before the library reads an answer, and before a redirect would be followed.
         self._session.hooks["response"] = [self._take]
         self._session.headers.update(
-            {name: value.get_secret_value() for name, value in settings.headers.items()}
+            {name: value.reveal() for name, value in settings.headers.items()}
         )
         self._is_signed = _signs(settings)
         if self._is_signed:
@@ -244,7 +244,7 @@ def _secret(settings: PrometheusSettings, key: str) -> str:
     """The token or the password, itself or from its file; empty where neither is set."""
     own, path = getattr(settings, key), getattr(settings, f"{key}_file")
     if own is not None:
-        text: str = own.get_secret_value()
+        text: str = own.reveal()
         return text
     if path is None:
         return ""

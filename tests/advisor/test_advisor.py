@@ -459,6 +459,7 @@ waiting = Advisor(LlmSettings(), allowed=True, forbidden=False,
 waiting.start(); waiting.ask_now(); waiting.wait(5); waiting.stop(); waiting.join()
 assert "anthropic" not in sys.modules, "imported"
 assert "httpx2" not in sys.modules, "imported"
+assert "pydantic" not in sys.modules, "imported"
 """
 
 

@@ -45,7 +45,7 @@ def leader(document: dict[str, Any]) -> str:
 def test_headless_commands_load_no_screen_and_no_llm(
     text: bool, python_target: Any, run: Any
 ) -> None:
-    """A snapshot loads neither textual nor anthropic, both of which take seconds."""
+    """A snapshot loads neither textual nor anthropic, which take seconds, nor pydantic."""
     target, options = python_target(BURN), [] if text else ["--json"]
     ended = run(
         *("snapshot", target.pid, "--seconds", 0.5, *options),
@@ -55,7 +55,7 @@ def test_headless_commands_load_no_screen_and_no_llm(
     modules = set(ended.err.split())
     assert ended.code == 0
     assert "psutil" in modules
-    assert not {"textual", "rich", "anthropic", "prometheus_api_client"} & modules
+    assert not {"textual", "rich", "anthropic", "pydantic", "prometheus_api_client"} & modules
 
 
 def test_watch_loads_no_screen_and_no_llm(begin: Any, finish: Any, python_target: Any) -> None:

@@ -15,10 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import asdict
 from servers import Misbehaving, require
 from servers import http as answer
 from watched import LATE_S, Watch, answering, by_path, vector
 
+from perftui.checked import checked
 from perftui.model.snapshot import SourceState
 from perftui.settings import PrometheusSettings
 
@@ -140,8 +142,8 @@ def test_a_secret_is_never_shown(watch: Watch, caplog: pytest.LogCaptureFixture)
     """Neither the settings, nor the state, nor a log shows a token, password or header."""
     caplog.set_level(logging.DEBUG)
     way = {"token": SECRET, "headers": {"X-Key": SECRET + "2"}}
-    settings = PrometheusSettings.model_validate(way)
-    assert SECRET not in f"{settings!r} {settings} {settings.model_dump()}"
+    settings = checked(way, PrometheusSettings)
+    assert SECRET not in f"{settings!r} {settings} {asdict(settings)}"
     with answering(answer(401, f"bad token {SECRET}")) as server:
         watched = watch(server.url, settings=way, a="up")
         message = watched.until(SourceState.FAILED).message

@@ -37,7 +37,7 @@ def browse(make_app: Any, make_monitor: Any, picture: Any) -> Any:
     def make(answer: Callable[[str], QueryResult] = one, url: str | None = "http://p") -> Any:
         monitor = make_monitor(picture())
         server = PrometheusSettings(url=url)
-        monitor.settings = monitor.settings.model_copy(update={"prometheus": server})
+        monitor.settings = monitor.settings.but(prometheus=server)
         monitor.try_query = answer
         return make_app(monitor), monitor
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perftui.checked import checked
 from perftui.model.objective import (
     DEFAULT_HOLD_S,
     DEFAULT_HORIZON_S,
@@ -174,7 +175,7 @@ def test_toml_lines_read_back(
     """Whatever an objective is, the settings read it back from its lines."""
     objective = Objective(metric, threshold, above, hold_ms / 1000, horizon_ms / 1000, label)
     [entry] = tomllib.loads(toml_lines(objective))["objective"]
-    back = ObjectiveSettings.model_validate(entry).objective()
+    back = checked(entry, ObjectiveSettings).objective()
     assert replace(back, hold_s=0, horizon_s=0) == replace(objective, hold_s=0, horizon_s=0)
     assert back.hold_s == pytest.approx(objective.hold_s)
     assert back.horizon_s == pytest.approx(objective.horizon_s)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from perftui.checked import checked
 from perftui.cli import main
 from perftui.cli.choose import on_target, settings_for
 from perftui.cli.options import settings_of
@@ -61,7 +62,7 @@ def test_nothing_asked_is_the_defaults():
 )
 def test_flags_of_the_sampler(flag: str, setting: str, value: object):
     """Flags have py-spy's letters and set what they say, and nothing else."""
-    expected = Settings(profile={setting: value})
+    expected = checked({"profile": {setting: value}}, Settings)
     assert settings(flag) == expected
 
 
@@ -74,7 +75,7 @@ def test_budgets(flag: str, most: int, value: str):
     """A budget is percent, with a fraction too: more than none, and at most all of it."""
     typed = str(most) if value == "most" else value
     found = settings(f"--{flag}", typed)
-    assert found == Settings(profile={flag.replace("-", "_"): float(typed)})
+    assert found == checked({"profile": {flag.replace("-", "_"): float(typed)}}, Settings)
 
 
 @pytest.mark.parametrize(("flag", "most"), BUDGETS)
@@ -85,7 +86,7 @@ def test_budgets(flag: str, most: int, value: str):
         ("-1", "greater than 0"),
         ("nan", "finite number"),
         ("inf", "finite number"),
-        ("over", "less than or equal to"),
+        ("over", "must be at most"),
     ],
 )
 def test_budgets_have_limits(flag: str, most: int, value: str, reason: str):

@@ -7,8 +7,10 @@ import tomllib
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perftui.checked import checked
 from perftui.model.query import toml_lines
-from perftui.settings import BUILT_IN_METRICS, MetricSettings, Settings
+from perftui.setting_values import BUILT_IN_METRICS
+from perftui.settings import MetricSettings, Settings
 from perftui.sources.packs import all_packs, fitting
 from perftui.sources.promql import needed
 from perftui.sources.skew import Skew
@@ -25,7 +27,7 @@ def test_toml_lines_are_readable():
     """A query with double quotes stands in single ones, and the settings accept the lines."""
     lines = toml_lines("p99", 'up{job="x"}', "s")
     assert lines == '[[metric]]\nname = "p99"\nquery = \'up{job="x"}\'\nunit = "s"\n'
-    assert Settings.model_validate(tomllib.loads(lines)).metric[0].name == "p99"
+    assert checked(tomllib.loads(lines), Settings).metric[0].name == "p99"
 
 
 def test_text_that_is_no_text_does_not_break_the_lines():

@@ -133,25 +133,50 @@ def test_a_urls_last_slash_goes(user: Path):
 @pytest.mark.parametrize(
     ("text", "key", "allowed"),
     [
-        ("[profile]\nrate = 0\n", "profile.rate (it is 0)", "greater than or equal to 1"),
-        ("[profile]\nrate = 5000\n", "profile.rate (it is 5000)", "less than or equal to 1000"),
-        ('[profile]\nrate = "fast"\n', "profile.rate (it is 'fast')", "integer"),
-        ("[profile]\nmax_overhead = inf\n", "profile.max_overhead (it is inf)", "finite"),
+        ("[profile]\nrate = 0\n", "profile.rate (it is 0)", "must be at least 1"),
+        ("[profile]\nrate = 5000\n", "profile.rate (it is 5000)", "must be at most 1000"),
+        ('[profile]\nrate = "fast"\n', "profile.rate (it is 'fast')", "must be a whole number, not text"),
+        (
+            "[profile]\nmax_overhead = inf\n",
+            "profile.max_overhead (it is inf)",
+            "must be a finite number",
+        ),
         ('[prometheus]\nurl = "x:9090"\n', "prometheus.url", "must start with http://"),
         ('[llm]\nevery = "soon"\n', "llm.every (it is 'soon')", "write it like 30s"),
         ("[llm]\nevery = 0\n", "llm.every (it is 0)", "greater than 0"),
-        ("[llm]\nmonthly_cap_usd = -1\n", "llm.monthly_cap_usd", "greater than or equal to 0"),
-        ('[llm.prices.x]\ninput = "a"\noutput = 1\n', "llm.prices.x.input", "number"),
+        (
+            "[llm]\nmonthly_cap_usd = -1\n",
+            "llm.monthly_cap_usd (it is -1)",
+            "must be at least 0",
+        ),
+        (
+            '[llm.prices.x]\ninput = "a"\noutput = 1\n',
+            "llm.prices.x.input (it is 'a')",
+            "must be a number, not text",
+        ),
         (
             '[[metric]]\nname = "a"\nquery = "b"\n[[metric]]\nname = "c"\n',
             "metric[2].query",
             "required",
         ),
-        ('[[metric]]\nname = ""\nquery = "b"\n', "metric[1].name (it is '')", "at least 1"),
+        ('[[metric]]\nname = ""\nquery = "b"\n', "metric[1].name (it is '')", "1 to 60 characters"),
         ('[[objective]]\nmetric = "a"\n', "objective[1]", "needs either above or below"),
         ('[[objective]]\nmetric = "a"\nabove = 1\nbelow = 2\n', "objective[1]", "either above or"),
         ('[[objective]]\nmetric = "a"\nabove = 1\nfor = "x"\n', "objective[1].for", "like 30s"),
-        ("metric = 3\n", "metric (it is 3)", "tuple"),
+        ("[prometheus]\nca_file = 3\n", "prometheus.ca_file (it is 3)", "path of a file"),
+        ("[objective]\n", "objective", "must be a list, not a table"),
+        ('[[log]]\nfile = "a"\n[[log]]\nfile = ""\n', "log[2].file (it is '')", "must have at least 1 characters"),
+        (
+            '[[objective]]\nmetric = "a"\nabove = nan\n',
+            "objective[1]",
+            "above must be a finite number",
+        ),
+        (
+            "[llm.prices.a]\ninput = 1\noutput = 1\n[llm.prices.b]\ninput = 1\noutput = -1\n",
+            "llm.prices.b.output (it is -1)",
+            "must be at least 0",
+        ),
+        ("metric = 3\n", "metric (it is 3)", "must be a list, not a whole number"),
     ],
 )
 def test_an_error_names_file_key_and_what_is_allowed(user: Path, text: str, key: str, allowed: str):
@@ -351,8 +376,8 @@ def test_the_ways_into_prometheus_come_from_file_and_environment(user: Path):
     assert (server.url, server.username, server.cert_file) == ("https://p", "me", Path("c.pem"))
     assert server.ca_file == Path("~/ca.pem").expanduser()
     assert server.password is not None
-    assert server.password.get_secret_value() == "hush"
-    assert {name: value.get_secret_value() for name, value in server.headers.items()} == {
+    assert server.password.reveal() == "hush"
+    assert {name: value.reveal() for name, value in server.headers.items()} == {
         "X-Scope-OrgID": "a",
         "X-Other": "1",
         "X-More": "a=b",
@@ -442,8 +467,8 @@ def test_packs_are_names_or_auto():
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("", "name '': String should have at least 1 character."),
-        ("x" * 61, f"name '{'x' * 61}': String should have at most 60 characters."),
+        ("", "name '': must have 1 to 60 characters."),
+        ("x" * 61, f"name '{'x' * 61}': must have 1 to 60 characters."),
         ("cpu", "name 'cpu': is the name of a metric that is always there; choose another."),
     ],
 )

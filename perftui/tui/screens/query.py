@@ -163,7 +163,7 @@ class QueryScreen(Screen[None]):
                 return
             self.query_one(Prompt).ask("unit", UNIT_WORDS)
         elif self._wanted is not None:
-            self._kept = self._wanted.model_copy(update={"unit": text})
+            self._kept = self._wanted.but(unit=text)
             self.monitor.keep_query(self._kept)
             self._draw()
             self.query_one("#answer").scroll_home(animate=False)
