@@ -5,10 +5,11 @@ Format: https://www.speedscope.app/file-format-schema.json, one sampled profile 
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
-from typing import Any
+from typing import Annotated
+
+import msgspec
 
 from perftui.errors import (
     MissingPart,
@@ -28,6 +29,31 @@ _ERRORS = re.compile(r"^py-spy> Wrote .* Errors: (\d+)\s*$", re.MULTILINE)
 _CACHED = 50_000
 
 
+class _Frame(msgspec.Struct):
+    name: str
+    file: str | None
+    line: int | None
+
+
+class _Frames(msgspec.Struct):
+    frames: list[_Frame]
+
+
+class _Profile(msgspec.Struct):
+    name: str
+    samples: list[tuple[Annotated[int, msgspec.Meta(ge=0)], ...]]
+
+
+class _File(msgspec.Struct):
+    """What is used of a file, checked while it is decoded; there is more in it."""
+
+    shared: _Frames
+    profiles: list[_Profile]
+
+
+_DECODER = msgspec.json.Decoder(_File)
+
+
 class SpeedscopeReader:
     """Turns speedscope files into counted stacks.
 
@@ -45,33 +71,28 @@ class SpeedscopeReader:
     def read(self, data: bytes) -> Counter[tuple[Thread, Stack]]:
         """The samples of one file. SourceError if it is not what py-spy writes."""
         try:
-            document = json.loads(data)
-            frames = [self._frame(raw) for raw in document["shared"]["frames"]]
-            return self._count(document["profiles"], frames)
-        except (
-            *(ValueError, KeyError, TypeError, IndexError, AttributeError),
-            *(OverflowError, RecursionError),
-        ) as error:
+            document = _DECODER.decode(data)
+            return self._count(document.profiles, list(map(self._frame, document.shared.frames)))
+        except (msgspec.MsgspecError, ValueError, IndexError, RecursionError) as error:
             why = f"{type(error).__name__}: {error}"[:200]
             raise SourceError(f"py-spy wrote a file that cannot be read ({why}).") from None
 
-    def _frame(self, raw: dict[str, Any]) -> Frame:
+    def _frame(self, raw: _Frame) -> Frame:
         if len(self._frames) > _CACHED:
             self._frames.clear()
-        line = raw["line"]
-        frame = Frame(str(raw["name"]), str(raw["file"] or ""), int(line) if line else None)
+        frame = Frame(raw.name, raw.file or "", raw.line or None)
         return self._frames.setdefault(frame, frame)
 
     def _count(
-        self, profiles: list[dict[str, Any]], frames: list[Frame]
+        self, profiles: list[_Profile], frames: list[Frame]
     ) -> Counter[tuple[Thread, Stack]]:
         if len(self._stacks) > _CACHED:
             self._stacks.clear()
         counts: Counter[tuple[Thread, Stack]] = Counter()
         known: dict[tuple[int, ...], Stack] = {}  # threads of a pool show the same ones
         for profile in profiles:
-            thread = _thread(profile["name"], self._pid)
-            for indices, count in Counter(map(tuple, profile["samples"])).items():
+            thread = _thread(profile.name, self._pid)
+            for indices, count in Counter(profile.samples).items():
                 stack = known.get(indices)
                 if stack is None:
                     stack = known[indices] = self._stack(indices, frames)
@@ -83,8 +104,6 @@ class SpeedscopeReader:
         return counts
 
     def _stack(self, indices: tuple[int, ...], frames: list[Frame]) -> Stack:
-        if indices and min(indices) < 0:
-            raise IndexError(min(indices))
         headings = _headings(indices, frames)
         code = indices[headings:] if headings else indices
         stack: Stack = KnownStack(map(frames.__getitem__, code))
