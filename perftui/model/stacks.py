@@ -61,14 +61,13 @@ class KnownStack(tuple[Frame, ...]):
     one table after the other.
     """
 
-    _hash: int
+    _hash: int | None = None
 
     def __hash__(self) -> int:
-        try:
-            return self._hash
-        except AttributeError:
-            self._hash = super().__hash__()
-            return self._hash
+        found = self._hash
+        if found is None:
+            found = self._hash = super().__hash__()
+        return found
 
 
 class FunctionKey(NamedTuple):

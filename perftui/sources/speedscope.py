@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from operator import itemgetter
 from typing import Annotated
 
 import msgspec
@@ -106,7 +107,9 @@ class SpeedscopeReader:
     def _stack(self, indices: tuple[int, ...], frames: list[Frame]) -> Stack:
         headings = _headings(indices, frames)
         code = indices[headings:] if headings else indices
-        stack: Stack = KnownStack(map(frames.__getitem__, code))
+        # itemgetter takes half the time of a map, but of one item alone it makes no tuple.
+        picked = itemgetter(*code)(frames) if len(code) > 1 else [frames[i] for i in code]
+        stack: Stack = KnownStack(picked)
         return self._stacks.setdefault(stack, stack)
 
 

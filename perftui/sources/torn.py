@@ -27,11 +27,12 @@ from perftui.model.stacks import CUT, Frame, KnownStack, Place, Stack, Thread, W
 
 Stacks = Mapping[tuple[Thread, Stack], int]
 Edge = int
-"""Caller (upper half) and callee (lower half) by the numbers that the book gives them; what calls
-the root is number 0. One integer: a stack has as many edges as frames, and they are looked up all
-the time."""
-_HALF = 32
-_LOWER = (1 << _HALF) - 1
+"""Caller and callee by the numbers that the book gives them, as `caller * _BASE + callee`; what
+calls the root is number 0. One integer: a stack has as many edges as frames, and they are looked up
+all the time."""
+_BASE = 1_000_003
+"""More than there are numbers, and no power of two: the edges of one callee would all have the same
+lower bits, by which a set places them."""
 
 DUE = 3.0
 """-ln(5 %): once so many sightings were due, having seen none says that an edge is not real."""
@@ -83,10 +84,12 @@ class _Calls:
 
 @dataclass(slots=True)
 class _Kept:
-    """A torn window as it was seen and as it is shown, with the doubtful edges in it."""
+    """A torn window as it was seen and as it is shown, the calls in it that were not all confirmed,
+    and those edges."""
 
     seen: Window
     shown: Window
+    unsettled: list[_Calls]
     doubtful: frozenset[Edge]
 
 
@@ -106,6 +109,11 @@ class EdgeBook:
         self._calls: dict[int, _Calls] = {}
         """By the id of a stack: the reader gives one object for each, and to hash a stack takes
         longer than all else that is done with it."""
+        self._quiet: dict[int, Stack] = {}
+        """Stacks of which nothing more can be learned: all calls in them are confirmed, and noted.
+        By their ids, too."""
+        self._quiet_pairs: set[tuple[Frame | None, Frame]] = set()
+        """Those calls, by what most new stacks are known to be quiet at once."""
         self._confirmed: set[Edge] = set()
         self._known: set[int] = {0}
         self._doubts: dict[Edge, _Doubt] = {}
@@ -131,9 +139,9 @@ class EdgeBook:
             self._recent.popleft()
         if max(len(self._numbers), len(self._doubts)) > _MOST:
             self._forget_all()
-        if max(len(self._calls), len(self._number_of)) > _MOST:
-            self._calls.clear()
-            self._number_of.clear()
+        for known in (self._calls, self._quiet, self._quiet_pairs, self._number_of):
+            if len(known) > _MOST:
+                known.clear()
         if window.torn:
             return self._add_torn(window), []
         seen = window.stacks if seen is None else seen
@@ -152,7 +160,12 @@ class EdgeBook:
             doubt.sightings *= _FORGET
         together = self._cut_together
         found: set[Edge] = set()
-        for calls, count in self._unsettled(window.stacks):
+        unsettled = [
+            (calls, count)
+            for calls, count in self._by_stack(window.stacks)
+            if not self._is_settled(calls)
+        ]
+        for calls, count in unsettled:
             for edge in calls.edges:
                 if edge in self._confirmed:
                     continue
@@ -162,7 +175,8 @@ class EdgeBook:
                         self._cut.add(edge)
                 self._doubts[edge].sightings += count
                 found.add(edge)
-        kept = _Kept(window, self._shown(window), frozenset(found))
+        kept = _Kept(window, window, [calls for calls, _ in unsettled], frozenset(found))
+        kept.shown = self._shown(kept)
         self._recent.append(kept)
         return kept.shown
 
@@ -180,8 +194,10 @@ class EdgeBook:
                     self._due += due
         confirmed: set[Edge] = set()
         for calls, count in self._by_stack(seen):
-            self._note_callers(calls, count)
+            is_noted = self._note_callers(calls, count)
             if calls.settled:
+                if is_noted:
+                    self._add_quiet(self._calls.pop(id(calls.stack)).stack)
                 continue
             confirmed.update(calls.edges)
             self._came += count * sum(
@@ -190,20 +206,21 @@ class EdgeBook:
         new = confirmed - self._confirmed
         self._confirmed |= new
         for edge in new:
-            self._known.update((edge >> _HALF, edge & _LOWER))
+            self._known.update(divmod(edge, _BASE))
             self._doubts.pop(edge, None)
         if new:
             for edge, doubt in self._doubts.items():
                 doubt.both_known = doubt.both_known or self._both_known(edge)
         return new
 
-    def _note_callers(self, calls: _Calls, count: int) -> None:
+    def _note_callers(self, calls: _Calls, count: int) -> bool:
+        """Count who calls whom; whether that was known of all of them already."""
         if self._noted.issuperset(calls.edges):
-            return
+            return True
         for edge, frame in zip(calls.edges, (None, *calls.stack), strict=False):
             if edge in self._noted:
                 continue
-            caller, callee = edge >> _HALF, edge & _LOWER
+            caller, callee = divmod(edge, _BASE)
             known = self._callers.get(callee)
             if known is None:
                 known = self._callers[callee] = _Caller(caller, frame)
@@ -211,6 +228,7 @@ class EdgeBook:
             known.others = known.others or known.number != caller
             if known.others or known.sightings >= ONE_CALLER:
                 self._noted.add(edge)
+        return False
 
     def _callers_above(self, number: int) -> Stack:
         """The frames above a function as far as each has one caller, from the root on."""
@@ -226,7 +244,7 @@ class EdgeBook:
         return tuple(reversed(found))
 
     def _both_known(self, edge: Edge) -> bool:
-        return edge >> _HALF in self._known and edge & _LOWER in self._known
+        return self._known.issuperset(divmod(edge, _BASE))
 
     @property
     def _cut_together(self) -> bool:
@@ -253,17 +271,20 @@ class EdgeBook:
             is_new = kept.shown.cut is None or (cut_too and kept.shown.cut)
             if not is_new and kept.doubtful.isdisjoint(changed):
                 continue
-            before, kept.shown = kept.shown, self._shown(kept.seen)
+            before, kept.shown = kept.shown, self._shown(kept)
             replaced.append((before, kept.shown))
         return replaced
 
-    def _shown(self, window: Window) -> Window:
+    def _shown(self, kept: _Kept) -> Window:
         """The window with its stacks cut where an edge is not real."""
+        window = kept.seen
         if not self._confirmed:
             return window  # there was no blocking look: nothing can be said
         doubtful: set[Edge] = set()
         cuts: dict[int, Stack] = {}
-        for calls, _ in self._unsettled(window.stacks):
+        for calls in kept.unsettled:
+            if self._is_settled(calls):
+                continue
             edges = calls.edges
             if not self._cut.isdisjoint(edges):
                 first = max(i for i, edge in enumerate(edges) if edge in self._cut)
@@ -271,7 +292,7 @@ class EdgeBook:
                 edges = edges[first + 1 :]
             doubtful.update(edge for edge in edges if edge not in self._confirmed)
         places = self._places
-        unconfirmed = frozenset((places[e >> _HALF], places[e & _LOWER]) for e in doubtful)
+        unconfirmed = frozenset((places[e // _BASE], places[e % _BASE]) for e in doubtful)
         stacks, samples = window.stacks, 0
         if cuts:
             stacks = Counter(dict(stacks))
@@ -285,7 +306,7 @@ class EdgeBook:
 
     def _from(self, calls: _Calls, first: int) -> Stack:
         """The stack from a frame on, below the callers that it must have; one object for each."""
-        number = calls.edges[first] & _LOWER
+        number = calls.edges[first] % _BASE
         if number not in self._above:
             self._above[number] = self._callers_above(number)
         mended: Stack = KnownStack((*self._above[number], *calls.stack[first:]))
@@ -294,40 +315,54 @@ class EdgeBook:
         return self._mended.setdefault(mended, mended)
 
     def _by_stack(self, stacks: Stacks) -> Iterable[tuple[_Calls, int]]:
-        """The stacks of all threads together, with their samples."""
+        """The stacks of all threads together, with their samples; without those that are quiet."""
         counts: dict[int, int] = {}
         found: dict[int, _Calls] = {}
+        quiet = self._quiet
         for (_, stack), count in stacks.items():
             number = id(stack)
-            counts[number] = counts.get(number, 0) + count
-            if number not in found:
-                found[number] = self._calls.get(number) or self._new_calls(stack)
+            if number in quiet:
+                continue
+            if number in counts:
+                counts[number] += count
+                continue
+            calls = self._calls.get(number)
+            if calls is None:
+                if self._quiet_pairs.issuperset(_pairs(stack)):
+                    quiet[number] = stack
+                    continue
+                edges = self._edges(stack)
+                if self._confirmed.issuperset(edges) and self._noted.issuperset(edges):
+                    self._add_quiet(stack)
+                    continue
+                calls = self._calls[number] = _Calls(stack, edges)
+            counts[number], found[number] = count, calls
         return [(calls, counts[number]) for number, calls in found.items()]
 
-    def _unsettled(self, stacks: Stacks) -> Iterable[tuple[_Calls, int]]:
-        """Those of them with an edge that is not confirmed."""
-        found = []
-        for calls, count in self._by_stack(stacks):
-            calls.settled = calls.settled or self._confirmed.issuperset(calls.edges)
-            if not calls.settled:
-                found.append((calls, count))
-        return found
+    def _is_settled(self, calls: _Calls) -> bool:
+        """Whether all of them are confirmed."""
+        calls.settled = calls.settled or self._confirmed.issuperset(calls.edges)
+        return calls.settled
 
-    def _new_calls(self, stack: Stack) -> _Calls:
+    def _add_quiet(self, stack: Stack) -> None:
+        self._quiet[id(stack)] = stack
+        self._quiet_pairs.update(_pairs(stack))
+
+    def _edges(self, stack: Stack) -> tuple[Edge, ...]:
         numbers = self._number_of
-        try:
-            callees = list(map(numbers.__getitem__, stack))
-        except KeyError:
-            for frame in stack:
-                if frame not in numbers:
-                    numbers[frame] = self._number(Place(frame.function, frame.file))
-            callees = list(map(numbers.__getitem__, stack))
-        edges = [a << _HALF | b for a, b in zip([0, *callees], callees, strict=False)]
-        calls = self._calls[id(stack)] = _Calls(stack, tuple(edges))
-        return calls
+        for frame in stack:
+            if frame not in numbers:
+                numbers[frame] = self._number(Place(frame.function, frame.file))
+        callees = [numbers[frame] for frame in stack]
+        return tuple(a * _BASE + b for a, b in zip([0, *callees], callees, strict=False))
 
     def _number(self, place: Place) -> int:
         number = self._numbers.setdefault(place, len(self._places))
         if number == len(self._places):
             self._places.append(place)
         return number
+
+
+def _pairs(stack: Stack) -> Iterable[tuple[Frame | None, Frame]]:
+    """Each call of a stack as the frames of caller and callee; nothing calls the root."""
+    return zip((None, *stack), stack, strict=False)
