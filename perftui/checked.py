@@ -109,7 +109,8 @@ def _in_words(reason: str) -> str:
         limit = f"{_SIGNS[bound['sign']]} {bound['number'].removesuffix('.0')}"
         if not bound["of_length"]:
             return f"must be {limit}"
-        return f"must have {limit} {'characters' if bound['kind'] == 'str' else 'entries'}"
+        one, more = ("character", "characters") if bound["kind"] == "str" else ("entry", "entries")
+        return f"must have {limit} {one if bound['number'] == '1' else more}"
     return "is none of the words that can be here" if "enum value" in reason else reason
 
 

@@ -11,6 +11,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from random import Random
 from typing import Literal
@@ -32,9 +33,9 @@ class Fault:
 
     `culprit` is the service's function that a profile will show on top, by own time; None where
     no function is to blame, or what happens takes no time of the processor. `metric` is where it
-    shows, `pattern` how visitors come meanwhile. With `begins_s` it lets a demo see the calm first;
-    `has_neighbour` says that a process beside the service takes the processor, `at_provider` that
-    the clients are the payment provider's.
+    shows, `pattern` how visitors come meanwhile; so many `clients` play the script at once. With
+    `begins_s` it lets a demo see the calm first; `has_neighbour` says that a process beside the
+    service takes the processor, `at_provider` that the clients are the payment provider's.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Fault:
     summary: str
     culprit: str | None = None
     script: Callable[[Random, float], Script] | None = field(default=None, repr=False)
+    clients: int = 1
     pattern: str = STEADY
     metric: str = LATENCY
     begins_s: float = 0.0
@@ -93,6 +95,7 @@ FAULTS = {
             "a crawler asks for pages that nobody asks for again, and the cache holds no others",
             "similar_products",
             scripts.crawled_pages,
+            clients=24,
         ),
         Fault(
             "many-receipts",
@@ -218,14 +221,19 @@ def main() -> None:
     parser.add_argument("--speed", type=float, default=1.0)
     options = parser.parse_args()
     try:
-        script = find_fault(options.name).script
+        fault = find_fault(options.name)
         local_address(options.url)
     except UsageError as error:
         sys.exit(str(error))
     end_with_parent()
     time.sleep(options.start)
-    if script is not None:
-        play(script(Random(options.seed), options.speed), Client(options.url).send)
+    if fault.script is None:
+        return
+    seeds = [Random(options.seed + number * 1_000_003) for number in range(fault.clients)]
+    played = [fault.script(seed, options.speed) for seed in seeds]
+    with ThreadPoolExecutor(fault.clients) as clients:
+        for done in [clients.submit(play, one, Client(options.url).send) for one in played]:
+            done.result()
 
 
 if __name__ == "__main__":

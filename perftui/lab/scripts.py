@@ -207,7 +207,7 @@ def big_archive(rng: Random, speed: float) -> Script:
 
 def crawled_pages(rng: Random, speed: float) -> Script:
     """Ask for product after product by addresses that nobody asks for again."""
-    number = rng.randrange(1_000_000)
+    number = rng.randrange(1_000_000_000)
     skus = [item.sku for item in first_stock()]
 
     def call(at_s: float) -> Call:  # noqa: ARG001 - each address once
@@ -215,7 +215,7 @@ def crawled_pages(rng: Random, speed: float) -> Script:
         number += 1
         return Call("GET", f"/products/{rng.choice(skus)}?from=page-{number}")
 
-    return paced(rng, lambda at_s: doubling(at_s * speed, 2.0, 11.0, 120.0), call)
+    return paced(rng, lambda at_s: doubling(at_s * speed, 0.1, 11.0, 12.0), call)
 
 
 def many_receipts(rng: Random, speed: float) -> Script:

@@ -228,7 +228,7 @@ def test_a_crawler_leaves_the_cache_nothing_that_is_asked_for(
     for _ in range(3):
         shop.route("GET", "/products/LA-0000", b"")[1]()
     assert (gauges(metrics)[hit], gauges(metrics)[miss]) == (2, 1)
-    statuses = play_on(shop, scripts.crawled_pages(Random(1), 1.0), 20)
+    statuses = play_on(shop, scripts.crawled_pages(Random(1), 1.0), 70)
     assert len(statuses) > 20
     assert set(statuses) == {200}
     assert gauges(metrics)[hit] == 2

@@ -7,12 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import psutil
@@ -184,6 +186,36 @@ def test_each_process_explains_itself(module: str) -> None:
         command, capture_output=True, text=True, check=True, env=child_environment(), timeout=20
     )
     assert f"perftui.lab.{module}" in result.stdout
+
+
+def test_a_crawler_asks_with_several_connections_at_once() -> None:
+    """Three requests wait for each other: one client alone would send the second never."""
+    waiting = threading.Barrier(3, timeout=20)
+    met = threading.Event()
+
+    class Slow(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            with suppress(threading.BrokenBarrierError):
+                waiting.wait()
+                met.set()
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        command = [sys.executable, "-m", "perftui.lab.faults", "crawled-pages", "--url", url]
+        crawler = subprocess.Popen(
+            [*command, "--speed", "8"], stdin=subprocess.PIPE, env=child_environment()
+        )
+        try:
+            assert met.wait(30)
+        finally:
+            crawler.communicate(timeout=20)  # its stdin ends, and it with that
+            server.shutdown()
 
 
 def test_an_unknown_fault_starts_nothing() -> None:

@@ -135,7 +135,7 @@ def test_a_urls_last_slash_goes(user: Path):
     [
         ("[profile]\nrate = 0\n", "profile.rate (it is 0)", "must be at least 1"),
         ("[profile]\nrate = 5000\n", "profile.rate (it is 5000)", "must be at most 1000"),
-        ('[profile]\nrate = "fast"\n', "profile.rate (it is 'fast')", "must be a whole number, not text"),
+        ('[profile]\nrate = "fast"\n', "profile.rate (it is 'fast')", "a whole number, not text"),
         (
             "[profile]\nmax_overhead = inf\n",
             "profile.max_overhead (it is inf)",
@@ -165,7 +165,11 @@ def test_a_urls_last_slash_goes(user: Path):
         ('[[objective]]\nmetric = "a"\nabove = 1\nfor = "x"\n', "objective[1].for", "like 30s"),
         ("[prometheus]\nca_file = 3\n", "prometheus.ca_file (it is 3)", "path of a file"),
         ("[objective]\n", "objective", "must be a list, not a table"),
-        ('[[log]]\nfile = "a"\n[[log]]\nfile = ""\n', "log[2].file (it is '')", "must have at least 1 characters"),
+        (
+            '[[log]]\nfile = "a"\n[[log]]\nfile = ""\n',
+            "log[2].file (it is '')",
+            "must have at least 1 character.",
+        ),
         (
             '[[objective]]\nmetric = "a"\nabove = nan\n',
             "objective[1]",
