@@ -24,6 +24,7 @@ from pathlib import Path
 from report import heading, orderly, say, table
 
 from perftui.model.timeline import Timeline
+from perftui.setting_values import Address, FreeName
 from perftui.settings import MetricSettings, PrometheusSettings
 from perftui.sources.base import Poll
 from perftui.sources.cgroup import CgroupSource
@@ -132,8 +133,10 @@ def measure(pid: int, seconds: int, url: str | None) -> list[tuple[str, float, f
         CgroupSource(family, timeline, clock),
     ]
     if url is not None:
-        metrics = [MetricSettings(name=name, query=query) for name, query in QUERIES.items()]
-        settings = PrometheusSettings(url=url)
+        metrics = [
+            MetricSettings(name=FreeName(name), query=query) for name, query in QUERIES.items()
+        ]
+        settings = PrometheusSettings(url=Address(url))
         sources.append(
             PrometheusSource(settings, metrics, describe(pid), timeline, clock, ports=lambda: ())
         )

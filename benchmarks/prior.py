@@ -4,9 +4,9 @@
     python benchmarks/prior.py --data DIR
 
 writes perftui/forecast/prior.json, with which each forecast begins; then forecast_report.py is to
-say how true its warnings are. The weights are the maximum a
-posteriori of a logistic regression with Gaussian priors, by Newton's method. Moments that are close
-to each other tell much the same, and count less.
+say how true its warnings are. The weights are the maximum a posteriori of a logistic regression
+with Gaussian priors, by Newton's method. Moments tell as much as the time between them is of a
+horizon, as they do for the forecaster itself.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perftui.forecast.beside import Beside
-from perftui.forecast.labelled import Episode, episodes
+from perftui.forecast.labelled import Episode, Kind, episodes
 from perftui.forecast.leading import OF_PROFILE
 from perftui.forecast.local import INPUTS, Local
 from perftui.forecast.outcome import Outcome
@@ -39,10 +39,9 @@ OTHER_SPREAD = 0.5
 """How far the lab, and then a host, may be from there."""
 FOLDS = (0.5, 1.0, 2.0)
 """Each episode is learned from with its threshold at so many times the distance from the calm."""
+SMOOTH_METRICS, SMOOTH_FOLD = ("rss", "cpu", "fds", "threads"), 2.0
 CALM_PART = 3
 """Of each episode the first third is calm."""
-APART = 1 / 3
-"""Moments that are so much of a horizon apart count as different ones."""
 NEUTRAL = Prior(
     tuple(GUESS.get(name, 0.0) for name in INPUTS),
     tuple(SPREAD.get(name, OTHER_SPREAD) for name in INPUTS),
@@ -68,7 +67,7 @@ class _Watching:
         self._horizon_s = episode.objective.horizon_s
         self._at = 0.0
         self._known: dict[float, Floats] = {}
-        self._learned_at = float("-inf")
+        self._learned_at: float | None = None
         learn_until = episode.learn_until
         self._first = float("-inf") if learn_until is None else learn_until
         self.rows: list[tuple[Floats, float, float]] = []
@@ -81,9 +80,11 @@ class _Watching:
         self._local.learn(outcome)
         known = self._known.pop(outcome.at, None)
         if known is not None and outcome.at >= self._first:
-            apart = (outcome.at - self._learned_at) / (APART * self._horizon_s)
+            # Nobody knows how long before the first one it was like that.
+            apart = 0.0 if self._learned_at is None else outcome.at - self._learned_at
             self._learned_at = outcome.at
-            self.rows.append((known, float(outcome.breached), min(1.0, apart) / len(FOLDS)))
+            weight = min(1.0, apart / self._horizon_s) / len(FOLDS)
+            self.rows.append((known, float(outcome.breached), weight))
 
     def chance(self) -> float | None:
         known = self._local.inputs()
@@ -92,13 +93,29 @@ class _Watching:
         return None
 
 
+def teaches(episode: Episode) -> bool:
+    """Whether a prior is fitted on it. Nothing foretells an abrupt fault: it would teach that what
+    foretells the others does not."""
+    return episode.kind is not Kind.ABRUPT
+
+
 def variants(episode: Episode) -> Iterator[Episode]:
-    """The same with other thresholds: no weight is to fit one distance alone."""
-    values = episode.series[episode.objective.metric]
-    level = float(np.nanmedian(values[: len(values) // CALM_PART]))
+    """The same with other thresholds, as no weight is to fit one distance alone, and with other
+    metrics of the target, which are smoother than a latency and mostly rest."""
+    level = _calm(episode, episode.objective.metric)
     for fold in FOLDS:
         threshold = level + fold * (episode.objective.threshold - level)
         yield replace(episode, objective=replace(episode.objective, threshold=threshold))
+    for metric in SMOOTH_METRICS:
+        if metric in episode.series and metric != episode.objective.metric:
+            threshold = SMOOTH_FOLD * _calm(episode, metric)
+            other = replace(episode.objective, metric=metric, threshold=threshold)
+            yield replace(episode, objective=other)
+
+
+def _calm(episode: Episode, metric: str) -> float:
+    values = episode.series[metric]
+    return float(np.nanmedian(values[: len(values) // CALM_PART]))
 
 
 def examples(episode: Episode) -> Examples:
@@ -170,7 +187,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     found: Iterable[Episode] = episodes(options.data) if options.data is not None else ()
-    kept = list(found)
+    kept = [one for one in found if teaches(one)]
     seen = [examples(one) for one in kept]
     priors = {
         LOCAL: fitted(seen) if seen else NEUTRAL,

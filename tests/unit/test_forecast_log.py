@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from builders import NOW, P99, series, target
+from log_writer import write_forecasts
 from servers import wait_for
 
 from perftui.errors import StateError
@@ -101,20 +102,10 @@ def test_what_is_old_goes(path: Path):
     assert [one.made_at for one in log.resolved(question)] == [NOW]
 
 
-def _write(path: Path, name: str, count: int) -> None:
-    keeping = Keeping(path, "shop")
-    for n in range(count):
-        keeping.forecast(P99, KEY, float(n), {name: 0.5})
-    keeping.flush(60)
-    while keeping.failure:
-        time.sleep(0.1)
-        keeping.flush(60)
-
-
 def test_several_write_at_once(path: Path):
     """Nothing of any of them is lost."""
     start = multiprocessing.get_context("spawn").Process
-    writers = [start(target=_write, args=(path, f"w{n}", 100)) for n in range(4)]
+    writers = [start(target=write_forecasts, args=(path, P99, KEY, f"w{n}", 100)) for n in range(4)]
     for writer in writers:
         writer.start()
     for writer in writers:

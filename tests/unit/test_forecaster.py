@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 import warnings
 
 import pytest
@@ -110,7 +109,7 @@ def test_the_chance_is_capped_until_the_record_proves_it():
     assert (capped.state, capped.probability) == (ForecastState.OK, UNCHECKED_CAP)
     assert capped.summary == "79% is the most before its record proves it"
     proven = made(RAMP, PROVEN)
-    assert proven.probability > UNCHECKED_CAP
+    assert proven.probability > 0.9
     assert proven.summary == ""
 
 
@@ -136,7 +135,7 @@ def test_what_the_lab_has_shown_is_not_capped(monkeypatch: pytest.MonkeyPatch):
 def test_a_low_chance_is_not_capped():
     """The cap holds from above alone."""
     found = made(FLAT)
-    assert found.probability < 0.05
+    assert found.probability < 0.02
     assert found.summary == ""
 
 
@@ -215,7 +214,7 @@ def test_each_series_has_its_record():
         found = [calm, low] if now < 200 else [low]
         (said,) = forecaster.forecast(now, lambda _, found=found: found)
     # Those on `low` were made at 200, 260 and 320; each was known 70 s later.
-    assert re.fullmatch(r"3 forecasts that were due said [0-5]% on average; 0 .*", said.record)
+    assert said.record == "3 forecasts that were due said 1% on average; 0 breaches came"
 
 
 VALUES = st.lists(st.floats(-1e6, 1e6), max_size=20)
@@ -272,7 +271,7 @@ def test_the_record_grows_over_a_watch():
         known = series("p99", values[: n + 1], end=n)
         (said,) = forecaster.forecast(n, lambda _, known=known: [known])
     # Made at 70 and then once a horizon; each is known 70 s later.
-    assert re.fullmatch(r"5 forecasts that were due said [0-5]% on average; 0 .*", said.record)
+    assert said.record == "5 forecasts that were due said 1% on average; 0 breaches came"
 
 
 @given(

@@ -91,7 +91,7 @@ def test_no_manifest(tmp_path: Path, capsys: Any):
     assert "manifest.json cannot be read" in capsys.readouterr().err
     (tmp_path / "manifest.json").write_text("{")
     assert main(["score", "--data", str(tmp_path)]) == 2
-    assert "manifest.json: Invalid JSON" in capsys.readouterr().err
+    assert "manifest.json is not JSON: " in capsys.readouterr().err
 
 
 def test_score_prints_the_table_or_the_document(tmp_path: Path, capsys: Any):
