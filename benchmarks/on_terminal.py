@@ -83,7 +83,7 @@ def plain(data: bytes) -> str:
 
 def environment(home: Path) -> dict[str, str]:
     """Ours, without what would change how perftui, py-spy or Textual behave. Settings are looked
-    for in `home` alone."""
+    for below `home` alone."""
     ours = ("PERFTUI_", "PROMETHEUS_", "ANTHROPIC_", "RUST_", "TEXTUAL", "NO_COLOR", "SSLKEYLOG")
     kept = {
         key: value
@@ -92,8 +92,9 @@ def environment(home: Path) -> dict[str, str]:
     }
     return {
         **kept,
-        "XDG_CONFIG_HOME": str(home),
-        "XDG_STATE_HOME": str(home),
+        # Not `home` itself, where Python would take a directory called perftui for the package.
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "XDG_STATE_HOME": str(home / "state"),
         "TERM": "xterm-256color",
         "COLORTERM": "truecolor",
         "LC_ALL": "C.UTF-8",

@@ -17,7 +17,8 @@ from perftui.model.text import plain
 MOST = 3
 NOTABLE = 0.1
 """What moves the log-odds by less than this is no reason."""
-
+CLEAR = 0.5
+"""A function that has risen by ten points of a core while the series made half of its way."""
 LONGEST = 60
 
 
@@ -77,7 +78,12 @@ def reasons(
     ]
     weighty += _beside(inputs, leading)
     weighty.sort(key=lambda reason: -reason.weight)
-    found += [reason for reason in weighty[:MOST] if reason.weight >= NOTABLE]
+    strongest = [reason for reason in weighty[:MOST] if reason.weight >= NOTABLE]
+    # What can be looked at in the code is worth a line, where others weigh more, too.
+    function = next((one for one in weighty if one.kind is EvidenceKind.PROFILE), None)
+    if function is not None and function not in strongest and inputs["riser"][0] >= CLEAR:
+        strongest = [*strongest[: MOST - 1], function]
+    found += strongest
     return tuple(
         Evidence(f"R{number}", reason.kind, reason.text, reason.value, reason.unit)
         for number, reason in enumerate(found, 1)

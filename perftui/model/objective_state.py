@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import zip_longest
 
@@ -31,14 +30,6 @@ SHAPES = {
 }
 
 
-@dataclass(frozen=True)
-class Burn:
-    """How much of the time the objective was violated, 0 to 1, of the time that points tell of."""
-
-    share: float
-    seconds: float
-
-
 def standing(objective: Objective, snapshot: Snapshot, value: float | None) -> Standing:
     """How it stands with `value` as the newest, None where there is none that counts any more.
 
@@ -54,8 +45,8 @@ def standing(objective: Objective, snapshot: Snapshot, value: float | None) -> S
     return Standing.AT_RISK if likely or objective.violated(value) else Standing.OK
 
 
-def burn(objective: Objective, points: Sequence[Point], step_s: float) -> Burn:
-    """How much of the time of these points the objective was violated.
+def burn(objective: Objective, points: Sequence[Point], step_s: float) -> float:
+    """How much of the time of these points the objective was violated, 0 to 1.
 
     A point tells of the time until the next one, of at most three usual steps of `step_s` seconds.
     """
@@ -64,4 +55,4 @@ def burn(objective: Objective, points: Sequence[Point], step_s: float) -> Burn:
         length = step_s if following is None else min(following.at - point.at, 3 * step_s)
         told += length
         violated += length * objective.violated(point.value)
-    return Burn(violated / told if told else 0.0, told)
+    return violated / told if told else 0.0

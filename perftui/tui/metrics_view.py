@@ -206,7 +206,7 @@ def metric_line(
         sign = ">" if objective.above else "<"
         wanted = f"SLO {sign} {format_value(objective.threshold, key.unit)}"
         how = standing(objective, snapshot, None if is_stale else series.last.value)
-        share = burn(objective, visible, usual_step(around)).share
+        share = burn(objective, visible, usual_step(around))
         burnt = f"violated {100 * share:.1f} %" if share >= NOTABLE_BURN else ""
     slope = _slope(between(series.points, now - SLOPE_S, math.inf), key.unit)
     return MetricLine(

@@ -131,10 +131,10 @@ def test_it_is_looked_at_no_oftener_than_needed():
     assert leading._metrics._at % 12 == 0
 
 
-def watched(has_profile: bool, weight: float = 2.0) -> Local:
+def watched(has_profile: bool, prior: tuple[float, ...] | None = None, rise: float = 0.3) -> Local:
     """The forecaster after a series that makes half of its way, beside which a function rises; that
-    is believed."""
-    mean = tuple(weight if name == "riser" else 0.0 for name in INPUTS)
+    is believed unless there is another prior."""
+    mean = prior or tuple(2.0 if name == "riser" else 0.0 for name in INPUTS)
     local = Local(
         Objective("m", 10.0, True, 5.0, HORIZON_S),
         prior=Prior(mean, (0.5,) * len(INPUTS)),
@@ -142,7 +142,7 @@ def watched(has_profile: bool, weight: float = 2.0) -> Local:
     )
     for n in range(120):
         risen = max(0.0, n - 80) / 40
-        known = Beside({"rps": float(n % 3)}, {WORK: 0.1 + 0.3 * risen})
+        known = Beside({"rps": float(n % 3)}, {WORK: 0.1 + rise * risen})
         local.see(float(n), 5.0 + 0.1 * (n % 2) + 2.5 * risen, known)
         local.chance()
     return local
@@ -156,6 +156,20 @@ def test_a_rise_is_a_reason_and_moves_the_chance():
     assert "of a core" in first.text
     assert (first.unit, local.riser) == ("%", WORK)
     assert local.chance() > watched(has_profile=False).chance()  # type: ignore[operator]
+
+
+def test_a_clear_rise_has_a_line_where_others_weigh_more():
+    """It is what can be looked at in the code; where it is small, the others have their lines."""
+    mean = tuple(
+        3.0 if name in ("distance", "closest", "progress", "trend") else 0.0 for name in INPUTS
+    )
+
+    def kinds(rise: float) -> list[EvidenceKind]:
+        local = watched(has_profile=True, prior=mean, rise=rise)
+        return [one.kind for one in local.reasons("s") if one.value is None or one.unit != "s"]
+
+    assert kinds(0.3) == [EvidenceKind.METRIC, EvidenceKind.METRIC, EvidenceKind.PROFILE]
+    assert kinds(0.03) == [EvidenceKind.METRIC] * 3
 
 
 def test_without_the_profile_it_knows_of_none():
