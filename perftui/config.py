@@ -144,7 +144,13 @@ def load(
     return _validate(merged, " and ".join(layer.name for layer in layers if layer.values))
 
 
-_IDENTITY = {"metric": "name", "objective": "metric", "scrape": "url", "log": "file"}
+_IDENTITY = {
+    "metric": "name",
+    "objective": "metric",
+    "scrape": "url",
+    "log": "file",
+    "pattern": "name",
+}
 """What tells the entries of a list apart: a stronger layer replaces those that it has too."""
 
 

@@ -5,23 +5,24 @@ It is the one place where the rooms meet. Screen and headless commands see its s
 
 from __future__ import annotations
 
-import logging
 import os
 import subprocess
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from perftui.advisor.advisor import Advisor
+from perftui.advisor.patterns import Patterns
 from perftui.errors import PerftuiError, UsageError
 from perftui.forecast.forecaster import Forecaster
 from perftui.forecast.keeping import FILE, Keeping, identity
 from perftui.model.baseline import Baseline
 from perftui.model.changes import Changes
 from perftui.model.event import Event, EventKind
-from perftui.model.findings import Forecast
+from perftui.model.findings import Finding, Forecast
 from perftui.model.objective import Objective
 from perftui.model.offer import Offer, OfferKind
 from perftui.model.past import PastForecasts
@@ -32,6 +33,7 @@ from perftui.model.source import SourceText
 from perftui.model.stacks import Window
 from perftui.model.target import Target, TargetState
 from perftui.model.timeline import Timeline
+from perftui.periodic import Periodic
 from perftui.settings import MetricSettings, Settings
 from perftui.sources.assembly import NamedSources, TargetSources, with_offer
 from perftui.sources.base import Clock, Source, steady_clock
@@ -45,7 +47,7 @@ from perftui.target.source import read_source
 from perftui.target.successor import successor
 
 TICK_S, FIRST_TICK_S = 1.0, 0.1
-FORECAST_EVERY_S, DESCRIBE_EVERY_S = 2.0, 5.0
+FORECAST_EVERY_S, DESCRIBE_EVERY_S, FIND_EVERY_S = 2.0, 5.0, 5.0
 PORTS_EVERY_S = 30.0
 """How often it is noted on which ports the target listens: its successor will, too."""
 SPAN_S = 300.0
@@ -53,8 +55,6 @@ SPAN_S = 300.0
 STOP_S = 4.0
 ANSWER_S = 45.0
 """How long a headless command waits for the LLM: longer than its own time-out."""
-
-_LOG = logging.getLogger(__name__)
 
 
 class Monitor:
@@ -104,13 +104,13 @@ class Monitor:
             SourceStatus("settings", SourceState.FAILED, self.clock(), text)
             for text in settings.unusable()
         ]
-        self._forecasts: tuple[Forecast, ...] = ()
         self._described_at = self.clock()
-        self._forecast_at = -FORECAST_EVERY_S
         self._keeping = Keeping(state / FILE if state is not None else None, identity(target))
         self._forecaster = Forecaster(self._objectives, self._keeping)
+        self._forecasts: Periodic[tuple[Forecast, ...]] = Periodic("forecast", FORECAST_EVERY_S, ())
+        self._patterns = Patterns(settings.pattern)
+        self._findings: Periodic[tuple[Finding, ...]] = Periodic("patterns", FIND_EVERY_S, ())
         self._changes = Changes()
-        self._forecast_failure: SourceStatus | None = None
         self._state = TargetState.RUNNING
         self._state_since = self._alive_at = self.clock()
         self._swapping = threading.Lock()
@@ -335,7 +335,7 @@ class Monitor:
             windows=self._timeline.windows(since),
             series=tuple(in_order(self._timeline.series(since))),
             objectives=self._objectives,
-            forecasts=self._forecasts + self._advisor.forecasts,
+            forecasts=self._forecasts.result + self._advisor.forecasts,
             sources=self._statuses(),
             llm=self._advisor.status,
             baseline=self._baseline,
@@ -343,14 +343,18 @@ class Monitor:
             events=self._timeline.events(since),
             unavailable=self._timeline.unavailable(),
             offers=self._of_target.offers(self.settings),
+            findings=self._findings.result,
         )
 
     def _statuses(self) -> tuple[SourceStatus, ...]:
         return (
             *(source.status for source in self._sources),
             *self._unusable,
-            *(s for s in (self._forecast_failure, self._keeping.status) if s is not None),
+            *(s for s in self._own_statuses() if s is not None),
         )
+
+    def _own_statuses(self) -> tuple[SourceStatus | None, ...]:
+        return self._forecasts.failure, self._findings.failure, self._keeping.status
 
     def _tick(self) -> None:
         due = self.clock()
@@ -360,10 +364,11 @@ class Monitor:
             if self.clock() - self._described_at >= DESCRIBE_EVERY_S:
                 self._described_at = self.clock()
                 self._describe_again()
-            if self.clock() - self._forecast_at >= FORECAST_EVERY_S:
-                self._forecast_at = self.clock()
-                self._forecast()
+            if self._state is not TargetState.EXITED:
+                now = self.clock()
+                self._forecasts.turn(now, partial(self._forecaster.look, self._timeline, now))
             self.latest = self.snapshot()
+            self._findings.turn(self.latest.taken_at, lambda: self._patterns.look(self.latest))
             for event in self._changes.events(self.latest):
                 self._timeline.add_event(event)
         self._forecaster.close()
@@ -385,16 +390,3 @@ class Monitor:
         if now.cmdline != self._target.cmdline:
             self._target = now
             self._of_target.profiler.ask_version_again()
-
-    def _forecast(self) -> None:
-        if self._state is TargetState.EXITED:
-            return
-        now = self.clock()
-        try:
-            self._forecasts = self._forecaster.look(self._timeline, now)
-            self._forecast_failure = None
-        except Exception as error:  # noqa: BLE001 - without a forecast the rest still goes on
-            _LOG.debug("the forecaster failed", exc_info=True)
-            self._forecast_failure = self._forecast_failure or SourceStatus(
-                "forecast", SourceState.FAILED, now, f"{type(error).__name__}: {error}"
-            )

@@ -12,6 +12,7 @@ from msgspec import Meta, field
 from perftui.checked import Invalid, Table, checked
 from perftui.errors import UsageError
 from perftui.model.objective import DEFAULT_HOLD_S, DEFAULT_HORIZON_S, Objective
+from perftui.pattern_settings import PatternSettings
 from perftui.setting_values import (
     BUILT_IN_METRICS,
     MOST_OF_NAME,
@@ -203,6 +204,7 @@ class Settings(Table, frozen=True, kw_only=True):
     notice: NoticeSettings = NoticeSettings()
     profile: ProfileSettings = ProfileSettings()
     llm: LlmSettings = LlmSettings()
+    pattern: tuple[PatternSettings, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -11,10 +11,10 @@ import re
 import signal
 from pathlib import Path
 
-from perftui.cli.demo import OBJECTIVE
+from perftui.cli.demo import below
+from perftui.config import load
 from perftui.lab.demo import Lab
 from perftui.monitor import Monitor
-from perftui.settings import load
 from perftui.target.describe import describe
 from perftui.tui.app import PerftuiApp
 
@@ -41,8 +41,8 @@ async def take(monitor: Monitor, name: str, size: tuple[int, int], *keys: str) -
 
 async def main() -> None:
     """All of them, from one demo."""
-    settings = load({}, {}, files=[], below={"objective": [OBJECTIVE]})
     with Lab() as lab:
+        settings = load({}, {}, files=[], below=below(lab))
         monitor = Monitor(describe(lab.pid), settings, env={})
         monitor.start()
         try:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 from perftui.model.baseline import Baseline
-from perftui.model.findings import Forecast, ForecastState, LlmState
+from perftui.model.findings import Finding, Forecast, ForecastState, LlmState
 from perftui.model.noise import Change, change
 from perftui.model.present import (
     event_text,
@@ -85,6 +85,8 @@ def _report(snapshot: Snapshot) -> Iterator[str]:
         yield from _wrapped(_forecast(forecast, snapshot.taken_at))
         for mitigation in forecast.mitigations:
             yield from _wrapped(f"try: {plain(mitigation.action)}", indent=6)
+    for finding in snapshot.findings:
+        yield from _finding(finding)
     llm = snapshot.llm
     state = "" if llm.state is LlmState.OFF else f"{llm.state.value} "
     yield from _wrapped(f"LLM {state}{plain(llm.message)}".rstrip())
@@ -101,6 +103,16 @@ def _report(snapshot: Snapshot) -> Iterator[str]:
         yield "ALSO THERE"
     for offer in snapshot.offers:
         yield from _wrapped(f"{plain(offer.words)}: {plain(offer.option)}")
+
+
+def _finding(finding: Finding) -> Iterator[str]:
+    yield from _wrapped(f"{plain(finding.name)}: {plain(finding.says)}")
+    for fact in finding.evidence:
+        yield from _wrapped(plain(fact.text), indent=6)
+    for mitigation in finding.mitigations:
+        yield from _wrapped(f"try: {plain(mitigation.action)}", indent=6)
+    if finding.check:
+        yield from _wrapped(f"check: {plain(finding.check)}", indent=6)
 
 
 def _wrapped(text: str, indent: int = 2) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from perftui.model.baseline import SCHEMA, Baseline
-from perftui.model.findings import Forecast, LlmStatus
+from perftui.model.findings import Evidence, Finding, Forecast, LlmStatus, Mitigation
 from perftui.model.objective import Objective
 from perftui.model.profile import FunctionRow, Profile, profile
 from perftui.model.series import Point, SeriesKey
@@ -53,6 +53,7 @@ def document(snapshot: Snapshot) -> dict[str, Any]:
             for event in snapshot.events
         ],
         "forecasts": [_forecast(forecast) for forecast in snapshot.forecasts],
+        "findings": [_finding(finding) for finding in snapshot.findings],
         "sources": [
             {
                 "name": status.name,
@@ -145,26 +146,38 @@ def _forecast(forecast: Forecast) -> dict[str, Any]:
         "base_rate": forecast.base_rate,
         "record": forecast.record,
         "summary": forecast.summary or None,
-        "evidence": [
-            {
-                "id": fact.id,
-                "kind": fact.kind.value,
-                "text": fact.text,
-                "value": fact.value,
-                "unit": fact.unit,
-            }
-            for fact in forecast.evidence
-        ],
+        "evidence": [_evidence(fact) for fact in forecast.evidence],
         "claims": [
             {"text": claim.text, "evidence": list(claim.evidence), "verified": claim.verified}
             for claim in forecast.claims
         ],
-        "mitigations": [
-            {"action": m.action, "why": m.why, "risk": m.risk, "listed": m.listed}
-            for m in forecast.mitigations
-        ],
+        "mitigations": [_mitigation(one) for one in forecast.mitigations],
         "disconfirming_check": forecast.disconfirming_check,
     }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "name": finding.name,
+        "text": finding.says,
+        "evidence": [_evidence(fact) for fact in finding.evidence],
+        "mitigations": [_mitigation(one) for one in finding.mitigations],
+        "disconfirming_check": finding.check or None,
+    }
+
+
+def _evidence(fact: Evidence) -> dict[str, Any]:
+    return {
+        "id": fact.id,
+        "kind": fact.kind.value,
+        "text": fact.text,
+        "value": fact.value,
+        "unit": fact.unit,
+    }
+
+
+def _mitigation(one: Mitigation) -> dict[str, Any]:
+    return {"action": one.action, "why": one.why, "risk": one.risk, "listed": one.listed}
 
 
 def _llm(status: LlmStatus) -> dict[str, Any]:

@@ -52,6 +52,21 @@ class Mitigation:
     listed: bool = False
 
 
+@dataclass(frozen=True)
+class Finding:
+    """A pattern of trouble that holds at present, found without any LLM.
+
+    `name` is the pattern's, `says` what it means; `evidence` is what was seen, `mitigations` are
+    what it proposes, and `check` would disprove it.
+    """
+
+    name: str
+    says: str
+    evidence: tuple[Evidence, ...]
+    mitigations: tuple[Mitigation, ...] = ()
+    check: str = ""
+
+
 class ForecastState(StrEnum):
     """What a forecast can say at present."""
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from perftui.model.baseline import Baseline
 from perftui.model.event import Event
-from perftui.model.findings import Forecast, LlmStatus
+from perftui.model.findings import Finding, Forecast, LlmStatus
 from perftui.model.objective import Objective
 from perftui.model.offer import Offer
 from perftui.model.series import Series, Unavailable
@@ -42,7 +42,7 @@ class Snapshot:
     and points in every later snapshot. `baseline` is what the user compares with;
     `gil_windows` are short looks at the holder of the GIL, beside the others; `events` are
     what happened in the span, oldest first; `unavailable` are metrics that cannot be had, `offers`
-    what could be watched, too.
+    what could be watched, too; `findings` are the patterns that hold.
     """
 
     taken_at: float
@@ -62,6 +62,7 @@ class Snapshot:
     events: tuple[Event, ...] = ()
     unavailable: tuple[Unavailable, ...] = ()
     offers: tuple[Offer, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def data_at(self) -> float:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from perftui.model.findings import LOCAL, Forecast, ForecastState, LlmState
+from perftui.model.findings import LOCAL, Finding, Forecast, ForecastState, LlmState, Mitigation
 from perftui.model.present import format_age, format_probability, format_span, format_value
 from perftui.model.snapshot import Snapshot
 from perftui.model.text import plain
 from perftui.model.warning import LIKELY, describe, said
 
+MOST_FINDINGS = 2
+"""So many patterns are shown whole: who is tired reads no more."""
 OLD_S, OLD_SHARE = 10.0, 1 / 20
 """A forecast older than this, and than this part of its horizon, says its age: the next one should
 have come."""
@@ -26,7 +28,8 @@ class Line:
 
 
 def forecast_lines(snapshot: Snapshot) -> list[Line]:
-    """The whole pane: the most urgent local forecast, what the LLM says, the other objectives."""
+    """The whole pane: the most urgent local forecast, the patterns that hold, what the LLM says,
+    the other objectives."""
     now = snapshot.taken_at
     local = sorted((f for f in snapshot.forecasts if f.by == LOCAL), key=_urgency)
     lines: list[Line] = []
@@ -34,6 +37,11 @@ def forecast_lines(snapshot: Snapshot) -> list[Line]:
         lines += [*_local(forecast, now), Line("")]
     if not local:
         lines += [Line("local forecast: learning", "quiet"), Line("")]
+    for finding in snapshot.findings[:MOST_FINDINGS]:
+        lines += [*_finding(finding), Line("")]
+    more = [plain(finding.name) for finding in snapshot.findings[MOST_FINDINGS:]]
+    if more:
+        lines += [Line(f"seen, too: {', '.join(more)}", "quiet"), Line("")]
     for forecast in snapshot.forecasts:
         if forecast.by != LOCAL:
             lines += [*_advice(forecast, now), Line("")]
@@ -91,17 +99,29 @@ def _advice(forecast: Forecast, now: float) -> Iterator[Line]:
         mark = "" if claim.verified else "  [unverified]"
         cited = " ".join(claim.evidence) or "no evidence"
         yield Line(f"Why  {plain(claim.text)} ({plain(cited)}){mark}", indent=5)
-    for number, mitigation in enumerate(forecast.mitigations, 1):
-        risk = f" (risk: {plain(mitigation.risk)})" if mitigation.risk else ""
-        why = f": {plain(mitigation.why)}" if mitigation.why else ""
-        yield Line(f"Do   {number} {plain(mitigation.action)}{why}{risk}", indent=5)
-    if forecast.disconfirming_check:
-        yield Line(f"Check {plain(forecast.disconfirming_check)}", "quiet", indent=6)
+    yield from _advised(forecast.mitigations, forecast.disconfirming_check)
     cited_ids = {evidence for claim in forecast.claims for evidence in claim.evidence}
     for fact in forecast.evidence:
         if fact.id in cited_ids:
             value = f" = {format_value(fact.value, fact.unit)}" if fact.value is not None else ""
             yield Line(f"{fact.id}  {plain(fact.text)}{value}", "quiet", indent=4)
+
+
+def _finding(finding: Finding) -> Iterator[Line]:
+    """A pattern that holds: what it means, what was seen, and what to do."""
+    yield Line(f"Seen {plain(finding.says)}", indent=5)
+    for fact in finding.evidence:
+        yield Line(f"     {plain(fact.text)}", "quiet", indent=5)
+    yield from _advised(finding.mitigations, finding.check)
+
+
+def _advised(mitigations: Sequence[Mitigation], check: str | None) -> Iterator[Line]:
+    for number, mitigation in enumerate(mitigations, 1):
+        risk = f" (risk: {plain(mitigation.risk)})" if mitigation.risk else ""
+        why = f": {plain(mitigation.why)}" if mitigation.why else ""
+        yield Line(f"Do   {number} {plain(mitigation.action)}{why}{risk}", indent=5)
+    if check:
+        yield Line(f"Check {plain(check)}", "quiet", indent=6)
 
 
 def _llm(snapshot: Snapshot) -> Iterator[Line]:

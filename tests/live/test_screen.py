@@ -435,7 +435,7 @@ def test_the_demo_shows_its_culprit(fault: str, terminal: Open) -> None:
         every=0.1,
     )
     screen = tmux.wait(
-        *("● LIVE", "CPU above 80 %"),
+        *("● LIVE", "p95 latency above 150 ms"),
         re.compile(r"cpu .*\d %"),
         re.compile(r"rss .*\d MB"),
         re.compile(r"learning \d+ of \d+|\d+ % within|IN BREACH"),

@@ -1,0 +1,100 @@
+"""Which stacks show what is looked for: all searches in one pass, each stack looked at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from perftui.model.stacks import CUT, Frame, Place, Stack, Window
+
+Fits = Callable[[str], bool]
+_MOST = 50_000
+
+
+class Sought(NamedTuple):
+    """A function by its name, its file's path, and the path of one that called it, directly or
+    not; None where that does not matter."""
+
+    function: Fits | None
+    file: Fits | None
+    under: Fits | None
+
+    def is_found(self, frame: Frame) -> bool:
+        """Whether this is the function, whoever called it."""
+        return (self.function is None or self.function(frame.function)) and (
+            self.file is None or self.file(frame.file)
+        )
+
+
+class StackSearch:
+    """Counts the samples in which each of `sought` is somewhere in the stack. Not thread-safe."""
+
+    def __init__(self, sought: Sequence[Sought]) -> None:
+        self._sought = tuple(sought)
+        self._anywhere = sum(1 << n for n, one in enumerate(sought) if one.under is None)
+        """A bit for each that need not be under another function."""
+        self._frames: dict[Frame, tuple[int, int]] = {}
+        self._stacks: dict[int, tuple[Stack, int]] = {}
+        """By the id of a stack, which is held so that no other has its id."""
+        self._windows: dict[Window, list[int]] = {}
+
+    def keep(self, windows: Iterable[Window]) -> None:
+        """Forget what was counted of windows that are not among these."""
+        counted = self._windows
+        self._windows = {window: counted[window] for window in windows if window in counted}
+        for known in (self._frames, self._stacks):
+            if len(known) > _MOST:
+                known.clear()
+
+    def samples(self, number: int, windows: Iterable[Window]) -> tuple[int, float]:
+        """In how many samples of these windows one of `sought` is, and how many ticks they are."""
+        parts = [(self._counted(window)[number], window.expected_ticks) for window in windows]
+        return sum(count for count, _ in parts), sum(ticks for _, ticks in parts)
+
+    def hottest(self, number: int, windows: Iterable[Window]) -> Place | None:
+        """The innermost of the functions that were found, in the most samples."""
+        found: Counter[Place] = Counter()
+        sought = self._sought[number]
+        for window in windows:
+            for (_, stack), count in window.stacks.items():
+                if self._of(stack) >> number & 1:
+                    frame = next(f for f in reversed(stack) if f is not CUT and sought.is_found(f))
+                    found[Place(frame.function, frame.file)] += count
+        return max(found, key=lambda place: (found[place], place), default=None)
+
+    def _counted(self, window: Window) -> list[int]:
+        known = self._windows.get(window)
+        if known is None:
+            known = self._windows[window] = [0] * len(self._sought)
+            for (_, stack), count in window.stacks.items():
+                found, number = self._of(stack), 0
+                while found:
+                    known[number] += count * (found & 1)
+                    found, number = found >> 1, number + 1
+        return known
+
+    def _of(self, stack: Stack) -> int:
+        """A bit for each that is in a stack."""
+        known = self._stacks.get(id(stack))
+        if known is not None:
+            return known[1]
+        found, allowed = 0, self._anywhere
+        for frame in stack:
+            looked = self._frames.get(frame)
+            if looked is None:
+                looked = self._frames[frame] = self._look(frame)
+            found |= looked[0] & allowed
+            allowed |= looked[1]
+        self._stacks[id(stack)] = stack, found
+        return found
+
+    def _look(self, frame: Frame) -> tuple[int, int]:
+        """A bit for each that this frame is, and for each that what it calls may be."""
+        if frame is CUT:
+            return 0, 0
+        found = sum(1 << n for n, one in enumerate(self._sought) if one.is_found(frame))
+        callers = sum(
+            1 << n for n, one in enumerate(self._sought) if one.under and one.under(frame.file)
+        )
+        return found, callers
