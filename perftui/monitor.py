@@ -122,6 +122,7 @@ class Monitor:
             env=env,
             snapshot=lambda: self.latest,
             clock=self.clock,
+            ledger=state / FILE if state is not None else None,
         )
         self._stopping = threading.Event()
         self._ticker = threading.Thread(target=self._tick, name="perftui-monitor", daemon=True)

@@ -6,11 +6,13 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from perftui.advisor import prompt
-from perftui.advisor.budget import RUN_CAP_USD, Budget, no_price, price_of
+from perftui.advisor.budget import ModelPrice, cost, no_price, price_of, worst_case
 from perftui.advisor.client import KEY_NAMES, CallError, Client, Key, Reply, connect, find_key
 from perftui.advisor.evidence import Facts, facts
+from perftui.advisor.ledger import Ledger, month_of
 from perftui.advisor.redact import Pseudonyms
 from perftui.errors import PerftuiError
 from perftui.model.findings import Forecast, LlmState, LlmStatus
@@ -51,6 +53,7 @@ class Advisor:
         env: Mapping[str, str],
         snapshot: Callable[[], Snapshot | None],
         clock: Clock,
+        ledger: Path | None = None,
         client_factory: ClientFactory = connect,
         look_s: float = LOOK_S,
     ) -> None:
@@ -62,7 +65,11 @@ class Advisor:
         self._look_s = look_s
         self._client: Client | None = None
         self._names = Pseudonyms()
-        self._budget: Budget | None = None
+        self._price: ModelPrice | None = None
+        self._ledger_path = ledger
+        self._ledger: Ledger | None = None
+        self._capped_in: float | None = None
+        """The month in which its cap was reached."""
         self._began = 0.0
         self._not_before = 0.0
         self._stopping = False
@@ -80,8 +87,8 @@ class Advisor:
         elif price is None:
             self._say(LlmState.FAILED, str(no_price(settings.model)))
         else:
-            self._budget = Budget(price, min(RUN_CAP_USD, settings.monthly_cap_usd))
-            self._status = replace(self._status, cap_usd=self._budget.cap_usd)
+            self._price = price
+            self._status = replace(self._status, cap_usd=settings.monthly_cap_usd)
             self._say(LlmState.OK, f"the first call comes after {ENOUGH_S:g} s of evidence")
 
     @property
@@ -96,7 +103,7 @@ class Advisor:
 
     def start(self) -> None:
         """Begin, if calls may be made at all; else there is no thread."""
-        if self._budget is not None:
+        if self._price is not None:
             self._thread.start()
 
     def stop(self) -> None:
@@ -134,6 +141,13 @@ class Advisor:
             )
 
     def _main(self) -> None:
+        try:
+            self._take_turns()
+        finally:
+            if self._ledger is not None:
+                self._ledger.close()
+
+    def _take_turns(self) -> None:
         self._began = due = self._clock()
         while True:
             with self._changed:
@@ -188,27 +202,34 @@ class Advisor:
         return "" if asked or enough else f"the first call comes after {ENOUGH_S:g} s of evidence"
 
     def _consult(self, table: Facts) -> None:
-        """One call, from the budget's consent to the forecast. PerftuiError if it fails."""
-        budget = self._budget
-        assert budget is not None  # noqa: S101 - there is no thread without one
+        """One call, from the ledger's consent to the forecast. PerftuiError if it fails."""
+        price = self._price
+        assert price is not None  # noqa: S101 - there is no thread without one
+        if self._ledger is None:
+            self._ledger = Ledger(self._ledger_path)  # SQLite's connections are for one thread
         request = prompt.request(table, self._names, self._settings.model)
-        worst = budget.worst_case(request.characters, request.max_tokens)
-        if self._status.state is LlmState.CAPPED or not budget.allows(worst):
-            # Once stopped it stays so, though a smaller request might still fit.
-            self._say(
-                LlmState.CAPPED,
-                f"stopped: the next call could exceed ${budget.cap_usd:.2f} of this run; "
-                "the local forecast goes on",
-            )
+        worst = worst_case(price, request.characters, request.max_tokens)
+        call = self._entered(self._ledger, worst)
+        if call is None:
             return
         with self._changed:
             self._served = self._wanted
             self._status = replace(self._status, calling=True)
+        came_to = worst
         try:
-            reply = self._ask(request, budget, worst)
+            reply = self._ask(request)
+            came_to = cost(price, reply.usage, request.characters, request.max_tokens)
+        except CallError as error:
+            came_to = worst if error.billed else 0.0
+            raise
         finally:
+            # Before anyone looks at the answer: a bad one costs money, too.
             with self._changed:
-                self._status = replace(self._status, calling=False, cost_usd=budget.spent_usd)
+                self._status = replace(
+                    self._status, calling=False, cost_usd=self._status.cost_usd + came_to
+                )
+            self._ledger.settle(call, came_to)
+            self._say_spent(self._ledger)
         from perftui.advisor.answer import as_forecast, parse  # pydantic: 4 MB, for who asks an LLM
 
         answer = parse(reply.complete_text())
@@ -219,26 +240,42 @@ class Advisor:
         self._status = replace(self._status, last_at=made_at)
         self._say(LlmState.OK)
 
-    def _ask(self, request: prompt.Request, budget: Budget, worst: float) -> Reply:
-        """Call, and book what it cost before anyone looks at the answer."""
+    def _entered(self, ledger: Ledger, worst: float) -> int | None:
+        """The call's entry in the ledger, None where it may not be made: then it is said why."""
+        now, cap = self._clock(), self._settings.monthly_cap_usd
+        call = None
+        # Once stopped it stays so for the month, though a smaller request might still fit.
+        if self._capped_in != month_of(now):
+            call = ledger.reserve(now, self._settings.model, worst, cap)
+        if call is None:
+            self._capped_in = month_of(now)
+            self._say_spent(ledger)
+            self._say(
+                LlmState.CAPPED,
+                f"stopped: the next call could exceed the ${cap:.2f} of this month; "
+                "the local forecast goes on",
+            )
+        return call
+
+    def _say_spent(self, ledger: Ledger) -> None:
+        spent = ledger.spent(self._clock())
+        self._status = replace(
+            self._status, month_usd=spent.month_usd, projected_usd=spent.projected_usd
+        )
+
+    def _ask(self, request: prompt.Request) -> Reply:
+        """Call, and note for how long the server wants no other."""
+        if self._client is None:
+            self._client = self._connect(self._env, self._clock)
         try:
-            if self._client is None:
-                self._client = self._connect(self._env, self._clock)
-            reply = self._client.ask(request)
+            return self._client.ask(request)
         except CallError as error:
-            budget.book(worst if error.billed else 0.0)
-            if error.retry_after_s is not None:
-                self._not_before = self._clock() + error.retry_after_s
-                wait = format_duration(max(1.0, error.retry_after_s))
-                raise PerftuiError(
-                    error.message, f"The server asks to wait {wait}; then the next call follows."
-                ) from None
-            raise
-        except Exception:
-            budget.book(worst)
-            raise
-        budget.book(budget.cost(reply.usage, request.characters, request.max_tokens))
-        return reply
+            if error.retry_after_s is None:
+                raise
+            self._not_before = self._clock() + error.retry_after_s
+            wait = format_duration(max(1.0, error.retry_after_s))
+            fix = f"The server asks to wait {wait}; then the next call follows."
+            raise CallError(error.message, fix, billed=error.billed) from None
 
     def _say(self, state: LlmState, message: str = "") -> None:
         """Set state and message; `since` stays while the state does."""

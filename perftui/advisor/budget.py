@@ -1,8 +1,4 @@
-"""What calls cost, and the hard cap of a run.
-
-A call is made only if its worst case still fits under the cap, and is booked before its answer
-is looked at: a bad answer costs money too.
-"""
+"""What calls cost: prices by model, the worst case of a call, and what it came to."""
 
 from __future__ import annotations
 
@@ -13,9 +9,6 @@ from dataclasses import dataclass
 
 from perftui.errors import PerftuiError
 from perftui.settings import Price
-
-RUN_CAP_USD = 1.0
-"""What the calls of one run may cost together, in US dollars."""
 
 CHARACTERS_PER_TOKEN = 2
 """For the bound on a prompt: JSON full of numbers has fewer characters a token than prose."""
@@ -69,34 +62,18 @@ def no_price(model: str) -> PerftuiError:
     )
 
 
-class Budget:
-    """Costs of one run in US dollars; only the advisor's thread changes it."""
+def worst_case(price: ModelPrice, characters: int, max_tokens: int) -> float:
+    """The most that a call with such a prompt and limit can cost, in US dollars."""
+    tokens = math.ceil(characters / CHARACTERS_PER_TOKEN)
+    return (tokens * price.input + max_tokens * price.output) / 1e6
 
-    def __init__(self, price: ModelPrice, cap_usd: float) -> None:
-        self.price = price
-        self.cap_usd = cap_usd
-        self.spent_usd = 0.0
 
-    def worst_case(self, characters: int, max_tokens: int) -> float:
-        """The most that a call with such a prompt and limit can cost."""
-        tokens = math.ceil(characters / CHARACTERS_PER_TOKEN)
-        return (tokens * self.price.input + max_tokens * self.price.output) / 1e6
-
-    def allows(self, cost_usd: float) -> bool:
-        """Whether a call of this cost would stay within the cap."""
-        return self.spent_usd + cost_usd <= self.cap_usd
-
-    def book(self, cost_usd: float) -> None:
-        """Count a cost. A call that timed out or broke off is booked at its worst case."""
-        self.spent_usd += cost_usd
-
-    def cost(self, usage: Usage, characters: int, max_tokens: int) -> float:
-        """What a call cost; where the server counted nothing, its worst case."""
-        known_input = usage.input is not None
-        return (
-            self.worst_case(0 if known_input else characters, 0)
-            + (usage.input or 0) * self.price.input / 1e6
-            + (usage.cache_read or 0) * self.price.cache_read / 1e6
-            + (usage.cache_write or 0) * self.price.input * _CACHE_WRITE / 1e6
-            + (max_tokens if usage.output is None else usage.output) * self.price.output / 1e6
-        )
+def cost(price: ModelPrice, usage: Usage, characters: int, max_tokens: int) -> float:
+    """What a call cost, in US dollars; where the server counted nothing, its worst case."""
+    return (
+        worst_case(price, 0 if usage.input is not None else characters, 0)
+        + (usage.input or 0) * price.input / 1e6
+        + (usage.cache_read or 0) * price.cache_read / 1e6
+        + (usage.cache_write or 0) * price.input * _CACHE_WRITE / 1e6
+        + (max_tokens if usage.output is None else usage.output) * price.output / 1e6
+    )

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +18,7 @@ from perftui.errors import StateError
 from perftui.forecast.outcome import Outcome
 from perftui.model.objective import Objective
 from perftui.model.series import SeriesKey
-from perftui.model.text import plain
+from perftui.state_file import StateFile
 
 VERSION = 1
 KEPT_S = 30 * 86_400.0
@@ -76,60 +75,22 @@ class ForecastLog:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         self._questions: dict[tuple[str, Objective, SeriesKey], int] = {}
-        with self._failing():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.touch(mode=0o600, exist_ok=True)
-            if path.stat().st_mode & 0o077:
-                path.chmod(0o600)
-            self._database = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
-            self._prepare()
-
-    def _prepare(self) -> None:
-        execute = self._database.execute
-        execute("PRAGMA journal_mode = WAL")
-        execute("PRAGMA synchronous = NORMAL")
-        execute("PRAGMA foreign_keys = ON")
-        execute("BEGIN IMMEDIATE")
-        version = execute("PRAGMA user_version").fetchone()[0]
-        if version > VERSION:
-            execute("ROLLBACK")
-            raise StateError(
-                f"{plain(str(self._path))} was written by a newer perftui.", "Update this one."
-            )
-        if version == 0:
-            for statement in _statements(_SCHEMA):
-                execute(statement)
-            execute(f"PRAGMA user_version = {VERSION}")
-        execute("COMMIT")
-
-    @contextmanager
-    def _failing(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            why = getattr(error, "strerror", None) or str(error)
-            raise StateError(
-                f"{plain(str(self._path))} cannot be used: {plain(why)}.",
-                "Mend it or move it away: until then forecasts are not kept.",
-                is_refused=isinstance(error, sqlite3.IntegrityError),
-            ) from error
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._failing():
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._database
-            except BaseException:
-                self._database.execute("ROLLBACK")
-                raise
-            self._database.execute("COMMIT")
+        self._file = StateFile(path, busy_s=BUSY_S, without="forecasts are not kept")
+        with self._file.transaction() as database:
+            version = database.execute("PRAGMA user_version").fetchone()[0]
+            if version > VERSION:
+                raise StateError(
+                    f"{self._file.name} was written by a newer perftui.", "Update this one."
+                )
+            if version == 0:
+                for statement in _statements(_SCHEMA):
+                    database.execute(statement)
+                database.execute(f"PRAGMA user_version = {VERSION}")
 
     def close(self) -> None:
         """Close the file."""
-        self._database.close()
+        self._file.close()
 
     def question(self, target: str, objective: Objective, key: SeriesKey) -> int:
         """The row of a question, made where it is new."""
@@ -141,7 +102,7 @@ class ForecastLog:
             *(objective.above, objective.hold_s, objective.horizon_s),
         )
         columns = "target, metric, labels, threshold, above, hold_s, horizon_s"
-        with self._transaction() as database:
+        with self._file.transaction() as database:
             database.execute(f"INSERT OR IGNORE INTO question ({columns}) VALUES ({_MARKS})", row)  # noqa: S608
             found = database.execute(
                 f"SELECT id FROM question WHERE ({columns}) = ({_MARKS})",  # noqa: S608
@@ -153,32 +114,32 @@ class ForecastLog:
     def write(self, question: int, made_at: float, chances: Mapping[str, float]) -> None:
         """Keep what each forecaster said at `made_at` (Unix seconds)."""
         rows = [(question, made_at, name, chance) for name, chance in chances.items()]
-        with self._transaction() as database:
+        with self._file.transaction() as database:
             database.executemany("INSERT INTO forecast VALUES (?, ?, ?, ?)", rows)
 
     def resolve(self, question: int, outcomes: Iterable[Outcome], now: float) -> None:
         """Keep the outcomes of forecasts made at those moments."""
         rows = [(question, outcome.at, outcome.breached, now) for outcome in outcomes]
         if rows:
-            with self._transaction() as database:
+            with self._file.transaction() as database:
                 database.executemany("INSERT OR IGNORE INTO outcome VALUES (?, ?, ?, ?)", rows)
 
     def breach(self, question: int, onset: float, alerted: float) -> None:
         """Keep that a breach began, and when a Prometheus rule would have fired."""
-        with self._transaction() as database:
+        with self._file.transaction() as database:
             database.execute(
                 "INSERT OR IGNORE INTO breach VALUES (?, ?, ?)", (question, onset, alerted)
             )
 
     def learned(self, question: int, state: str) -> None:
         """Keep what a forecaster has learned, in place of what was kept before."""
-        with self._transaction() as database:
+        with self._file.transaction() as database:
             database.execute("INSERT OR REPLACE INTO learned VALUES (?, ?)", (question, state))
 
     def last_learned(self, question: int) -> str | None:
         """What was kept last, None if nothing was."""
-        with self._failing():
-            row = self._database.execute(
+        with self._file.failing():
+            row = self._file.database.execute(
                 "SELECT state FROM learned WHERE question = ?", (question,)
             ).fetchone()
         return row[0] if row else None
@@ -186,15 +147,15 @@ class ForecastLog:
     def prune(self, now: float) -> None:
         """Drop what is older than `KEPT_S`."""
         oldest = now - KEPT_S
-        with self._transaction() as database:
+        with self._file.transaction() as database:
             database.execute("DELETE FROM outcome WHERE made_at < ?", (oldest,))
             database.execute("DELETE FROM forecast WHERE made_at < ?", (oldest,))
             database.execute("DELETE FROM breach WHERE onset < ?", (oldest,))
 
     def questions(self) -> list[Question]:
         """All questions, in the order in which they were first asked."""
-        with self._failing():
-            rows = self._database.execute(
+        with self._file.failing():
+            rows = self._file.database.execute(
                 "SELECT id, target, labels, metric, threshold, above, hold_s, horizon_s"
                 " FROM question ORDER BY id"
             ).fetchall()
@@ -210,8 +171,8 @@ class ForecastLog:
 
     def resolved(self, question: int) -> list[Resolved]:
         """All forecasts of a question whose outcome is known, oldest first."""
-        with self._failing():
-            rows = self._database.execute(
+        with self._file.failing():
+            rows = self._file.database.execute(
                 "SELECT made_at, forecaster, probability, breached FROM forecast"
                 " JOIN outcome USING (question, made_at)"
                 " WHERE question = ? ORDER BY made_at",
@@ -224,8 +185,8 @@ class ForecastLog:
 
     def breaches(self, question: int) -> Sequence[tuple[float, float]]:
         """Onsets of a question's breaches, each with when a rule would have fired."""
-        with self._failing():
-            return self._database.execute(
+        with self._file.failing():
+            return self._file.database.execute(
                 "SELECT onset, alerted FROM breach WHERE question = ? ORDER BY onset", (question,)
             ).fetchall()
 

@@ -185,6 +185,6 @@ def _llm(status: LlmStatus) -> dict[str, Any]:
         "state": status.state.value,
         "model": status.model,
         "cost_usd": status.cost_usd,
-        "month_usd": None,
+        "month_usd": status.month_usd,
         "cap_usd": status.cap_usd,
     }

@@ -116,7 +116,10 @@ class LlmState(StrEnum):
 
 @dataclass(frozen=True)
 class LlmStatus:
-    """State of the LLM, with why (`message`) and since when; costs in US dollars of this run.
+    """State of the LLM, with why (`message`) and since when.
+
+    US dollars: `cost_usd` of this run; `month_usd` of the month so far and `projected_usd` in its
+    end, of all perftuis of this user on this host, None while not known; `cap_usd` of a month.
 
     `last_at` is the time of the last good answer, `calling` whether one is under way.
     """
@@ -126,6 +129,8 @@ class LlmStatus:
     since: float | None = None
     model: str | None = None
     cost_usd: float = 0.0
+    month_usd: float | None = None
+    projected_usd: float | None = None
     cap_usd: float | None = None
     last_at: float | None = None
     calling: bool = False

@@ -42,8 +42,9 @@ MOST_STOP_S = 0.05
 """A target that one look stops for longer is not stopped at all, unless the user says so."""
 SHARE_USED = 0.8
 """The part of the stop budget that is planned with: what is measured scatters."""
-LEAST_GIL_RATE_HZ = 5
-"""When all threads cannot be looked at so often, only the holder of the GIL is."""
+LEAST_GIL_RATE_HZ = 10
+"""When all threads cannot be looked at so often, only the holder of the GIL is: with fewer looks
+the margin of a share over ten seconds is wider than most shares."""
 CAUTION = 0.8
 """A rate goes up again only when what it costs is below this part of the budget."""
 

@@ -131,14 +131,17 @@ def _llm(snapshot: Snapshot) -> Iterator[Line]:
         yield Line(f"LLM {message or 'off'}", "quiet")
         return
     model = plain(llm.model or "LLM")
-    cost = f"${llm.cost_usd:.4f} of ${llm.cap_usd:.2f}" if llm.cap_usd is not None else ""
     answered = (
         f"answered {format_age(snapshot.taken_at - llm.last_at)} ago"
         if llm.last_at is not None
         else "no answer yet"
     )
     asking = "asking… " if llm.calling else ""
-    yield Line(f"{model}  {asking}{answered}  {cost}".rstrip(), "quiet")
+    yield Line(f"{model}  {asking}{answered}", "quiet")
+    if llm.month_usd is not None and llm.cap_usd is not None:
+        month = f"${llm.month_usd:.2f} of ${llm.cap_usd:.2f} this month"
+        about = "" if llm.projected_usd is None else f", ${llm.projected_usd:.2f} at this pace"
+        yield Line(f"${llm.cost_usd:.4f} this run, {month}{about}", "quiet")
     if llm.state is not LlmState.OK:
         since = format_age(snapshot.taken_at - llm.since) if llm.since is not None else "–"
         yield Line(f"{llm.state.value.upper()} for {since}: {message}", "alarm")

@@ -16,7 +16,7 @@ from llm_standin import KEY, Say, StandIn, failure, message
 
 from perftui.advisor import prompt
 from perftui.advisor.advisor import Advisor
-from perftui.advisor.budget import PRICES, Budget, Usage
+from perftui.advisor.budget import PRICES, Usage, worst_case
 from perftui.advisor.client import Client, Reply, connect
 from perftui.advisor.evidence import facts
 from perftui.advisor.prompt import Request
@@ -147,7 +147,7 @@ def test_a_good_answer():
         status, (forecast,) = advisor.status, advisor.forecasts
     assert (status.state, status.message, status.last_at) == (LlmState.OK, "", NOW)
     assert status.cost_usd == pytest.approx(1000 * 0.1e-6 + 200 * 0.5e-6)
-    assert (status.cap_usd, status.model, status.calling) == (1.0, "claude-haiku-5-5", False)
+    assert (status.cap_usd, status.model, status.calling) == (50.0, "claude-haiku-5-5", False)
     assert (forecast.by, forecast.probability) == ("claude-haiku-5-5", 0.6)
     assert OWN.function in forecast.summary
     assert SECRET.encode() not in b"".join(server.bodies)
@@ -237,10 +237,11 @@ def test_retry_after_postpones_even_what_the_user_asks_for():
 
 
 def test_calls_stop_at_the_cap():
-    """A call that could exceed the run's cap is not made, the state says so, and it stays so."""
+    """A call that could exceed the month's cap is not made, the state says so, and it stays so."""
     dear = Reply(answer_text(), Usage(9_000_000, 0), "end_turn")
     recorded = Recorded(dear)
-    with running(WITH_KEY, client_factory=recorded) as advisor:
+    settings = LlmSettings(monthly_cap_usd=1.0)
+    with running(WITH_KEY, settings=settings, client_factory=recorded) as advisor:
         ask(advisor)
         assert advisor.status.cost_usd == pytest.approx(0.9)
         ask(advisor)
@@ -256,9 +257,9 @@ def test_calls_stop_at_the_cap():
 def test_once_stopped_it_stays_so():
     """A smaller request that would still fit under the cap does not start the calls again."""
     pictures = [snapshot(), snapshot(forecasts=[], series_=[])]
-    budget = Budget(PRICES["claude-haiku-5-5"], 0.0)
+    price = PRICES["claude-haiku-5-5"]
     requests = [prompt.request(facts(p), Pseudonyms(), "claude-haiku-5-5") for p in pictures]
-    large, small = (budget.worst_case(r.characters, r.max_tokens) for r in requests)
+    large, small = (worst_case(price, r.characters, r.max_tokens) for r in requests)
     assert small < large
     recorded = Recorded(GOOD)
     shown = pictures[:1]

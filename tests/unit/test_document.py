@@ -27,6 +27,7 @@ from perftui.model.findings import (
     Claim,
     Evidence,
     EvidenceKind,
+    Finding,
     ForecastState,
     LlmState,
     LlmStatus,
@@ -55,6 +56,7 @@ KEYS: dict[str, Any] = {
         "id objective state probability horizon_s by made_at expires_at base_rate record summary "
         "evidence claims mitigations disconfirming_check"
     ],
+    "findings": ["name text evidence mitigations disconfirming_check"],
     "sources": ["name state since message"],
     "offers": ["kind name option"],
     "llm": "state model cost_usd month_usd cap_usd",
@@ -102,9 +104,17 @@ def full() -> Snapshot:
         ],
         sources=[status("py-spy", message="fine")],
         children=(4776, 4777),
-        llm=LlmStatus(LlmState.OK, model="m", cost_usd=0.31, cap_usd=50.0),
+        llm=LlmStatus(LlmState.OK, model="m", cost_usd=0.31, month_usd=1.25, cap_usd=50.0),
         events=(Event(NOW - 9, EventKind.BREACH, "p99 > 0.5", "p99", NOW - 4),),
         offers=(Offer(OfferKind.PACK, "python"),),
+        findings=(
+            Finding(
+                "json-cost",
+                "Much goes into JSON.",
+                (Evidence("S1", EvidenceKind.PROFILE, "loads is at 40 %", 40.0, "%"),),
+                (Mitigation("wait", "it may pass", "none", True),),
+            ),
+        ),
     )
 
 
@@ -157,11 +167,30 @@ def test_the_documents_values():
     assert made["sources"] == [
         {"name": "py-spy", "state": "ok", "since": NOW - 5, "message": "fine"}
     ]
+    assert made["findings"] == [
+        {
+            "name": "json-cost",
+            "text": "Much goes into JSON.",
+            "evidence": [
+                {
+                    "id": "S1",
+                    "kind": "profile",
+                    "text": "loads is at 40 %",
+                    "value": 40.0,
+                    "unit": "%",
+                }
+            ],
+            "mitigations": [
+                {"action": "wait", "why": "it may pass", "risk": "none", "listed": True}
+            ],
+            "disconfirming_check": None,
+        }
+    ]
     assert made["llm"] == {
         "state": "ok",
         "model": "m",
         "cost_usd": 0.31,
-        "month_usd": None,
+        "month_usd": 1.25,
         "cap_usd": 50.0,
     }
     assert made["forecasts"] == [

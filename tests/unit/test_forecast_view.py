@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from builders import NOW, P99, forecast, snapshot
 
@@ -7,6 +9,7 @@ from perftui.model.findings import (
     Claim,
     Evidence,
     EvidenceKind,
+    Finding,
     Forecast,
     ForecastState,
     LlmState,
@@ -181,11 +184,13 @@ def test_llm_off():
 
 
 def test_llm_ok():
-    """An LLM that works says when it answered, and what it has cost of the cap."""
-    found = llm_lines(
-        state=LlmState.OK, model="claude", last_at=NOW - 40, cost_usd=0.31, cap_usd=50.0
-    )
-    assert found == [Line("claude  answered 40 s ago  $0.3100 of $50.00", "quiet")]
+    """An LLM that works says when it answered, and what it has cost of the month's cap."""
+    costs = {"cost_usd": 0.0125, "month_usd": 0.3125, "projected_usd": 4.0, "cap_usd": 50.0}
+    found = llm_lines(state=LlmState.OK, model="claude", last_at=NOW - 40, **costs)
+    assert found == [
+        Line("claude  answered 40 s ago", "quiet"),
+        Line("$0.0125 this run, $0.31 of $50.00 this month, $4.00 at this pace", "quiet"),
+    ]
 
 
 def test_llm_is_being_asked():
@@ -213,3 +218,27 @@ def test_the_pane_does_not_end_with_a_blank():
     """No line is wasted below the last forecast."""
     found = lines(forecast(probability=0.1), forecast(Objective("rps", 1), probability=0.2))
     assert found[-1] == NO_RECORD
+
+
+def test_a_pattern_that_holds():
+    """What it means, what was seen, what to try at what risk, and what would disprove it; of more
+    than two the names alone."""
+    finding = Finding(
+        "json-cost",
+        "Much goes into [b]JSON.",
+        (Evidence("S1", EvidenceKind.PROFILE, "loads is in 40 % of the looks", 40.0, "%"),),
+        (Mitigation("orjson", "it is faster", "small differences", True),),
+        "Time it.",
+    )
+    others = [replace(finding, name=name, says=name) for name in ("b", "c", "d")]
+    shown = snapshot(forecasts=[forecast(probability=0.1)], findings=(finding, *others))
+    found = [line.text for line in forecast_lines(shown)]
+    at = found.index("Seen Much goes into [b]JSON.")
+    assert found[at + 1 : at + 4] == [
+        "     loads is in 40 % of the looks",
+        "Do   1 orjson: it is faster (risk: small differences)",
+        "Check Time it.",
+    ]
+    assert "Seen b" in found
+    assert "seen, too: c, d" in found
+    assert at > found.index(NO_RECORD.text)

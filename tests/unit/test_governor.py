@@ -229,10 +229,12 @@ def test_many_threads_at_once():
     assert all(plan.rate_hz * plan.seconds <= 10 for plan in blocking(plans))  # 15 ms a look
 
 
-def test_it_comes_back_up():
+@pytest.mark.parametrize(("threads", "gil"), [(60, False), (200, True)])
+def test_it_comes_back_up(threads: int, gil: bool):
     """When the threads have gone, rate and mode are those of a small target again."""
-    target = Target(200, stop_s=0.05e-3)
-    assert target.watch(20)[-1].rate_hz < 20
+    target = Target(threads, stop_s=0.05e-3)
+    last = target.watch(20)[-1]
+    assert (last.gil, last.rate_hz) == (True, 100) if gil else last.rate_hz <= 20
     target.threads = [1]
     assert {(plan.rate_hz, plan.mode) for plan in target.watch(40)[30:]} == {(100, Mode.BLOCKING)}
 
@@ -245,7 +247,7 @@ def test_the_rate_in_use_changes_seldom():
 
 
 def test_gil_holders_only_where_all_threads_are_too_many():
-    """Where py-spy could read all threads less than five times a second, it reads one."""
+    """Where py-spy could read all threads less than ten times a second, it reads one."""
     plan = Target(2000).watch(20)[-1]
     assert (plan.mode, plan.rate_hz) == (Mode.GIL, 100)
     assert plan.remark == "GIL holders only: 2000 threads"
