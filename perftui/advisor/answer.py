@@ -7,6 +7,7 @@ checked here, over-long text is cut, and what does not fit is an AnswerError, ne
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Annotated, Any, NoReturn
 
@@ -20,6 +21,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from perftui.advisor.claims import action_key, is_verified, listed_actions
 from perftui.advisor.evidence import Facts, evidence
 from perftui.advisor.redact import Pseudonyms
 from perftui.errors import PerftuiError
@@ -30,6 +32,9 @@ MAX_ANSWER = 100_000
 """Characters of an answer that are looked at; a longer one is refused."""
 _MAX_STARTS = 50
 """Opening braces that are tried in an answer with text around its object."""
+
+MOST_SHIFT = 1.0
+"""By so much, in log-odds, a model may move the local chance: 31 % to 55 % at most."""
 
 _FENCE = re.compile(r"```[A-Za-z]*\s*\n(.*?)```", re.DOTALL)
 _NEXT = "The next call tries again; another model may fit better."
@@ -216,15 +221,14 @@ def as_forecast(
 ) -> Forecast | None:
     """The answer as a forecast of the objective in question, with real names in its text.
 
-    None where `table` asks about no objective. A claim is verified only if it cites evidence, and
-    only evidence of the table.
+    None where `table` asks about no objective. The chance may be `MOST_SHIFT` away from the local
+    one in log-odds; what the model said beyond that is in `record`.
     """
     objective = table.question
     if objective is None:
         return None
-    rows = evidence(table)
-    known = {row.id for row in rows}
     local = table.local
+    chance, held = _held(answer.probability, local.probability if local else None)
     return Forecast(
         id=f"{by}-{made_at:.3f}",
         objective=objective,
@@ -232,24 +236,42 @@ def as_forecast(
         by=by,
         made_at=made_at,
         expires_at=made_at + objective.horizon_s,
-        probability=answer.probability,
+        probability=chance,
         base_rate=local.base_rate if local else None,
         summary=names.restore(answer.summary),
         series_unit=local.series_unit if local else table.question_unit,
-        evidence=rows,
+        record=held,
+        evidence=evidence(table),
         claims=tuple(
             Claim(
                 names.restore(claim.text),
                 tuple(claim.evidence),
-                verified=bool(claim.evidence) and known.issuperset(claim.evidence),
+                verified=is_verified(claim.text, claim.evidence, table, names),
             )
             for claim in answer.claims
         ),
         mitigations=tuple(
-            Mitigation(names.restore(one.action), names.restore(one.why), names.restore(one.risk))
+            Mitigation(
+                names.restore(one.action),
+                names.restore(one.why),
+                names.restore(one.risk),
+                listed=action_key(one.action) in listed_actions(),
+            )
             for one in answer.mitigations
         ),
         disconfirming_check=names.restore(answer.disconfirming_check)
         if answer.disconfirming_check
         else None,
     )
+
+
+def _held(said: float | None, local: float | None) -> tuple[float | None, str | None]:
+    """The model's chance within `MOST_SHIFT` of the local one, and a word if it was beyond that."""
+    if said is None or local is None:
+        return said, None
+    odds = math.log(local / (1 - local)) if 0 < local < 1 else math.copysign(math.inf, local - 0.5)
+    low, high = (0.5 * (1 + math.tanh((odds + s) / 2)) for s in (-MOST_SHIFT, MOST_SHIFT))
+    held = min(max(said, low), high)
+    if held == said:
+        return said, None
+    return held, f"it said {said:.0%}; it may move the local {local:.0%} to {held:.0%} at most"

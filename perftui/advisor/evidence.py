@@ -1,7 +1,8 @@
 """The evidence table: the few numbered facts of a snapshot that an analysis may cite.
 
-E1… are metrics, P1… the hottest functions, F1… the local forecasts. The same snapshot always
-gives the same table. Facts hold real names; what leaves the host is made from them by `prompt`.
+E1… are metrics, P1… the hottest functions, F1… the local forecasts, H1… patterns that hold. The
+same snapshot always gives the same table. Facts hold real names; what leaves the host is made from
+them by `prompt`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from perftui.model.findings import LOCAL, Evidence, EvidenceKind, Forecast, ForecastState
+from perftui.advisor.patterns import shipped
+from perftui.model.findings import LOCAL, Evidence, EvidenceKind, Finding, Forecast, ForecastState
 from perftui.model.noise import margin_pct
 from perftui.model.objective import Objective, format_duration
 from perftui.model.profile import FunctionRow, profile
@@ -28,6 +30,7 @@ MAX_METRICS = 24
 MAX_SERIES_PER_NAME = 4
 MAX_FUNCTIONS = 12
 MAX_FORECASTS = 8
+MAX_FINDINGS = 3
 MAX_NAME = 80
 
 _ORDER = [Origin.PROCESS, Origin.PROMETHEUS, Origin.LOG, Origin.HOST, Origin.SCRAPE]
@@ -72,6 +75,14 @@ class ForecastFact:
 
 
 @dataclass(frozen=True)
+class PatternFact:
+    """A shipped pattern that holds; the user's own stay here, as their words are the user's."""
+
+    id: str
+    finding: Finding
+
+
+@dataclass(frozen=True)
 class Facts:
     """The table. `question` is the objective that a forecast is asked for, None without any.
 
@@ -85,6 +96,7 @@ class Facts:
     question_unit: str
     recent_s: float
     span_s: float
+    findings: tuple[PatternFact, ...] = ()
 
     @property
     def local(self) -> Forecast | None:
@@ -112,7 +124,16 @@ def facts(snapshot: Snapshot) -> Facts:
         question_unit=_unit_of(question, snapshot.series),
         recent_s=recent_s,
         span_s=span_s,
+        findings=tuple(
+            PatternFact(f"H{number}", finding)
+            for number, finding in enumerate(_shipped(snapshot.findings)[:MAX_FINDINGS], 1)
+        ),
     )
+
+
+def _shipped(findings: Sequence[Finding]) -> list[Finding]:
+    known = {pattern.name: pattern.says for pattern in shipped()}
+    return [finding for finding in findings if known.get(finding.name) == finding.says]
 
 
 def _question(local: Sequence[Forecast], objectives: Sequence[Objective]) -> Objective | None:
@@ -211,6 +232,10 @@ def evidence(table: Facts) -> tuple[Evidence, ...]:
                 "",
             )
             for fact in table.forecasts
+        ),
+        *(
+            Evidence(fact.id, EvidenceKind.PATTERN, plain(fact.finding.says), None, "")
+            for fact in table.findings
         ),
     )
 

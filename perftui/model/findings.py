@@ -17,11 +17,13 @@ class EvidenceKind(StrEnum):
     METRIC = "metric"
     PROFILE = "profile"
     FORECAST = "forecast"
+    PATTERN = "pattern"
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """One numbered fact: E1… a metric, P1… a profile share, F1… the local forecast."""
+    """One numbered fact: E1… a metric, P1… a profile share, F1… the local forecast, H1… a pattern
+    that holds; R1… a reason of a local forecast, S1… what was seen of a pattern."""
 
     id: str
     kind: EvidenceKind

@@ -91,6 +91,8 @@ def _advice(forecast: Forecast, now: float) -> Iterator[Line]:
         yield Line("inconclusive", "quiet")
     else:
         yield Line(f"{chance} within {ahead}")
+    if forecast.record:
+        yield Line(plain(forecast.record), "quiet")
     if forecast.summary:
         yield Line(plain(forecast.summary))
     if now > forecast.expires_at:
@@ -119,7 +121,8 @@ def _advised(mitigations: Sequence[Mitigation], check: str | None) -> Iterator[L
     for number, mitigation in enumerate(mitigations, 1):
         risk = f" (risk: {plain(mitigation.risk)})" if mitigation.risk else ""
         why = f": {plain(mitigation.why)}" if mitigation.why else ""
-        yield Line(f"Do   {number} {plain(mitigation.action)}{why}{risk}", indent=5)
+        mark = "" if mitigation.listed else "  [unlisted]"
+        yield Line(f"Do   {number} {plain(mitigation.action)}{why}{risk}{mark}", indent=5)
     if check:
         yield Line(f"Check {plain(check)}", "quiet", indent=6)
 

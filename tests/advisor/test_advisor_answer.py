@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from llm_samples import NOW, OWN, P99, SECRET, answer_text, snapshot
+from llm_samples import NOW, OWN, P99, SECRET, answer_text, local, snapshot
 
 from perftui.advisor import prompt
 from perftui.advisor.answer import Answer, AnswerError, as_forecast, parse, schema
@@ -188,8 +188,32 @@ def test_the_forecast_speaks_with_real_names():
 
 def test_the_forecast_is_the_models_for_the_objective_in_question():
     """It is signed by the model, dated by the answer, and ends with the objective's horizon."""
-    forecast = converted()
-    assert (forecast.by, forecast.objective, forecast.probability) == ("claude-haiku-5-5", P99, 0.6)
+    forecast = converted(probability=0.5)
+    assert (forecast.by, forecast.objective, forecast.probability) == ("claude-haiku-5-5", P99, 0.5)
     assert (forecast.made_at, forecast.expires_at) == (NOW + 5, NOW + 5 + 900)
     assert (forecast.base_rate, forecast.series_unit) == (0.03, "s")
     assert converted(probability=None).probability is None
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"), [(0.6, 0.55), (0.99, 0.55), (1.0, 0.55), (0.4, 0.4), (0.0, 0.142)]
+)
+def test_a_model_moves_the_local_chance_by_so_much_at_most(said: float, shown: float):
+    """By one in log-odds from the local 31 %, and what it said beyond that is said."""
+    forecast = converted(probability=said)
+    assert forecast.probability == pytest.approx(shown, abs=0.001)
+    if said == shown:
+        assert forecast.record is None
+    else:
+        assert forecast.record == (
+            f"it said {said:.0%}; it may move the local 31% to {shown:.0%} at most"
+        )
+
+
+@pytest.mark.parametrize(("local_chance", "shown"), [(0.0, 0.0), (1.0, 1.0), (None, 0.6)])
+def test_a_certain_local_chance_is_not_moved(local_chance: float | None, shown: float):
+    """And where there is none, nothing holds the model's."""
+    table = facts(snapshot(forecasts=[local(P99, local_chance)]))
+    forecast = as_forecast(parse(answer_text()), table, Pseudonyms(), by="m", made_at=NOW)
+    assert forecast is not None
+    assert forecast.probability == shown
