@@ -34,7 +34,7 @@ from perftui.model.stacks import Window
 from perftui.model.target import Target, TargetState
 from perftui.model.timeline import Timeline
 from perftui.periodic import Periodic
-from perftui.settings import MetricSettings, Settings
+from perftui.settings import DEFAULT_OBJECTIVES, MetricSettings, Settings
 from perftui.sources.assembly import NamedSources, TargetSources, with_offer
 from perftui.sources.base import Clock, Source, steady_clock
 from perftui.sources.elevated import find_sudo
@@ -294,7 +294,8 @@ class Monitor:
 
     def series(self, since: float) -> tuple[Series, ...]:
         """Every series since then (Unix seconds), coarser the older."""
-        return tuple(in_order(self._timeline.series(since)))
+        wanted = {one.metric for one in self._objectives if one not in DEFAULT_OBJECTIVES}
+        return tuple(in_order(self._timeline.series(since), wanted))
 
     def events(self, since: float) -> tuple[Event, ...]:
         """What has happened since then (Unix seconds), oldest first."""
@@ -334,7 +335,7 @@ class Monitor:
             target_since=self._state_since,
             children=self._of_target.family.children(),
             windows=self._timeline.windows(since),
-            series=tuple(in_order(self._timeline.series(since))),
+            series=self.series(since),
             objectives=self._objectives,
             forecasts=self._forecasts.result + self._advisor.forecasts,
             sources=self._statuses(),

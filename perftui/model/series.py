@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -88,14 +88,16 @@ BUILT_IN = (
 """The names of what a process, its cgroups and its host have, in the order they are listed."""
 
 
-def in_order(found: Iterable[Series]) -> list[Series]:
-    """Series as they are listed: what the user asked for, then the process with its cgroups, then
-    the host."""
+def in_order(found: Iterable[Series], first: Collection[str] = ()) -> list[Series]:
+    """Series as they are listed: the metrics of `first`, as those that have an objective; what the
+    user asked for by name; the process with its cgroups, then the host; and what a page has, which
+    can be hundreds."""
 
-    def rank(series: Series) -> tuple[int, str, tuple[tuple[str, str], ...]]:
+    def rank(series: Series) -> tuple[bool, bool, int, str, tuple[tuple[str, str], ...]]:
         name = series.key.name
         place = BUILT_IN.index(name) if name in BUILT_IN else -1
-        return place, name, series.key.labels
+        of_page = series.key.origin is Origin.SCRAPE
+        return name not in first, of_page, place, name, series.key.labels
 
     return sorted(found, key=rank)
 

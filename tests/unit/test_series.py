@@ -5,7 +5,15 @@ from builders import points, series
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perftui.model.series import BUILT_IN, Point, between, in_order, slope_per_s, usual_step
+from perftui.model.series import (
+    BUILT_IN,
+    Origin,
+    Point,
+    between,
+    in_order,
+    slope_per_s,
+    usual_step,
+)
 
 
 @given(st.floats(-100, 100), st.floats(-100, 100), st.integers(3, 50))
@@ -55,6 +63,18 @@ def test_series_in_their_order():
         *("p99", "cpu", "fds", "cgroup_throttled", "uss", "host_cpu", "host_psi_io")
     ]
     assert len(set(BUILT_IN)) == len(BUILT_IN)
+
+
+def test_what_has_an_objective_comes_first_and_a_pages_metrics_last():
+    """A page can have hundreds: what is wanted of them, and the process, must not be below."""
+    found = [
+        *(series(name, [1], origin=Origin.SCRAPE) for name in ("a_total", "z_p95", "b_total")),
+        *(series(name, [1]) for name in ("host_cpu", "rss", "cpu")),
+        series("rps", [1], origin=Origin.PROMETHEUS),
+    ]
+    assert [one.key.name for one in in_order(found, {"z_p95", "rss"})] == [
+        *("rss", "z_p95", "rps", "cpu", "host_cpu", "a_total", "b_total")
+    ]
 
 
 @given(st.lists(st.integers(0, 20)), st.integers(-1, 21), st.integers(-1, 21))
