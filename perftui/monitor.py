@@ -27,6 +27,7 @@ from perftui.model.objective import Objective
 from perftui.model.offer import Offer, OfferKind
 from perftui.model.past import PastForecasts
 from perftui.model.query import QueryResult
+from perftui.model.sent import Sent
 from perftui.model.series import Series, in_order
 from perftui.model.snapshot import Snapshot, SourceState, SourceStatus
 from perftui.model.source import SourceText
@@ -222,6 +223,10 @@ class Monitor:
         """Ask the LLM now rather than when it is due; nothing happens where it is off."""
         self._advisor.ask_now()
 
+    def sent_to_llm(self) -> Sent:
+        """What an LLM was sent last, and what it would be sent now; takes a moment."""
+        return self._advisor.sent()
+
     def change_profile(self, **changes: object) -> str:
         """Look otherwise from the next window on, by names of `[profile]` settings; why that cannot
         be, in a sentence, or nothing."""
@@ -373,6 +378,8 @@ class Monitor:
             self._findings.turn(self.latest.taken_at, lambda: self._patterns.look(self.latest))
             for event in self._changes.events(self.latest):
                 self._timeline.add_event(event)
+                if event.until is None and event.kind in (EventKind.BREACH, EventKind.WARNING):
+                    self._advisor.ask_soon()
         self._forecaster.close()
 
     def _describe_again(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -10,13 +11,23 @@ from pathlib import Path
 
 from perftui.advisor import prompt
 from perftui.advisor.budget import ModelPrice, cost, no_price, price_of, worst_case
-from perftui.advisor.client import KEY_NAMES, CallError, Client, Key, Reply, connect, find_key
+from perftui.advisor.client import (
+    KEY_NAMES,
+    SERVER,
+    CallError,
+    Client,
+    Key,
+    Reply,
+    connect,
+    find_key,
+)
 from perftui.advisor.evidence import Facts, facts
 from perftui.advisor.ledger import Ledger, month_of
 from perftui.advisor.redact import Pseudonyms
 from perftui.errors import PerftuiError
 from perftui.model.findings import Forecast, LlmState, LlmStatus
 from perftui.model.objective import format_duration
+from perftui.model.sent import Sent
 from perftui.model.snapshot import Snapshot
 from perftui.model.target import TargetState
 from perftui.settings import LlmSettings
@@ -28,6 +39,7 @@ ENOUGH_ALONE_S = 30.0
 """Seconds to wait for windows before metrics have to do without them."""
 LOOK_S = 1.0
 """How often it looks whether there is something to say, in seconds."""
+EVENT_GAP_S = 20.0
 EXIT_S = 0.5
 """What :meth:`Advisor.join` waits at most; a call under way is left to itself."""
 
@@ -68,6 +80,9 @@ class Advisor:
         self._price: ModelPrice | None = None
         self._ledger_path = ledger
         self._ledger: Ledger | None = None
+        self._naming = threading.Lock()
+        """Held while names get pseudonyms: the next request is looked at from other threads."""
+        self._last: tuple[float, prompt.Request] | None = None
         self._capped_in: float | None = None
         """The month in which its cap was reached."""
         self._began = 0.0
@@ -117,6 +132,20 @@ class Advisor:
         if self._thread.is_alive():
             self._thread.join(min(timeout, EXIT_S))
 
+    def sent(self) -> Sent:
+        """What was sent last, and what would be now. From any thread."""
+        snapshot = self._snapshot()
+        asked = snapshot is not None and bool(snapshot.windows or snapshot.series)
+        now = self._request(facts(snapshot)) if snapshot is not None and asked else None
+        server = self._env.get("ANTHROPIC_BASE_URL") or SERVER
+        if self._last is None:
+            return Sent(server, _body(now))
+        return Sent(server, _body(now), _body(self._last[1]), self._last[0])
+
+    def _request(self, table: Facts) -> prompt.Request:
+        with self._naming:
+            return prompt.request(table, self._names, self._settings.model)
+
     def ask_now(self) -> None:
         """Call as soon as the server, the budget and the evidence allow, not on schedule."""
         with self._changed:
@@ -124,6 +153,13 @@ class Advisor:
             if not self._status.calling:
                 self._wanted += 1
                 self._changed.notify_all()
+
+    def ask_soon(self) -> None:
+        """Call since something has happened, unless the last call is younger than `EVENT_GAP_S`:
+        what comes and goes must not cost a call each time."""
+        last = self._last
+        if last is None or self._clock() - last[0] >= EVENT_GAP_S:
+            self.ask_now()
 
     def wait(self, timeout: float) -> bool:
         """Wait until what was asked for by :meth:`ask_now` is served; False after `timeout`.
@@ -207,7 +243,7 @@ class Advisor:
         assert price is not None  # noqa: S101 - there is no thread without one
         if self._ledger is None:
             self._ledger = Ledger(self._ledger_path)  # SQLite's connections are for one thread
-        request = prompt.request(table, self._names, self._settings.model)
+        request = self._request(table)
         worst = worst_case(price, request.characters, request.max_tokens)
         call = self._entered(self._ledger, worst)
         if call is None:
@@ -267,6 +303,7 @@ class Advisor:
         """Call, and note for how long the server wants no other."""
         if self._client is None:
             self._client = self._connect(self._env, self._clock)
+        self._last = self._clock(), request
         try:
             return self._client.ask(request)
         except CallError as error:
@@ -282,6 +319,10 @@ class Advisor:
         old = self._status
         since = old.since if old.state is state else self._clock()
         self._status = replace(old, state=state, message=message, since=since)
+
+
+def _body(request: prompt.Request | None) -> str:
+    return "" if request is None else json.dumps(request.parameters, separators=(",", ":"))
 
 
 def _off(*, allowed: bool, forbidden: bool, key: Key | None) -> str:

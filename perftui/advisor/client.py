@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 TIMEOUT_S = 30.0
 """How long a call may take in all."""
 MAX_RETRY_AFTER_S = 3600.0
+SERVER = "https://api.anthropic.com"
+"""Where requests go, unless ANTHROPIC_BASE_URL names another server."""
 KEY_NAMES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
 """Where a key may be, in the SDK's own order."""
 
@@ -159,11 +161,7 @@ class AnthropicClient:
         from anthropic import omit
 
         return self._client.messages.create(
-            model=request.model,
-            max_tokens=request.max_tokens,
-            system=request.system,
-            messages=[{"role": "user", "content": request.content}],
-            output_config={"format": {"type": "json_schema", "schema": request.schema}},
+            **request.parameters,
             # Facts of this host that the SDK sends along by itself.
             extra_headers={
                 "X-Stainless-OS": omit,

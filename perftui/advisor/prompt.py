@@ -51,6 +51,17 @@ class Request:
         return schema()
 
     @property
+    def parameters(self) -> dict[str, Any]:
+        """All that is sent, by the names of the Messages API; the SDK sends it as it is."""
+        return {
+            "model": self.model,
+            "max_tokens": self.max_tokens,
+            "system": self.system,
+            "messages": [{"role": "user", "content": self.content}],
+            "output_config": {"format": {"type": "json_schema", "schema": self.schema}},
+        }
+
+    @property
     def characters(self) -> int:
         """The size of all that is sent and billed as input."""
         return len(self.system) + len(self.content) + len(json.dumps(self.schema))

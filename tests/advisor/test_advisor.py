@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ from llm_samples import NOW, OWN, SECRET, answer_text, snapshot, windows
 from llm_standin import KEY, Say, StandIn, failure, message
 
 from perftui.advisor import prompt
-from perftui.advisor.advisor import Advisor
+from perftui.advisor.advisor import EVENT_GAP_S, Advisor
 from perftui.advisor.budget import PRICES, Usage, worst_case
 from perftui.advisor.client import Client, Reply, connect
 from perftui.advisor.evidence import facts
@@ -452,7 +453,7 @@ def test_pseudonyms_hold_for_the_run():
 
 OFF = """
 import sys, threading
-from perftui.advisor.advisor import Advisor
+from perftui.advisor.advisor import Advisor, EVENT_GAP_S
 from perftui.settings import LlmSettings
 for allowed, forbidden, key in [(False, False, "k"), (True, True, "k"), (True, False, "")]:
     advisor = Advisor(LlmSettings(), allowed=allowed, forbidden=forbidden,
@@ -473,3 +474,41 @@ def test_the_sdk_is_not_imported_without_a_call():
         [sys.executable, "-c", OFF], capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_is_sent_can_be_seen_before_and_after():
+    """The body as the server gets it; before consent, too, and without a word that stays here."""
+    with StandIn(message(answer_text())) as server, running(server.env) as advisor:
+        before = advisor.sent()
+        ask(advisor)
+        after = advisor.sent()
+    assert (before.last, before.last_at) == ("", None)
+    assert before.server == server.env["ANTHROPIC_BASE_URL"]
+    assert json.loads(before.now) == json.loads(server.bodies[0])
+    # The pseudonyms are those of the first time.
+    assert after.last == before.now == after.now
+    assert after.last_at == NOW
+    assert SECRET not in before.now
+    with running({}, allowed=False) as off:
+        assert json.loads(off.sent().now)["messages"][0]["role"] == "user"
+        assert off.sent().server == "https://api.anthropic.com"
+    with running({}, picture=lambda: snapshot(windows_=[], series_=[])) as nothing:
+        assert nothing.sent().now == ""
+
+
+def test_an_event_asks_unless_a_call_was_just_made():
+    """A breach that comes and goes costs no call each time."""
+    now = [NOW]
+    recorded = Recorded(GOOD)
+    with running(WITH_KEY, client_factory=recorded, clock=lambda: now[0]) as advisor:
+        advisor.ask_soon()
+        assert recorded.called.acquire(timeout=20)
+        assert advisor.wait(20)
+        advisor.ask_soon()
+        assert advisor.wait(20)
+        assert len(recorded.requests) == 1
+        now[0] += EVENT_GAP_S
+        advisor.ask_soon()
+        assert recorded.called.acquire(timeout=20)
+        assert advisor.wait(20)
+    assert len(recorded.requests) == 2

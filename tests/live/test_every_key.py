@@ -46,7 +46,7 @@ TESTED = {
     "CALLERS": f"Enter {MOVES}",
     "SOURCE": f"n N {MOVES}",
     "METRICS": "← → Shift+← Shift+→ PgUp PgDn End ↑ k ↓ j z Z [ ] Enter E O",
-    "FORECAST": "↑ k ↓ j h F5",
+    "FORECAST": "↑ k ↓ j h v F5",
 }
 """The keys of the help, by its titles, that a test on a real terminal presses."""
 
@@ -231,6 +231,10 @@ def test_the_keys_of_metrics_and_forecast(terminal: Open, python_target: Any) ->
                 tmux.wait(title, inside)
         tmux.keys("F5", *["Down"] * 30)
         tmux.wait("[Forecast", "LLM off")
+        tmux.keys("v")
+        tmux.wait("What is sent to the LLM", "to https://api.anthropic.com")
+        tmux.keys("v")
+        tmux.wait("[Forecast", without="What is sent")
 
 
 def test_the_keys_of_the_charts(terminal: Open, python_target: Any) -> None:

@@ -13,7 +13,9 @@ from perftui.errors import PerftuiError
 from perftui.model.event import Event, EventKind
 from perftui.model.findings import Forecast
 from perftui.model.objective import Objective
+from perftui.model.past import PastForecasts
 from perftui.model.query import QueryResult
+from perftui.model.sent import Sent
 from perftui.model.series import Series
 from perftui.model.snapshot import Snapshot
 from perftui.model.source import SourceText
@@ -38,6 +40,8 @@ class FakeMonitor:
         self.refuses = ""
         self.kept: list[MetricSettings] = []
         self.ended = 0
+        self.sent = Sent("https://api.anthropic.com", "")
+        self.past: tuple[PastForecasts, ...] | PerftuiError = ()
 
     def clock(self) -> float:
         return self.latest.taken_at
@@ -86,6 +90,14 @@ class FakeMonitor:
 
     def ask_advisor(self) -> None:
         self.asked += 1
+
+    def sent_to_llm(self) -> Sent:
+        return self.sent
+
+    def past_forecasts(self) -> tuple[PastForecasts, ...]:
+        if isinstance(self.past, PerftuiError):
+            raise self.past
+        return self.past
 
 
 MakeApp = Callable[..., PerftuiApp]

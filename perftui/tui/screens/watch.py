@@ -24,8 +24,8 @@ from perftui.model.snapshot import Snapshot
 from perftui.model.warning import strongest
 from perftui.monitor import Monitor
 from perftui.tui.header_view import header
-from perftui.tui.screens.past import PastScreen
 from perftui.tui.screens.query import QueryScreen
+from perftui.tui.screens.reading import PastScreen, SentScreen
 from perftui.tui.widgets.bars import Header, Tabs, WarningLine
 from perftui.tui.widgets.forecast import ForecastPane
 from perftui.tui.widgets.line_input import LineInput
@@ -320,6 +320,10 @@ class WatchScreen(Screen[None]):
     def action_past(self) -> None:
         """What was forecast before, and what came of it."""
         self.app.push_screen(PastScreen(self.monitor))
+
+    def action_sent(self) -> None:
+        """What an LLM was sent, and what it would be sent now."""
+        self.app.push_screen(SentScreen(self.monitor))
 
     def action_ask(self) -> None:
         """Ask the LLM now; it says itself why it does not, where it is off."""

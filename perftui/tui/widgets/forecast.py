@@ -28,6 +28,7 @@ class ForecastPane(Painted[tuple[str, str]], ScrollView, can_focus=True):
         Binding("up,k", "scroll_up", "Up", show=False),
         Binding("down,j", "scroll_down", "Down", show=False),
         Binding("h", "screen.past", "history"),
+        Binding("v", "screen.sent", "what is sent"),
         Binding("f5", "screen.ask", "ask the LLM", key_display="F5"),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {

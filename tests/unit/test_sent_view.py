@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import json
+
+from builders import NOW
+
+from perftui.model.sent import Sent
+from perftui.tui.sent_view import NOTHING, sent_lines
+
+BODY = json.dumps(
+    {"model": "m", "messages": [{"role": "user", "content": json.dumps({"name": "é\x1b[31m"})}]},
+    separators=(",", ":"),
+)
+
+
+def test_nothing_was_sent_yet():
+    """Where it would go, that nothing went, and what would."""
+    lines = sent_lines(Sent("https://x", BODY), NOW)
+    assert lines[0] == "to https://x"
+    assert "Nothing was sent in this run." in lines
+    at = lines.index("WOULD BE SENT NOW")
+    assert json.loads("".join(lines[at + 1 : -2])) == {
+        "model": "m",
+        "messages": [{"role": "user", "content": {"name": "é\x1b[31m"}}],
+    }
+    assert lines[-2:] == [f"as bytes ({len(BODY.encode())}):", BODY]
+
+
+def test_what_was_sent_comes_first():
+    """With its age; then what would be sent, or that there is nothing."""
+    lines = sent_lines(Sent("https://x", "", BODY, NOW - 40), NOW)
+    assert lines.index("LAST SENT, 40 s ago") < lines.index(BODY) < lines.index("WOULD BE SENT NOW")
+    assert lines[-1] == NOTHING
+
+
+def test_no_line_holds_what_a_terminal_obeys():
+    """Names are data: JSON escapes them."""
+    for line in sent_lines(Sent("https://x\x1b[2J", BODY, BODY, NOW), NOW):
+        assert line.isascii() or "�" in line
+        assert line == "" or line.isprintable()
