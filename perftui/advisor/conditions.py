@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -12,10 +11,10 @@ from perftui.advisor.stack_search import Fits, StackSearch
 from perftui.model.findings import EvidenceKind
 from perftui.model.noise import change
 from perftui.model.present import format_rate, format_value, series_name
-from perftui.model.profile import Profile, profile, tally
+from perftui.model.profile import Profile, profile
 from perftui.model.series import Series, slope_per_s, usual_step
 from perftui.model.snapshot import Snapshot
-from perftui.model.stacks import FunctionKey, Grouping, Window, of_newest_kind
+from perftui.model.stacks import Place, Window, of_newest_kind
 from perftui.model.text import plain
 from perftui.pattern_settings import NeedSettings
 
@@ -146,22 +145,18 @@ class Seen:
         return Said(EvidenceKind.PROFILE, text, share, "%")
 
     @cached_property
-    def _risen(self) -> tuple[FunctionKey, float, float] | None:
+    def _risen(self) -> tuple[Place, float, float] | None:
         """The function whose own share has risen most, where that is beyond the noise: by how many
         points, and to what."""
         ticks, was_ticks = (sum(w.expected_ticks for w in p) for p in (self._recent, self._before))
         if not ticks or not was_ticks:
             return None
-        now, before = _own(self._recent), _own(self._before)
+        now, before = self._search.tops(self._recent), self._search.tops(self._before)
         key = max(now, key=lambda k: now[k] / ticks - before[k] / was_ticks, default=None)
         if key is None:
             return None
         risen = change((now[key], ticks), (before[key], was_ticks))
         return (key, risen.points, 100 * now[key] / ticks) if risen.beyond_noise else None
-
-
-def _own(windows: Iterable[Window]) -> Counter[FunctionKey]:
-    return tally(windows, Grouping()).own
 
 
 def _slope(series: Series) -> float:

@@ -38,11 +38,13 @@ class StackSearch:
         self._stacks: dict[int, tuple[Stack, int]] = {}
         """By the id of a stack, which is held so that no other has its id."""
         self._windows: dict[Window, list[int]] = {}
+        self._tops: dict[Window, Counter[Place]] = {}
 
     def keep(self, windows: Iterable[Window]) -> None:
         """Forget what was counted of windows that are not among these."""
-        counted = self._windows
-        self._windows = {window: counted[window] for window in windows if window in counted}
+        kept = set(windows)
+        self._windows = {w: found for w, found in self._windows.items() if w in kept}
+        self._tops = {w: found for w, found in self._tops.items() if w in kept}
         for known in (self._frames, self._stacks):
             if len(known) > _MOST:
                 known.clear()
@@ -62,6 +64,19 @@ class StackSearch:
                     frame = next(f for f in reversed(stack) if f is not CUT and sought.is_found(f))
                     found[Place(frame.function, frame.file)] += count
         return max(found, key=lambda place: (found[place], place), default=None)
+
+    def tops(self, windows: Iterable[Window]) -> Counter[Place]:
+        """In how many samples of these windows each function was on top of the stack."""
+        found: Counter[Place] = Counter()
+        for window in windows:
+            known = self._tops.get(window)
+            if known is None:
+                known = self._tops[window] = Counter()
+                for (_, stack), count in window.stacks.items():
+                    if stack and stack[-1] is not CUT:
+                        known[Place(stack[-1].function, stack[-1].file)] += count
+            found.update(known)
+        return found
 
     def _counted(self, window: Window) -> list[int]:
         known = self._windows.get(window)

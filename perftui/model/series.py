@@ -86,18 +86,18 @@ BUILT_IN = (
     *("host_psi_cpu", "host_psi_memory", "host_psi_io"),
 )
 """The names of what a process, its cgroups and its host have, in the order they are listed."""
+_PAGE = BUILT_IN.index("cgroup_cpu_used") - 0.5
 
 
 def in_order(found: Iterable[Series], first: Collection[str] = ()) -> list[Series]:
     """Series as they are listed: the metrics of `first`, as those that have an objective; what the
-    user asked for by name; the process with its cgroups, then the host; and what a page has, which
-    can be hundreds."""
+    user asked for by name; the main figures of the process; what a page has, which can be hundreds;
+    the rest of the process with its cgroups, then the host."""
 
-    def rank(series: Series) -> tuple[bool, bool, int, str, tuple[tuple[str, str], ...]]:
-        name = series.key.name
-        place = BUILT_IN.index(name) if name in BUILT_IN else -1
-        of_page = series.key.origin is Origin.SCRAPE
-        return name not in first, of_page, place, name, series.key.labels
+    def rank(series: Series) -> tuple[bool, float, str, tuple[tuple[str, str], ...]]:
+        name, of_page = series.key.name, series.key.origin is Origin.SCRAPE
+        place = BUILT_IN.index(name) if name in BUILT_IN else _PAGE if of_page else -1
+        return name not in first, place, name, series.key.labels
 
     return sorted(found, key=rank)
 

@@ -152,7 +152,7 @@ def test_an_answer_and_what_left_for_it(serve: Serve) -> None:
         assert advisor.status.state is LlmState.OK, advisor.status.message
         assert advisor.status.cost_usd == pytest.approx(0.0002)
         (forecast,) = advisor.forecasts
-    assert forecast.probability == 0.6
+    assert forecast.probability == pytest.approx(0.55, abs=0.01)  # as far as it may move it
     assert OWN.function in forecast.summary
     (entry,) = journal
     assert entry["path"] == "/v1/messages"
