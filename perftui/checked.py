@@ -75,20 +75,23 @@ def checked(values: object, kind: type[T]) -> T:
         return msgspec.convert(values, kind, dec_hook=_own_kind)
     except msgspec.ValidationError as error:
         raise _explained(str(error), values, kind) from None
+    except UnicodeError as error:  # a lone surrogate, which no TOML file holds but a command line
+        raise Invalid((), f"holds text that is none: {error}") from None
 
 
 def _own_kind(kind: type[Any], value: object) -> object:
-    if kind is Path:
-        if not isinstance(value, str):
-            raise ValueError("must be the path of a file, as text")
-        return Path(value).expanduser()
-    return kind.checked(value)
+    if kind is Path and not isinstance(value, str | Path):
+        raise ValueError("must be the path of a file, as text")
+    try:
+        return Path(str(value)).expanduser() if kind is Path else kind.checked(value)
+    except (RuntimeError, OverflowError, UnicodeError) as error:
+        raise ValueError(f"cannot be used: {error}") from None
 
 
 def _explained(message: str, values: object, kind: type[T]) -> Invalid:
     match = _MESSAGE.fullmatch(message)
     assert match is not None  # noqa: S101 - any text fits
-    reason, location = match["reason"], tuple(_steps(match["path"] or "", values, kind))
+    reason, location = match["reason"], tuple(_steps(match["path"] or "", message, values, kind))
     field = _FIELD.match(reason)
     if field is None:
         given = _at(values, location)
@@ -114,13 +117,16 @@ def _in_words(reason: str) -> str:
     return "is none of the words that can be here" if "enum value" in reason else reason
 
 
-def _steps(path: str, values: object, kind: type[T]) -> Iterator[Key]:
-    """The parts of msgspec's path, which has `[...]` for the key of a dictionary."""
+def _steps(path: str, message: str, values: object, kind: type[T]) -> Iterator[Key]:
+    """The parts of msgspec's path, which has `[...]` for the key of a dictionary: that of which
+    alone the message would be the same."""
     at: list[Key] = []
     for step in _STEP.finditer(path):
         key: Key = step["name"] or step["place"]
         if step["place"] == "...":
-            key = next(k for k in _keys(_at(values, at)) if _is_wrong(_only(values, at, k), kind))
+            keys = list(_keys(_at(values, at)))
+            same = (k for k in keys if _wrong(_only(values, at, k), kind) == message)
+            key = next(same, keys[0])
         elif step["place"]:
             key = int(step["place"])
         at.append(key)
@@ -142,12 +148,13 @@ def _only(values: Any, at: list[Key], key: str) -> Any:
     return [part if place == first else value for place, value in enumerate(values)]
 
 
-def _is_wrong(values: object, kind: type[T]) -> bool:
+def _wrong(values: object, kind: type[T]) -> str:
+    """What msgspec says of these values, empty if they are right."""
     try:
         msgspec.convert(values, kind, dec_hook=_own_kind)
-    except msgspec.ValidationError:
-        return True
-    return False
+    except msgspec.ValidationError as error:
+        return str(error)
+    return ""
 
 
 def _at(values: Any, location: tuple[Key, ...] | list[Key]) -> object:

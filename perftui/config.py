@@ -203,5 +203,7 @@ def _explain(error: Invalid, origin: str) -> UsageError:
     if isinstance(given, str):
         given = _without_password(given)
     is_shown = isinstance(given, str | int | float | bool) and _SECRETS.isdisjoint(error.location)
+    if "url" in error.location and "@" in str(given):
+        is_shown = False  # whatever is wrong with it, a password may be in it
     shown = f" (it is {given!r})" if is_shown else ""
     return UsageError(f"{origin}: {key or 'settings'}{shown}: {error.reason}.", "Mend that value.")

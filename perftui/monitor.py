@@ -110,7 +110,9 @@ class Monitor:
         self._forecaster = Forecaster(self._objectives, self._keeping)
         self._forecasts: Periodic[tuple[Forecast, ...]] = Periodic("forecast", FORECAST_EVERY_S, ())
         self._patterns = Patterns(settings.pattern)
-        self._findings: Periodic[tuple[Finding, ...]] = Periodic("patterns", FIND_EVERY_S, ())
+        self._findings: Periodic[tuple[Finding, ...]] = Periodic(
+            "patterns", FIND_EVERY_S, (), keeps=False
+        )
         self._changes = Changes()
         self._state = TargetState.RUNNING
         self._state_since = self._alive_at = self.clock()
@@ -316,6 +318,11 @@ class Monitor:
         self._objectives = (objective, *others)
         self._forecaster.change(self._objectives)
 
+    def last_snapshot(self, since: float) -> Snapshot:
+        """The snapshot once everything has ended, with the patterns that hold in it."""
+        last = self.snapshot(since)
+        return replace(last, findings=self._patterns.look(last))
+
     def snapshot(self, since: float | None = None) -> Snapshot:
         """Everything known now, with windows and points since `since` (Unix seconds)."""
         with self._swapping:
@@ -361,7 +368,11 @@ class Monitor:
         )
 
     def _own_statuses(self) -> tuple[SourceStatus | None, ...]:
-        return self._forecasts.failure, self._findings.failure, self._keeping.status
+        slow = self._patterns.slow
+        too_slow = f"{', '.join(slow)} took too long for a name, and is not looked for any more"
+        status = SourceStatus("patterns", SourceState.FAILED, self.clock(), too_slow)
+        failures = (self._forecasts.failure, self._findings.failure, self._keeping.status)
+        return *failures, status if slow else None
 
     def _tick(self) -> None:
         due = self.clock()

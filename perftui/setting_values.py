@@ -116,7 +116,10 @@ class Address(_Text):
 
 
 class PageAddress(_Text):
-    """The URL of a /metrics page."""
+    """The URL of a /metrics page. It may hold a password."""
+
+    def __repr__(self) -> str:
+        return "PageAddress(…)"
 
     @classmethod
     def _formed(cls, text: str) -> str:

@@ -44,7 +44,7 @@ class StateFile:
             why = getattr(error, "strerror", None) or str(error)
             raise StateError(
                 f"{self.name} cannot be used: {plain(why)}.",
-                f"Mend it or move it away: until then {self._without}.",
+                f"Mend it, or move it away and lose what is in it: until then {self._without}.",
                 is_refused=isinstance(error, sqlite3.IntegrityError),
             ) from error
 

@@ -155,10 +155,11 @@ class Advisor:
                 self._changed.notify_all()
 
     def ask_soon(self) -> None:
-        """Call since something has happened, unless the last call is younger than `EVENT_GAP_S`:
-        what comes and goes must not cost a call each time."""
+        """Call since something has happened, once there is enough evidence, and unless the last
+        call is younger than `EVENT_GAP_S`: what comes and goes must not cost a call each time."""
         last = self._last
-        if last is None or self._clock() - last[0] >= EVENT_GAP_S:
+        enough = not self._nothing_to_say(self._snapshot(), asked=False)
+        if enough and (last is None or self._clock() - last[0] >= EVENT_GAP_S):
             self.ask_now()
 
     def wait(self, timeout: float) -> bool:
@@ -303,10 +304,14 @@ class Advisor:
         """Call, and note for how long the server wants no other."""
         if self._client is None:
             self._client = self._connect(self._env, self._clock)
-        self._last = self._clock(), request
+        began = self._clock()
         try:
-            return self._client.ask(request)
+            reply = self._client.ask(request)
+            self._last = began, request
+            return reply
         except CallError as error:
+            if error.billed:
+                self._last = began, request  # it may have arrived
             if error.retry_after_s is None:
                 raise
             self._not_before = self._clock() + error.retry_after_s

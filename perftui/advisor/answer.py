@@ -222,7 +222,7 @@ def as_forecast(
     """The answer as a forecast of the objective in question, with real names in its text.
 
     None where `table` asks about no objective. The chance may be `MOST_SHIFT` away from the local
-    one in log-odds; what the model said beyond that is in `record`.
+    one in log-odds; what the model said beyond that, or with no local chance, is in `record`.
     """
     objective = table.question
     if objective is None:
@@ -266,9 +266,12 @@ def as_forecast(
 
 
 def _held(said: float | None, local: float | None) -> tuple[float | None, str | None]:
-    """The model's chance within `MOST_SHIFT` of the local one, and a word if it was beyond that."""
-    if said is None or local is None:
-        return said, None
+    """The model's chance within `MOST_SHIFT` of the local one, and a word if it was beyond that;
+    none where there is no local one to hold it to."""
+    if said is None:
+        return None, None
+    if local is None:
+        return None, f"it said {said:.0%}; there is no local chance yet that holds it"
     odds = math.log(local / (1 - local)) if 0 < local < 1 else math.copysign(math.inf, local - 0.5)
     low, high = (0.5 * (1 + math.tanh((odds + s) / 2)) for s in (-MOST_SHIFT, MOST_SHIFT))
     held = min(max(said, low), high)

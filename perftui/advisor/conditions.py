@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 from perftui.advisor.stack_search import Fits, StackSearch
@@ -20,12 +22,15 @@ from perftui.pattern_settings import NeedSettings
 
 RECENT_S = 30.0
 """What holds now holds in so many seconds; what was before them is what it has risen from."""
-LEAST_RECENT_S = 10.0
+LEAST_RECENT_S = 5.0
 """Of less profile nothing is said."""
 RISE_S, RISE_POINTS = 60.0, 10
 """A series rises over so many seconds and points at least, or nothing is said of its slope."""
 RISE_ERRORS, RISE_SHARE = 3.0, 0.05
 """A slope is beyond so many of its standard errors, and makes such a part of the level."""
+MOST_ALIKE, EACH_HALF = 0.99, 0.25
+"""Each half of a series that rises does so by this part of the whole slope at least: a step does
+not."""
 STALE_STEPS, STALE_S = 3, 15.0
 """A value older than so many usual steps, and than this, says nothing of now."""
 LEAST_RISE = 5.0
@@ -160,14 +165,28 @@ class Seen:
 
 
 def _slope(series: Series) -> float:
-    """Its slope a second where that is beyond its noise and large enough to matter, else 0."""
+    """Its slope a second where that is beyond its noise, in both halves, and large enough to
+    matter; else 0.
+
+    Neighbouring points resemble each other, so the standard error is widened by what that takes of
+    them: sqrt((1 + r) / (1 - r)), with r the correlation of what is left of neighbours.
+    """
     points = series.points
     span = points[-1].at - points[0].at
     fitted = slope_per_s(points) if len(points) >= RISE_POINTS and span >= RISE_S else None
-    if fitted is None or abs(fitted[0]) <= RISE_ERRORS * fitted[1]:
+    if fitted is None:
         return 0.0
-    level = sum(abs(point.value) for point in points) / len(points)
-    return fitted[0] if abs(fitted[0]) * span >= RISE_SHARE * level else 0.0
+    slope, error = fitted
+    level = sum(point.value for point in points) / len(points)
+    middle = sum(point.at for point in points) / len(points)
+    left = [point.value - level - slope * (point.at - middle) for point in points]
+    whole = sum(one * one for one in left)
+    alike = sum(a * b for a, b in pairwise(left)) / whole if whole else 0.0
+    alike = min(max(alike, 0.0), MOST_ALIKE)
+    halves = (slope_per_s(points[: len(points) // 2]), slope_per_s(points[len(points) // 2 :]))
+    lasts = all(half is not None and half[0] / slope >= EACH_HALF for half in halves if slope)
+    is_clear = abs(slope) > RISE_ERRORS * error * math.sqrt((1 + alike) / (1 - alike))
+    return slope if is_clear and lasts and abs(slope) * span >= RISE_SHARE * abs(level) else 0.0
 
 
 def _is_beyond(need: NeedSettings, value: float) -> bool:

@@ -21,10 +21,10 @@ from perftui.model.series import BUILT_IN, Origin, Series, SeriesKey, slope_per_
 from perftui.model.snapshot import Snapshot
 from perftui.model.stacks import FunctionKey
 from perftui.model.text import plain
+from perftui.pattern_settings import PatternSettings
 
 RECENT_S = 10.0
 """The span that "now" means for functions, in seconds."""
-"""The name by which the local forecaster signs."""
 
 MAX_METRICS = 24
 MAX_SERIES_PER_NAME = 4
@@ -76,10 +76,10 @@ class ForecastFact:
 
 @dataclass(frozen=True)
 class PatternFact:
-    """A shipped pattern that holds; the user's own stay here, as their words are the user's."""
+    """A shipped pattern that holds, as it is shipped; the user's own words stay here."""
 
     id: str
-    finding: Finding
+    pattern: PatternSettings
 
 
 @dataclass(frozen=True)
@@ -125,15 +125,17 @@ def facts(snapshot: Snapshot) -> Facts:
         recent_s=recent_s,
         span_s=span_s,
         findings=tuple(
-            PatternFact(f"H{number}", finding)
-            for number, finding in enumerate(_shipped(snapshot.findings)[:MAX_FINDINGS], 1)
+            PatternFact(f"H{number}", pattern)
+            for number, pattern in enumerate(_shipped(snapshot.findings)[:MAX_FINDINGS], 1)
         ),
     )
 
 
-def _shipped(findings: Sequence[Finding]) -> list[Finding]:
-    known = {pattern.name: pattern.says for pattern in shipped()}
-    return [finding for finding in findings if known.get(finding.name) == finding.says]
+def _shipped(findings: Sequence[Finding]) -> list[PatternSettings]:
+    """The shipped patterns among what was found, never the user's changes of them."""
+    known = {pattern.name: pattern for pattern in shipped()}
+    found = (known.get(finding.name) for finding in findings if finding.is_shipped)
+    return [pattern for pattern in found if pattern is not None]
 
 
 def _question(local: Sequence[Forecast], objectives: Sequence[Objective]) -> Objective | None:
@@ -234,7 +236,7 @@ def evidence(table: Facts) -> tuple[Evidence, ...]:
             for fact in table.forecasts
         ),
         *(
-            Evidence(fact.id, EvidenceKind.PATTERN, plain(fact.finding.says), None, "")
+            Evidence(fact.id, EvidenceKind.PATTERN, plain(fact.pattern.says), None, "")
             for fact in table.findings
         ),
     )

@@ -42,6 +42,9 @@ class Ledger:
 
     def __init__(self, path: Path | None) -> None:
         self._file = StateFile(path, busy_s=BUSY_S, without="no LLM is called")
+        with self._file.failing():
+            # What was spent must be there after a loss of power, too.
+            self._file.database.execute("PRAGMA synchronous = FULL")
         with self._file.transaction() as database:
             database.execute(_SCHEMA)
 

@@ -11,13 +11,15 @@ from importlib import resources
 from perftui.advisor.conditions import Condition, Said, Seen
 from perftui.advisor.stack_search import Fits, Sought, StackSearch
 from perftui.checked import checked
+from perftui.errors import UsageError
 from perftui.model.findings import Evidence, Finding, Mitigation
 from perftui.model.pattern import Pattern
 from perftui.model.snapshot import Snapshot
 from perftui.pattern_settings import NeedSettings, PatternFile, PatternSettings
 
 SLOW_S = 0.02
-"""How long an expression of the user's own may take for one name; then it does not fit."""
+"""How long an expression of the user's own may take for one name."""
+_MOST_KNOWN = 10_000
 
 Compile = Callable[[str, bool], Fits]
 """From an expression, and whether it is to fit the whole name."""
@@ -31,6 +33,7 @@ class _Compiled:
     needs: tuple[Condition, ...]
     any_: tuple[Condition, ...]
     unless: tuple[Condition, ...]
+    is_shipped: bool
 
     def finding(self, seen: Seen) -> Finding | None:
         """What is found, None where it does not hold."""
@@ -50,6 +53,7 @@ class _Compiled:
             tuple(_evidence(number, one) for number, one in enumerate(said, 1)),
             tuple(Mitigation(t.action, t.why, t.risk, listed=True) for t in settings.try_),
             settings.check,
+            self.is_shipped,
         )
 
 
@@ -62,18 +66,26 @@ class Patterns:
     def __init__(self, own: Sequence[PatternSettings] = ()) -> None:
         replaced = {pattern.name for pattern in own}
         self._sought: list[Sought] = []
+        self.slow: list[str] = []
+        """The user's expressions that took too long for some name: they fit nothing any more."""
         self._patterns = [
-            *(self._compiled(p, _quick) for p in shipped() if p.name not in replaced),
-            *(self._compiled(p, _guarded) for p in own),
+            *(self._compiled(p, _quick, True) for p in shipped() if p.name not in replaced),
+            *(self._compiled(p, self._guarded, False) for p in own),
         ]
         self._search = StackSearch(self._sought)
 
-    def _compiled(self, pattern: PatternSettings, fits: Compile) -> _Compiled:
-        needs, any_, unless = (
-            tuple(self._condition(need, fits) for need in part)
-            for part in (pattern.needs, pattern.any_, pattern.unless)
-        )
-        return _Compiled(pattern, needs, any_, unless)
+    def _compiled(self, pattern: PatternSettings, fits: Compile, is_shipped: bool) -> _Compiled:
+        try:
+            needs, any_, unless = (
+                tuple(self._condition(need, fits) for need in part)
+                for part in (pattern.needs, pattern.any_, pattern.unless)
+            )
+        except re.error as error:
+            raise UsageError(
+                f"The pattern {pattern.name!r} has an expression that cannot be used: {error}.",
+                "Write it otherwise.",
+            ) from None
+        return _Compiled(pattern, needs, any_, unless, is_shipped)
 
     def _condition(self, need: NeedSettings, fits: Compile) -> Condition:
         if need.metric is not None:
@@ -88,6 +100,28 @@ class Patterns:
             )
         )
         return Condition(need, number=len(self._sought) - 1)
+
+    def _guarded(self, text: str, whole: bool) -> Fits:
+        """Of a user's own expression, which no name of the target's making may hold up: one that
+        is too slow once is not tried again."""
+        expression = Pattern(text)
+        look = expression.is_all_of if whole else expression.is_in
+        known: dict[str, bool] = {}
+
+        def fits(name: str) -> bool:
+            if text in self.slow:
+                return False
+            if name not in known:
+                if len(known) > _MOST_KNOWN:
+                    known.clear()
+                try:
+                    known[name] = look(name, SLOW_S)
+                except TimeoutError:
+                    self.slow.append(text)
+                    return False
+            return known[name]
+
+        return fits
 
     def look(self, snapshot: Snapshot) -> tuple[Finding, ...]:
         """Those that hold in `snapshot`, in the order of the files."""
@@ -107,20 +141,6 @@ def _quick(text: str, whole: bool) -> Fits:
     expression = re.compile(text)
     look = expression.fullmatch if whole else expression.search
     return lambda name: look(name) is not None
-
-
-def _guarded(text: str, whole: bool) -> Fits:
-    """Of a user's own, which a name of the target's making must not hold up."""
-    expression = Pattern(text)
-    look = expression.is_all_of if whole else expression.is_in
-
-    def fits(name: str) -> bool:
-        try:
-            return look(name, SLOW_S)
-        except TimeoutError:
-            return False
-
-    return fits
 
 
 def _evidence(number: int, said: Said) -> Evidence:

@@ -131,12 +131,12 @@ def _function(fact: FunctionFact, names: Pseudonyms) -> dict[str, Any]:
 
 def _pattern(fact: PatternFact) -> dict[str, Any]:
     """Words of perftui's own alone."""
-    finding = fact.finding
+    pattern = fact.pattern
     return {
         "id": fact.id,
-        "says": finding.says,
-        "disproved_by": finding.check,
-        "actions": [one.action for one in finding.mitigations],
+        "says": pattern.says,
+        "disproved_by": pattern.check,
+        "actions": [one.action for one in pattern.try_],
     }
 
 

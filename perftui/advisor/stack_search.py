@@ -26,6 +26,17 @@ class Sought(NamedTuple):
             self.file is None or self.file(frame.file)
         )
 
+    def innermost(self, stack: Stack) -> Frame:
+        """The last one in a stack that has one."""
+        found, allowed = stack[-1], self.under is None
+        for frame in stack:
+            if frame is not CUT and allowed and self.is_found(frame):
+                found = frame
+            allowed = allowed or (
+                frame is not CUT and self.under is not None and self.under(frame.file)
+            )
+        return found
+
 
 class StackSearch:
     """Counts the samples in which each of `sought` is somewhere in the stack. Not thread-safe."""
@@ -61,7 +72,7 @@ class StackSearch:
         for window in windows:
             for (_, stack), count in window.stacks.items():
                 if self._of(stack) >> number & 1:
-                    frame = next(f for f in reversed(stack) if f is not CUT and sought.is_found(f))
+                    frame = sought.innermost(stack)
                     found[Place(frame.function, frame.file)] += count
         return max(found, key=lambda place: (found[place], place), default=None)
 

@@ -40,7 +40,7 @@ def snapshot(arguments: argparse.Namespace) -> int:
                 monitor.wait_for_advisor()
         finally:
             monitor.stop()  # the last window is there only after that
-        seen = monitor.snapshot(since=begun)
+        seen = monitor.last_snapshot(begun)
         if arguments.json:
             print(json.dumps(document(seen), indent=2))
         else:

@@ -36,7 +36,7 @@ class Evidence:
 class Claim:
     """A statement of an analysis with the ids of its evidence.
 
-    `verified` is False where it cites evidence that does not exist.
+    `verified` is False where the evidence does not bear it out (:mod:`perftui.advisor.claims`).
     """
 
     text: str
@@ -46,7 +46,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Mitigation:
-    """Something to try. `listed` says whether it is on perftui's own list of known ones."""
+    """Something to try. `listed` says whether a pattern, shipped or the user's, proposes it."""
 
     action: str
     why: str
@@ -59,7 +59,7 @@ class Finding:
     """A pattern of trouble that holds at present, found without any LLM.
 
     `name` is the pattern's, `says` what it means; `evidence` is what was seen, `mitigations` are
-    what it proposes, and `check` would disprove it.
+    what it proposes, and `check` would disprove it. `is_shipped` says that it is not the user's.
     """
 
     name: str
@@ -67,6 +67,7 @@ class Finding:
     evidence: tuple[Evidence, ...]
     mitigations: tuple[Mitigation, ...] = ()
     check: str = ""
+    is_shipped: bool = False
 
 
 class ForecastState(StrEnum):

@@ -216,12 +216,13 @@ class Window:
         """Own samples of each line of a row; computed once per grouping."""
         known = self._lines.get(grouping)
         if known is None:
-            known = self._lines[grouping] = {}
+            found: Lines = {}
             for (thread, stack), count in self.stacks.items():
                 line = stack[-1].line if stack else None
                 if line is not None and grouping.has(thread):
-                    of_row = known.setdefault(grouping.key(stack[-1], thread), {})
+                    of_row = found.setdefault(grouping.key(stack[-1], thread), {})
                     of_row[line] = of_row.get(line, 0) + count
+            known = self._lines[grouping] = found  # whole: other threads look at it, too
         return known
 
 

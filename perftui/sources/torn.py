@@ -195,7 +195,7 @@ class EdgeBook:
         confirmed: set[Edge] = set()
         for calls, count in self._by_stack(seen):
             is_noted = self._note_callers(calls, count)
-            if calls.settled:
+            if self._is_settled(calls):
                 if is_noted:
                     self._add_quiet(self._calls.pop(id(calls.stack)).stack)
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 from perftui.model.present import format_age
@@ -18,7 +19,8 @@ that stay here. Beside it go the key, and what the SDK says of itself: no path, 
 
 def sent_lines(sent: Sent, now: float) -> list[str]:
     """What would be sent, and what was; `now` in Unix seconds."""
-    lines = [f"to {plain(sent.server, 200)}", *HEAD.splitlines(), ""]
+    server = re.sub(r"//[^/]*@", "//", sent.server)  # a password is nobody's business here
+    lines = [f"to {plain(server, 200)}", *HEAD.splitlines(), ""]
     if sent.last_at is not None:
         age = format_age(now - sent.last_at)
         lines += [f"LAST SENT, {age} ago", *_body(sent.last), ""]

@@ -500,10 +500,10 @@ def test_an_event_asks_unless_a_call_was_just_made():
     """A breach that comes and goes costs no call each time."""
     now = [NOW]
     recorded = Recorded(GOOD)
-    with running(WITH_KEY, client_factory=recorded, clock=lambda: now[0]) as advisor:
-        advisor.ask_soon()
-        assert recorded.called.acquire(timeout=20)
-        assert advisor.wait(20)
+    with running(
+        WITH_KEY, picture=snapshot, client_factory=recorded, clock=lambda: now[0]
+    ) as advisor:
+        assert recorded.called.acquire(timeout=20)  # by itself, as there is enough evidence
         advisor.ask_soon()
         assert advisor.wait(20)
         assert len(recorded.requests) == 1
@@ -512,3 +512,12 @@ def test_an_event_asks_unless_a_call_was_just_made():
         assert recorded.called.acquire(timeout=20)
         assert advisor.wait(20)
     assert len(recorded.requests) == 2
+
+
+def test_an_event_does_not_make_up_for_evidence():
+    """What is in breach when it is attached to is asked about once something was seen."""
+    recorded = Recorded(GOOD)
+    with running(WITH_KEY, client_factory=recorded) as advisor:
+        advisor.ask_soon()
+        assert advisor.wait(20)
+    assert recorded.requests == []

@@ -210,10 +210,11 @@ def test_a_model_moves_the_local_chance_by_so_much_at_most(said: float, shown: f
         )
 
 
-@pytest.mark.parametrize(("local_chance", "shown"), [(0.0, 0.0), (1.0, 1.0), (None, 0.6)])
-def test_a_certain_local_chance_is_not_moved(local_chance: float | None, shown: float):
-    """And where there is none, nothing holds the model's."""
+@pytest.mark.parametrize(("local_chance", "shown"), [(0.0, 0.0), (1.0, 1.0), (None, None)])
+def test_a_certain_local_chance_is_not_moved(local_chance: float | None, shown: float | None):
+    """And where there is none, nothing holds the model's: it is said, and is no chance."""
     table = facts(snapshot(forecasts=[local(P99, local_chance)]))
     forecast = as_forecast(parse(answer_text()), table, Pseudonyms(), by="m", made_at=NOW)
     assert forecast is not None
     assert forecast.probability == shown
+    assert (forecast.record or "").startswith("it said 60%")

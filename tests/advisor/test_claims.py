@@ -25,6 +25,7 @@ FOUND = Finding(
     (),
     tuple(Mitigation(one.action, one.why, one.risk, listed=True) for one in JSON_COST.try_),
     JSON_COST.check,
+    is_shipped=True,
 )
 
 
@@ -83,7 +84,21 @@ def test_of_ten_claims_exactly_the_four_wrong_ones_are_marked():
         ("p99 is the 99th percentile.", ["E2"], True),
         ("It breaches 0.5 s for 60 s.", ["E2"], True),
         ("It rises by 0.1 s a minute.", ["E1"], False),
-        ("utf8 and fn_1 are names, and E1 is a row.", ["P1"], True),
+        ("fn_1 is a name, and E1 is a row.", ["P1"], True),
+        ("p99 is 400 s.", ["E2"], False),
+        ("p99 is 400 hours.", ["E2"], False),
+        ("p99 is 0.4 h.", ["E2"], False),
+        ("p99 is 400000 ms.", ["E2"], False),
+        ("fn_1 takes 0.4 % of the time.", ["P1"], False),
+        ("The chance is 0.31 %.", ["F1"], False),
+        ("p99 rose to 9e9 s.", ["E2"], False),
+        ("p99 is 5m30s.", ["E2"], False),
+        ("p99 is .85 s.", ["E2"], False),
+        ("RSS is 9 TB.", ["E1"], False),
+        ("There are 12 errors.", ["E1"], False),
+        ("queue_depth grows.", ["P1"], False),
+        ("It went 20 % → 40 %.", ["P1", "P2"], True),
+        ("Call gc.collect() once.", ["H1"], False),
         ("m_3 is a metric.", ["E1"], False),
         ("decoder.raw_decode is hot.", ["P2"], True),
         ("encoder.raw_decode is hot.", ["P2"], False),
@@ -111,10 +126,14 @@ def test_a_mitigation_is_listed_where_a_pattern_proposes_it():
 
 def test_the_patterns_that_hold_are_hypotheses_of_the_request():
     """Shipped ones, in perftui's own words; the user's own words stay on the host."""
-    own = replace(FOUND, name="mine", says="s3cr3tword is slow")
-    changed = replace(FOUND, says="s3cr3tword, too")
-    made, names = table(own, changed, FOUND)
-    request = prompt.request(made, names, "claude-haiku-5-5")
+    secret = Mitigation("restart s3cr3tword", "", "")
+    own = replace(FOUND, name="mine", says="s3cr3tword is slow", is_shipped=False)
+    changed = replace(FOUND, check="ask s3cr3tword", mitigations=(secret,), is_shipped=False)
+    odd = replace(changed, is_shipped=True)
+    for findings in ((own, changed), (own, changed, odd)):
+        made, names = table(*findings)
+        request = prompt.request(made, names, "claude-haiku-5-5")
+        assert "s3cr3tword" not in json.dumps(request.parameters)
     assert json.loads(request.content)["patterns"] == [
         {
             "id": "H1",

@@ -142,7 +142,7 @@ def test_the_document_has_its_keys(measured: Document, shares_target: PythonTarg
     """The document has the keys of schema perftui/1, and null for what is not known."""
     assert list(measured) == [
         *("schema", "taken_at", "target", "profile", "metrics", "events", "forecasts"),
-        *("sources", "offers", "llm"),
+        *("findings", "sources", "offers", "llm"),
     ]
     assert measured["schema"] == "perftui/1"
     assert set(measured["target"]) == {

@@ -67,6 +67,17 @@ def test_an_unknown_name_comes_with_those_that_are_allowed(
     assert (error.location, error.allowed) == (location, allowed)
 
 
+def test_the_key_is_right_where_two_things_are_wrong():
+    """That of the first fault, which is the one that is told."""
+    values = {"name": "a", "named": {"good": {"x": {}}, "bad": {"x": {"size": "b"}}}, "more": 3}
+    error = wrong(values)
+    assert error.location in (("named", "bad", "x", "size"), ("more",))
+    prices = {"good": {"input": 1, "output": 1}, "bad": {"input": "x", "output": 1}}
+    with pytest.raises(Invalid) as caught:
+        checked({"llm": {"prices": prices}, "profile": {"rate": "a"}}, Settings)
+    assert caught.value.location in (("llm", "prices", "bad", "input"), ("profile", "rate"))
+
+
 def test_what_is_missing_is_named():
     """There is no value to show then."""
     error = wrong({})

@@ -17,6 +17,7 @@ def test_nothing_was_sent_yet():
     """Where it would go, that nothing went, and what would."""
     lines = sent_lines(Sent("https://x", BODY), NOW)
     assert lines[0] == "to https://x"
+    assert sent_lines(Sent("https://me:hush@x/v", ""), NOW)[0] == "to https://x/v"
     assert "Nothing was sent in this run." in lines
     at = lines.index("WOULD BE SENT NOW")
     assert json.loads("".join(lines[at + 1 : -2])) == {

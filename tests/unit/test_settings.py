@@ -440,6 +440,8 @@ def test_a_file_without_a_secret_may_be_read_by_all(user: Path):
         {"PROMETHEUS_HEADERS": "X=hush\x01"},
         {"PROMETHEUS_HEADERS": "hush"},
         {"PROMETHEUS_URL": "ftp://me:hush@p"},
+        {"PROMETHEUS_URL": "me:hush@p:9090"},
+        {"PROMETHEUS_URL": "ftp://me:hu/hush@p"},
     ],
 )
 def test_a_wrong_secret_is_not_shown(env: dict[str, str]):
@@ -448,6 +450,29 @@ def test_a_wrong_secret_is_not_shown(env: dict[str, str]):
         load({}, env, [])
     assert str(caught.value).startswith(f"the environment's {next(iter(env))}: prometheus.")
     assert "hush" not in str(caught.value)
+
+
+def test_a_pages_password_is_not_shown():
+    """Neither by what the settings are, nor by what is wrong with them."""
+    page = {"scrape": [{"url": "http://me:hush@h/metrics"}]}
+    assert "hush" not in repr(load(page, {}, []))
+    with pytest.raises(UsageError) as caught:
+        load({"scrape": [{"url": "me:hush@h/metrics"}]}, {}, [])
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"prometheus": {"token_file": "~nosuchuser/x"}}, "prometheus.token_file"),
+        ({"prometheus": {"every": 10**400}}, "prometheus.every"),
+        ({"prometheus": {"packs": "\ud800"}}, "text that is none"),
+    ],
+)
+def test_odd_values_are_errors_too(values: dict[str, Any], said: str):
+    """One sentence, whatever Python itself says of them."""
+    with pytest.raises(UsageError, match=said):
+        load(values, {}, [])
 
 
 def test_a_key_or_a_password_alone_is_said():
