@@ -139,7 +139,7 @@ def test_the_keys_that_move(terminal: Open, python_target: Any) -> None:
         moves(tmux)
         for key, title in (("t", "Threads"), ("T", "Call tree")):
             tmux.keys(key)
-            tmux.wait(title)
+            tmux.wait(f"─ {title}  ")  # not a word of the forecast pane
             if title == "Call tree":
                 tmux.keys("Home", "Down", "Down", "Down", "Right")
                 tmux.wait("▾ work", re.compile(r" f_\d\d"))

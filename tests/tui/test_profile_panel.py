@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from builders import MAIN, NOW, run_of_windows, stack, status, window
 
 from perftui.model.source import SourceText
-from perftui.model.stacks import CUT, Frame, Place, Stack, Thread
+from perftui.model.stacks import CUT, Frame, Mode, Place, Stack, Thread
 from perftui.tui.app import PerftuiApp
 from perftui.tui.profile_words import VIEWS
 from perftui.tui.screens.watch import WatchScreen
@@ -423,3 +424,29 @@ async def test_colours_of_what_has_not_changed(watch: Any) -> None:
         await pilot.press("d")
         await pilot.pause()
         assert colours() == kinds
+
+
+async def test_a_paused_view_of_threads_knows_no_later_looks_at_the_gil(
+    watch: Any, picture: Any, text_of: Any
+) -> None:
+    """What was looked at since the pause is shown when it ends."""
+    early = window(NOW - 2, NOW - 1, CALLS, mode=Mode.GIL)
+    late = window(NOW + 4, NOW + 5, {"main": 10}, mode=Mode.GIL)
+    app, monitor = watch(picture(CALLS, gil_windows=(early,)))
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("t", "p")
+        await pilot.pause()
+        table = app.screen.query_one(ThreadsTable)
+        assert re.search(r"80\.0 +80\.0 .*MainThread", "\n".join(text_of(table)))
+        seen = text_of(table)
+        monitor.latest = replace(
+            picture(CALLS, gil_windows=(early, late), taken_at=NOW + 6),
+            target=monitor.latest.target,
+        )
+        app.screen.draw()
+        await pilot.pause()
+        assert text_of(table) == seen
+        await pilot.press("p")
+        app.screen.draw()
+        await pilot.pause()
+        assert re.search(r"45\.0 .*MainThread", "\n".join(text_of(table)))

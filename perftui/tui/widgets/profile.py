@@ -144,7 +144,8 @@ class ProfilePanel(Vertical):
 
     def _draw_threads(self) -> None:
         looked = self._look()
-        gil_windows = self._snapshot.gil_windows
+        # A view that is paused, or of the past, knows nothing of what was looked at since.
+        gil_windows = [w for w in self._snapshot.gil_windows if w.end <= looked.now]
         lines = self._threads.lines(looked.windows, looked.ticks, gil_windows)
         self._fill(self.query_one(ThreadsTable), lines)
 
