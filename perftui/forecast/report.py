@@ -164,7 +164,8 @@ def _is_named(told: Told, onset: Onset | None) -> bool | None:
         return None
     since = onset.warned_at if onset.warned_at is not None else onset.breach.onset
     riser = next((riser for at, riser in told.named if at >= since), None)
-    return riser is not None and riser.function == culprit
+    # From Python 3.11 on py-spy names a method with its class.
+    return riser is not None and f".{riser.function}".endswith(f".{culprit}")
 
 
 def picture(result: dict[str, Any], kind: str = ALL) -> str:

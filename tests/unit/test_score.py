@@ -242,6 +242,8 @@ def test_the_function_that_a_warning_names_is_compared_with_the_culprit():
     nothing does."""
     for said, functions, expected in (
         ({70: 0.9}, ("work", "other"), True),
+        ({70: 0.9}, ("Shop.work", "other"), True),
+        ({70: 0.9}, ("rework", "other"), False),
         ({70: 0.9}, ("other", "work"), False),
         ({}, ("work", "other"), True),
         ({}, (None, "work"), False),
