@@ -31,18 +31,24 @@ SHAPES = {
 
 
 def standing(objective: Objective, snapshot: Snapshot, value: float | None) -> Standing:
-    """How it stands with `value` as the newest, None where there is none that counts any more.
+    """How it stands with a series whose newest value is `value`, None where none counts any more.
 
     At risk is what is violated but not yet for its `for`, and what the local forecast says is
-    rather likely than not.
+    rather likely than not. Of several series of a metric the forecast is about the worst: others
+    stand as their own values do.
     """
     said = [f for f in snapshot.forecasts if f.by == LOCAL and f.objective == objective]
-    if any(forecast.state is ForecastState.IN_BREACH for forecast in said):
+    values = [s.last.value for s in snapshot.series if s.key.name == objective.metric]
+    worst = max if objective.above else min
+    is_meant = len(values) < 2 or value == worst(values)
+    is_violated = value is not None and objective.violated(value)
+    in_breach = any(forecast.state is ForecastState.IN_BREACH for forecast in said)
+    if in_breach and (is_meant or is_violated):
         return Standing.BREACHED
     if value is None:
         return Standing.NO_DATA
     likely = any((f.probability or 0.0) >= LIKELY for f in said if f.state is ForecastState.OK)
-    return Standing.AT_RISK if likely or objective.violated(value) else Standing.OK
+    return Standing.AT_RISK if is_violated or (likely and is_meant) else Standing.OK
 
 
 def burn(objective: Objective, points: Sequence[Point], step_s: float) -> float:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import pytest
-from builders import NOW, P99, points
+from builders import NOW, P99, forecast, points, series, snapshot
 
-from perftui.model.objective_state import SHAPES, Standing, burn
-from perftui.model.series import Point
+from perftui.model.findings import Forecast, ForecastState
+from perftui.model.objective import Objective
+from perftui.model.objective_state import SHAPES, Standing, burn, standing
+from perftui.model.series import Point, Series
 
 
 def test_burn():
@@ -24,3 +26,43 @@ def test_each_standing_has_a_shape_of_its_own():
     """Never colour alone."""
     assert set(SHAPES) == set(Standing)
     assert len(set(SHAPES.values())) == 4
+
+
+IN_BREACH = forecast(P99, ForecastState.IN_BREACH, since=NOW - 9)
+LIKELY = forecast(P99, probability=0.7)
+
+
+def of_handlers(*values: float) -> list[Series]:
+    return [series("p99", [v], labels=(("handler", str(n)),)) for n, v in enumerate(values)]
+
+
+@pytest.mark.parametrize(
+    ("said", "values", "stand"),
+    [
+        (IN_BREACH, [0.9], ["breached"]),
+        (IN_BREACH, [0.4], ["breached"]),  # it dips, and the breach is not over yet
+        (IN_BREACH, [0.9, 0.6, 0.1], ["breached", "breached", "ok"]),
+        (IN_BREACH, [0.4, 0.1], ["breached", "ok"]),
+        (LIKELY, [0.4, 0.1], ["at risk", "ok"]),
+        (LIKELY, [0.6, 0.1], ["at risk", "ok"]),
+        (forecast(P99, probability=0.1), [0.6, 0.1], ["at risk", "ok"]),
+    ],
+)
+def test_of_several_series_each_stands_for_itself(
+    said: Forecast, values: list[float], stand: list[str]
+):
+    """The forecast is about the worst of them."""
+    seen = snapshot(series=of_handlers(*values), forecasts=[said], objectives=(P99,))
+    assert [standing(P99, seen, value).value for value in values] == stand
+
+
+def test_below_a_threshold_the_lowest_is_the_worst():
+    """And a series that is silent has no data, unless it is the only one and in breach."""
+    rate = Objective("rps", 5.0, above=False)
+    said = forecast(rate, ForecastState.IN_BREACH, since=NOW - 9)
+    few = [series("rps", [v], labels=(("h", str(n)),)) for n, v in enumerate((9.0, 6.0))]
+    seen = snapshot(series=few, forecasts=[said])
+    assert [standing(rate, seen, v) for v in (9.0, 6.0, None)] == [
+        *(Standing.OK, Standing.BREACHED, Standing.NO_DATA)
+    ]
+    assert standing(rate, snapshot(series=few[:1], forecasts=[said]), None) is Standing.BREACHED
