@@ -11,18 +11,15 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from perftui.advisor.advisor import Advisor
-from perftui.advisor.patterns import Patterns
+from perftui.analyses import Analyses
 from perftui.errors import PerftuiError, UsageError
-from perftui.forecast.forecaster import Forecaster
 from perftui.forecast.keeping import FILE, Keeping, identity
 from perftui.model.baseline import Baseline
 from perftui.model.changes import Changes
 from perftui.model.event import Event, EventKind
-from perftui.model.findings import Finding, Forecast
 from perftui.model.objective import Objective
 from perftui.model.offer import Offer, OfferKind
 from perftui.model.past import PastForecasts
@@ -34,7 +31,6 @@ from perftui.model.source import SourceText
 from perftui.model.stacks import Window
 from perftui.model.target import Target, TargetState
 from perftui.model.timeline import Timeline
-from perftui.periodic import Periodic
 from perftui.settings import DEFAULT_OBJECTIVES, MetricSettings, Settings
 from perftui.sources.assembly import NamedSources, TargetSources, with_offer
 from perftui.sources.base import Clock, Source, steady_clock
@@ -48,7 +44,7 @@ from perftui.target.source import read_source
 from perftui.target.successor import successor
 
 TICK_S, FIRST_TICK_S = 1.0, 0.1
-FORECAST_EVERY_S, DESCRIBE_EVERY_S, FIND_EVERY_S = 2.0, 5.0, 5.0
+DESCRIBE_EVERY_S = 5.0
 PORTS_EVERY_S = 30.0
 """How often it is noted on which ports the target listens: its successor will, too."""
 SPAN_S = 300.0
@@ -107,12 +103,7 @@ class Monitor:
         ]
         self._described_at = self.clock()
         self._keeping = Keeping(state / FILE if state is not None else None, identity(target))
-        self._forecaster = Forecaster(self._objectives, self._keeping)
-        self._forecasts: Periodic[tuple[Forecast, ...]] = Periodic("forecast", FORECAST_EVERY_S, ())
-        self._patterns = Patterns(settings.pattern)
-        self._findings: Periodic[tuple[Finding, ...]] = Periodic(
-            "patterns", FIND_EVERY_S, (), keeps=False
-        )
+        self._analyses = Analyses(self._objectives, self._keeping, settings.pattern)
         self._changes = Changes()
         self._state = TargetState.RUNNING
         self._state_since = self._alive_at = self.clock()
@@ -316,12 +307,11 @@ class Monitor:
         """Watch this objective from now on, in place of those of the same metric."""
         others = tuple(o for o in self._objectives if o.metric != objective.metric)
         self._objectives = (objective, *others)
-        self._forecaster.change(self._objectives)
+        self._analyses.change(self._objectives)
 
     def last_snapshot(self, since: float) -> Snapshot:
         """The snapshot once everything has ended, with the patterns that hold in it."""
-        last = self.snapshot(since)
-        return replace(last, findings=self._patterns.look(last))
+        return self._analyses.with_patterns(self.snapshot(since))
 
     def snapshot(self, since: float | None = None) -> Snapshot:
         """Everything known now, with windows and points since `since` (Unix seconds)."""
@@ -349,7 +339,7 @@ class Monitor:
             windows=self._timeline.windows(since),
             series=self.series(since),
             objectives=self._objectives,
-            forecasts=self._forecasts.result + self._advisor.forecasts,
+            forecasts=self._analyses.forecasts + self._advisor.forecasts,
             sources=self._statuses(),
             llm=self._advisor.status,
             baseline=self._baseline,
@@ -357,22 +347,16 @@ class Monitor:
             events=self._timeline.events(since),
             unavailable=self._timeline.unavailable(),
             offers=self._of_target.offers(self.settings),
-            findings=self._findings.result,
+            findings=self._analyses.findings,
         )
 
     def _statuses(self) -> tuple[SourceStatus, ...]:
         return (
             *(source.status for source in self._sources),
             *self._unusable,
-            *(s for s in self._own_statuses() if s is not None),
+            *self._analyses.statuses(self.clock()),
+            *([self._keeping.status] if self._keeping.status is not None else []),
         )
-
-    def _own_statuses(self) -> tuple[SourceStatus | None, ...]:
-        slow = self._patterns.slow
-        too_slow = f"{', '.join(slow)} took too long for a name, and is not looked for any more"
-        status = SourceStatus("patterns", SourceState.FAILED, self.clock(), too_slow)
-        failures = (self._forecasts.failure, self._findings.failure, self._keeping.status)
-        return *failures, status if slow else None
 
     def _tick(self) -> None:
         due = self.clock()
@@ -383,15 +367,14 @@ class Monitor:
                 self._described_at = self.clock()
                 self._describe_again()
             if self._state is not TargetState.EXITED:
-                now = self.clock()
-                self._forecasts.turn(now, partial(self._forecaster.look, self._timeline, now))
+                self._analyses.look_ahead(self._timeline, self.clock())
             self.latest = self.snapshot()
-            self._findings.turn(self.latest.taken_at, lambda: self._patterns.look(self.latest))
+            self._analyses.look_for_patterns(self.latest)
             for event in self._changes.events(self.latest):
                 self._timeline.add_event(event)
                 if event.until is None and event.kind in (EventKind.BREACH, EventKind.WARNING):
                     self._advisor.ask_soon()
-        self._forecaster.close()
+        self._analyses.close()
 
     def _describe_again(self) -> None:
         """A process can become another program (exec) and keep its id and its start."""

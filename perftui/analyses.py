@@ -1,0 +1,72 @@
+"""What is concluded from what was seen: forecasts and patterns, each on its schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from perftui.advisor.patterns import Patterns
+from perftui.forecast.forecaster import Forecaster
+from perftui.forecast.keeping import Keeping
+from perftui.model.findings import Finding, Forecast
+from perftui.model.objective import Objective
+from perftui.model.snapshot import Snapshot, SourceState, SourceStatus
+from perftui.model.timeline import Timeline
+from perftui.pattern_settings import PatternSettings
+from perftui.periodic import Periodic
+
+FORECAST_EVERY_S, FIND_EVERY_S = 2.0, 5.0
+
+
+class Analyses:
+    """The forecasts of `objectives`, kept in `keeping`, and the patterns that hold, the user's
+    `own` among them. One thread looks; what it has found can be read by all."""
+
+    def __init__(
+        self, objectives: Sequence[Objective], keeping: Keeping, own: Sequence[PatternSettings]
+    ) -> None:
+        self._forecaster = Forecaster(objectives, keeping)
+        self._patterns = Patterns(own)
+        self._forecasts: Periodic[tuple[Forecast, ...]] = Periodic("forecast", FORECAST_EVERY_S, ())
+        # What was seen of a pattern says nothing of now: it goes where the next look fails.
+        self._findings: Periodic[tuple[Finding, ...]] = Periodic(
+            "patterns", FIND_EVERY_S, (), keeps=False
+        )
+
+    @property
+    def forecasts(self) -> tuple[Forecast, ...]:
+        """The newest ones."""
+        return self._forecasts.result
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The patterns that held at the last look."""
+        return self._findings.result
+
+    def change(self, objectives: Sequence[Objective]) -> None:
+        """Forecast these from now on."""
+        self._forecaster.change(objectives)
+
+    def look_ahead(self, timeline: Timeline, now: float) -> None:
+        """Forecast from what the timeline holds at `now` (Unix seconds), if that is due."""
+        self._forecasts.turn(now, lambda: self._forecaster.look(timeline, now))
+
+    def look_for_patterns(self, snapshot: Snapshot) -> None:
+        """Look which of them hold, if that is due."""
+        self._findings.turn(snapshot.taken_at, lambda: self._patterns.look(snapshot))
+
+    def with_patterns(self, snapshot: Snapshot) -> Snapshot:
+        """A last snapshot, with the patterns that hold in it; once nobody else looks any more."""
+        return replace(snapshot, findings=self._patterns.look(snapshot))
+
+    def statuses(self, now: float) -> Iterator[SourceStatus]:
+        """What cannot be looked at, and why."""
+        yield from (s for s in (self._forecasts.failure, self._findings.failure) if s is not None)
+        if self._patterns.slow:
+            slow = ", ".join(self._patterns.slow)
+            said = f"{slow} took too long for a name, and is not looked for any more"
+            yield SourceStatus("patterns", SourceState.FAILED, now, said)
+
+    def close(self) -> None:
+        """Keep what was learned; on the thread that has looked."""
+        self._forecaster.close()
