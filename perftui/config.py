@@ -19,6 +19,7 @@ import platformdirs
 
 from perftui.checked import Invalid, checked
 from perftui.errors import UsageError
+from perftui.model.text import without_password
 from perftui.settings import Settings
 
 Layer = Mapping[str, Any]
@@ -90,13 +91,9 @@ def _secret_in(values: Layer) -> str:
     if isinstance(headers, Mapping) and any(_SECRET_HEADER.search(name) for name in headers):
         return "headers"
     url = server.get("url")
-    if isinstance(url, str) and url != _without_password(url):
+    if isinstance(url, str) and url != without_password(url):
         return "url with a password"
     return next((key for key in ("token", "password") if key in server), "")
-
-
-def _without_password(url: str) -> str:
-    return re.sub(r"//[^/]*@", "//", url)
 
 
 _VARIABLES = {
@@ -201,7 +198,7 @@ def _explain(error: Invalid, origin: str) -> UsageError:
         )
     given = error.given
     if isinstance(given, str):
-        given = _without_password(given)
+        given = without_password(given)
     is_shown = isinstance(given, str | int | float | bool) and _SECRETS.isdisjoint(error.location)
     if "url" in error.location and "@" in str(given):
         is_shown = False  # whatever is wrong with it, a password may be in it

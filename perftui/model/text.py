@@ -17,6 +17,11 @@ _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
 _MARK = "�"
 
 
+def without_password(url: str) -> str:
+    """A URL without what stands before its host; one is shown in no other way."""
+    return re.sub(r"//[^/]*@", "//", url)
+
+
 def plain(text: str, limit: int | None = None) -> str:
     """`text` on one line, without anything that a terminal would obey or that hides what it says.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from perftui.errors import SourceError
 from perftui.model.series import Point
+from perftui.model.text import without_password
 from perftui.settings import PrometheusSettings
 from perftui.sources.promql import (
     Answer,
@@ -57,7 +58,7 @@ class PrometheusClient:
 
         url = settings.url or ""
         self._url = url
-        self._shown_url = short(re.sub(r"//[^/]*@", "//", url))
+        self._shown_url = short(without_password(url))
         self._timeout_s = timeout_s
         self._explain = bounded_http.explain
         self._tls_fault = bounded_http.tls_fault

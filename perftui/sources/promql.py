@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from perftui.errors import SourceError
 from perftui.model.series import Point
-from perftui.model.text import plain
+from perftui.model.text import plain, without_password
 
 MAX_TEXT = 200
 """Characters kept of any one text of the server."""
@@ -155,7 +155,7 @@ def read_answer(status: int, body: bytes, location: str | None = None) -> Mappin
     the query; NotPrometheus for anything that is no answer of a Prometheus.
     """
     if 300 <= status < 400:
-        where = f" to {short(_without_password(location))}" if location else ""
+        where = f" to {short(without_password(location))}" if location else ""
         raise NotPrometheus(
             f"redirects{where}, which is not followed.",
             "Set the URL of Prometheus itself.",
@@ -210,10 +210,6 @@ def _no_json(status: int, body: bytes) -> NotPrometheus:
 
 def _other_shape() -> NotPrometheus:
     return NotPrometheus("answers with JSON of another shape.", "Is this the URL of Prometheus?")
-
-
-def _without_password(url: str) -> str:
-    return re.sub(r"//[^/@]*@", "//", url)
 
 
 Labels = tuple[tuple[str, str], ...]

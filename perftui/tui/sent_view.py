@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 
 from perftui.model.present import format_age
 from perftui.model.sent import Sent
-from perftui.model.text import plain
+from perftui.model.text import plain, without_password
 
 NOTHING = "There is nothing to ask about yet."
 HEAD = """\
@@ -19,8 +18,7 @@ that stay here. Beside it go the key, and what the SDK says of itself: no path, 
 
 def sent_lines(sent: Sent, now: float) -> list[str]:
     """What would be sent, and what was; `now` in Unix seconds."""
-    server = re.sub(r"//[^/]*@", "//", sent.server)  # a password is nobody's business here
-    lines = [f"to {plain(server, 200)}", *HEAD.splitlines(), ""]
+    lines = [f"to {plain(without_password(sent.server), 200)}", *HEAD.splitlines(), ""]
     if sent.last_at is not None:
         age = format_age(now - sent.last_at)
         lines += [f"LAST SENT, {age} ago", *_body(sent.last), ""]
