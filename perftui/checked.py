@@ -96,25 +96,30 @@ def _explained(message: str, values: object, kind: type[T]) -> Invalid:
     if field is None:
         given = _at(values, location)
         is_finite = not isinstance(given, float) or math.isfinite(given)
-        return Invalid(location, _in_words(reason) if is_finite else _FINITE, given)
+        words = [repr(w) for w in _literals(_kind_at(location, kind))]
+        return Invalid(location, _in_words(reason, words) if is_finite else _FINITE, given)
     location = (*location, field["name"])
     if field["what"] == "missing required":
         return Invalid(location, "is required")
     return Invalid(location, "is not known", allowed=tuple(_names(location, kind)))
 
 
-def _in_words(reason: str) -> str:
-    """What msgspec says, as people say it who write such files."""
+def _in_words(reason: str, words: list[str]) -> str:
+    """What msgspec says, as people say it who write such files; `words` are those that may stand
+    there, where it is about words."""
     if types := _TYPES.fullmatch(reason):
         kinds = [_KINDS.get(one, one) for one in types["wanted"].split(" | ") if one != "null"]
-        return f"must be {' or '.join(kinds)}, not {_KINDS.get(types['given'], types['given'])}"
+        given = _KINDS.get(types["given"], types["given"])
+        if "a whole number" in kinds and types["given"] == "float":
+            given = "a fraction"
+        return f"must be {' or '.join(kinds)}, not {given}"
     if bound := _BOUND.fullmatch(reason):
         limit = f"{_SIGNS[bound['sign']]} {bound['number'].removesuffix('.0')}"
         if not bound["of_length"]:
             return f"must be {limit}"
         one, more = ("character", "characters") if bound["kind"] == "str" else ("entry", "entries")
         return f"must have {limit} {one if bound['number'] == '1' else more}"
-    return "is none of the words that can be here" if "enum value" in reason else reason
+    return f"must be one of {', '.join(words)}" if "enum value" in reason else reason
 
 
 def _steps(path: str, message: str, values: object, kind: type[T]) -> Iterator[Key]:
@@ -165,11 +170,26 @@ def _at(values: Any, location: tuple[Key, ...] | list[Key]) -> object:
 
 def _names(location: tuple[Key, ...], kind: type[msgspec.Struct]) -> Iterator[str]:
     """The names that are allowed where the last part of a location stands."""
+    table = _kind_at(location[:-1], kind)
+    yield from (field.encode_name for field in msgspec.structs.fields(table))
+
+
+def _kind_at(location: tuple[Key, ...], kind: type[msgspec.Struct]) -> Any:
+    """The type that a value at this place is to have."""
     found: Any = kind
-    for key in location[:-1]:
+    for key in location:
         inner = get_args(found)  # of a list `T, ...`, of a dictionary `str, T`
         if inner:
             found = inner[0] if isinstance(key, int) else inner[1]
         else:
             found = {f.encode_name: f.type for f in msgspec.structs.fields(found)}[str(key)]
-    yield from (field.encode_name for field in msgspec.structs.fields(found))
+    return found
+
+
+def _literals(kind: Any) -> Iterator[str]:
+    """The words of a type, or of the parts of a union."""
+    for one in get_args(kind):
+        if isinstance(one, str):
+            yield one
+        else:
+            yield from _literals(one)

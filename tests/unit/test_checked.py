@@ -71,11 +71,11 @@ def test_the_key_is_right_where_two_things_are_wrong():
     """That of the first fault, which is the one that is told."""
     values = {"name": "a", "named": {"good": {"x": {}}, "bad": {"x": {"size": "b"}}}, "more": 3}
     error = wrong(values)
-    assert error.location in (("named", "bad", "x", "size"), ("more",))
+    assert error.location == ("named", "bad", "x", "size")
     prices = {"good": {"input": 1, "output": 1}, "bad": {"input": "x", "output": 1}}
     with pytest.raises(Invalid) as caught:
         checked({"llm": {"prices": prices}, "profile": {"rate": "a"}}, Settings)
-    assert caught.value.location in (("llm", "prices", "bad", "input"), ("profile", "rate"))
+    assert caught.value.location == ("llm", "prices", "bad", "input")
 
 
 def test_what_is_missing_is_named():
