@@ -17,8 +17,9 @@ class NeedSettings(Table, frozen=True, kw_only=True):
 
     `metric` fits the whole name of a series with its labels, `name{label=value}`: its newest value
     is `above` or `below`, or it is `rising` or `falling`. `function` fits the whole name of a
-    function, `file` and `under` are in its file's path and in that of one that called it: the share
-    of one core that they take together, in percent, is `above`, or it is `rising`. `figure` is one
+    function, `file` and `under` are in its file's path and in that of one that called it: what they
+    and all that they call take of one thread's time, in percent, is `above`, or it is `rising`.
+    `figure` is one
     of the profile's or the process's own, `above` or `below`: percent, or for `age` seconds;
     `riser` is by how many points the function that rose most has risen.
     """

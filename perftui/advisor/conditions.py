@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import NamedTuple
 
 from perftui.advisor.stack_search import Fits, StackSearch
@@ -14,7 +12,7 @@ from perftui.model.findings import EvidenceKind
 from perftui.model.noise import change
 from perftui.model.present import format_rate, format_value, series_name
 from perftui.model.profile import Profile, profile
-from perftui.model.series import Series, slope_per_s, usual_step
+from perftui.model.series import Series, usual_step
 from perftui.model.snapshot import Snapshot
 from perftui.model.stacks import Place, Window, of_newest_kind
 from perftui.model.text import plain
@@ -28,9 +26,6 @@ RISE_S, RISE_POINTS = 60.0, 10
 """A series rises over so many seconds and points at least, or nothing is said of its slope."""
 RISE_ERRORS, RISE_SHARE = 3.0, 0.05
 """A slope is beyond so many of its standard errors, and makes such a part of the level."""
-MOST_ALIKE, EACH_HALF = 0.99, 0.25
-"""Each half of a series that rises does so by this part of the whole slope at least: a step does
-not."""
 STALE_STEPS, STALE_S = 3, 15.0
 """A value older than so many usual steps, and than this, says nothing of now."""
 LEAST_RISE = 5.0
@@ -118,7 +113,8 @@ class Seen:
         if place is None:
             return None
         usual = f", {100 * before[0] / before[1]:.0f} % before" if before[1] else ""
-        text = f"{plain(place.function, MOST_NAME)} is in {share:.0f} % of the looks{usual}"
+        name = plain(place.function, MOST_NAME)
+        text = f"{name} and what it calls: {share:.0f} % of one thread's time{usual}"
         return Said(EvidenceKind.PROFILE, text, share, "%")
 
     def _figure(self, need: NeedSettings, figure: str) -> Said | None:
@@ -136,7 +132,8 @@ class Seen:
 
     @cached_property
     def _profile(self) -> Profile:
-        end, gil = self._snapshot.data_at, self._snapshot.gil_windows
+        end = self._snapshot.data_at
+        gil = [window for window in self._snapshot.gil_windows if window.end > end - RECENT_S]
         return profile(self._recent, end - RECENT_S, end, gil_windows=gil, with_rows=False)
 
     def _riser(self, need: NeedSettings) -> Said | None:
@@ -144,9 +141,7 @@ class Seen:
             return None
         key, points, share = self._risen
         name = plain(key.function, MOST_NAME)
-        text = (
-            f"{name} is on top in {share:.0f} % of the looks, {points:.0f} points more than before"
-        )
+        text = f"{name} by itself: {share:.0f} % of one thread's time, {points:.0f} points more"
         return Said(EvidenceKind.PROFILE, text, share, "%")
 
     @cached_property
@@ -165,28 +160,18 @@ class Seen:
 
 
 def _slope(series: Series) -> float:
-    """Its slope a second where that is beyond its noise, in both halves, and large enough to
-    matter; else 0.
+    """Its slope a second where that lasts, is beyond its noise and large enough to matter; else
+    0."""
+    from perftui.forecast.chance import trend_per_s  # numpy: not before the screen is there
 
-    Neighbouring points resemble each other, so the standard error is widened by what that takes of
-    them: sqrt((1 + r) / (1 - r)), with r the correlation of what is left of neighbours.
-    """
     points = series.points
     span = points[-1].at - points[0].at
-    fitted = slope_per_s(points) if len(points) >= RISE_POINTS and span >= RISE_S else None
-    if fitted is None:
+    if len(points) < RISE_POINTS or span < RISE_S:
         return 0.0
-    slope, error = fitted
-    level = sum(point.value for point in points) / len(points)
-    middle = sum(point.at for point in points) / len(points)
-    left = [point.value - level - slope * (point.at - middle) for point in points]
-    whole = sum(one * one for one in left)
-    alike = sum(a * b for a, b in pairwise(left)) / whole if whole else 0.0
-    alike = min(max(alike, 0.0), MOST_ALIKE)
-    halves = (slope_per_s(points[: len(points) // 2]), slope_per_s(points[len(points) // 2 :]))
-    lasts = all(half is not None and half[0] / slope >= EACH_HALF for half in halves if slope)
-    is_clear = abs(slope) > RISE_ERRORS * error * math.sqrt((1 + alike) / (1 - alike))
-    return slope if is_clear and lasts and abs(slope) * span >= RISE_SHARE * abs(level) else 0.0
+    slope, error = trend_per_s(points)
+    level = sum(abs(point.value) for point in points) / len(points)
+    is_clear = abs(slope) > RISE_ERRORS * error and abs(slope) * span >= RISE_SHARE * level
+    return slope if is_clear else 0.0
 
 
 def _is_beyond(need: NeedSettings, value: float) -> bool:

@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 
 from perftui.advisor.conditions import Condition, Said, Seen
@@ -130,6 +131,7 @@ class Patterns:
         return tuple(finding for finding in found if finding is not None)
 
 
+@cache
 def shipped() -> tuple[PatternSettings, ...]:
     """The patterns of patterns.toml, in its order."""
     text = (resources.files("perftui.advisor") / "patterns.toml").read_text(encoding="utf-8")

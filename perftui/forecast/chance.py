@@ -85,6 +85,17 @@ def arrival_s(points: Sequence[Point], objective: Objective) -> tuple[float, flo
     return margin / fast * step, margin / slow * step
 
 
+def trend_per_s(points: Sequence[Point]) -> tuple[float, float]:
+    """The slope of all these points a second, as far as their newer half shows it too, and its
+    standard error, widened for noise that is correlated with itself."""
+    times = np.array([point.at for point in points])
+    values = np.array([point.value for point in points])
+    scale = float(np.abs(values).max()) or 1.0
+    past, step = _regular(times, values / scale, float(times[-1] - times[0]))
+    trend = _lasting(past)
+    return trend.slope * scale / step, trend.slope_error * scale / step
+
+
 def _recent(points: Sequence[Point], objective: Objective) -> tuple[Floats, float, float]:
     """The newest past on an even grid, its step in seconds, and the threshold, both from the newest
     value and in parts of the largest: then a series that stands still has no noise at all, and no

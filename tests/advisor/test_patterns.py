@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -21,6 +23,7 @@ from perftui.model.series import Origin, Series
 from perftui.model.snapshot import Snapshot
 from perftui.model.stacks import CUT, Frame, Mode, Stack, Thread, Window
 from perftui.pattern_settings import PatternFile, PatternSettings
+from perftui.settings import Settings
 
 LIB = "/usr/lib/python3.11"
 SITE = f"{LIB}/site-packages"
@@ -217,7 +220,7 @@ def test_the_evidence_names_the_function_and_what_was_before():
     """Shares of one core, now and before."""
     [finding] = [f for f in Patterns().look(seen({JSON: 40}, {JSON: 20})) if f.name == "json-cost"]
     [fact] = finding.evidence
-    assert fact.text == "raw_decode is in 40 % of the looks, 20 % before"
+    assert fact.text == "raw_decode and what it calls: 40 % of one thread's time, 20 % before"
     assert (fact.kind, fact.value, fact.unit) == (EvidenceKind.PROFILE, 40.0, "%")
 
 
@@ -322,7 +325,7 @@ def test_a_users_expression_that_regex_cannot_take_is_named():
         ("needs = [{ above = 1 }]", "one of metric, figure, or"),
         ('needs = [{ function = "a", falling = true }]', "above and rising can be asked"),
         ('needs = [{ figure = "gil", rising = true }]', "above and below can be asked"),
-        ('needs = [{ figure = "gill", above = 1 }]', "none of the words"),
+        ('needs = [{ figure = "gill", above = 1 }]', "must be one of 'gil', 'active', 'gc'"),
         ('needs = [{ file = "(", above = 1 }]', "is no regular expression"),
         ("needs = []", "needs conditions"),
     ],
@@ -360,3 +363,24 @@ def test_whatever_names_are(stacks: Mapping[Any, int], metrics: Any):
     ]
     for finding in Patterns().look(seen(counts, CALM, *found, target=target())):
         assert all(fact.text.isprintable() for fact in finding.evidence)
+
+
+def test_the_example_of_the_readme_is_one():
+    """As it stands there, it is read, and holds where it says that it does."""
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    [example] = [
+        part for part in re.findall(r"```toml\n(.*?)```", text, re.DOTALL) if "[[pattern" in part
+    ]
+    mine = checked(tomllib.loads(example), Settings).pattern
+    render = calls(("render", f"{SITE}/jinja2/environment.py"))
+    fewer = rising("http_requests_total{code=200}", 200.0, -1.0)
+    assert mine[0].name in names(Patterns(mine).look(seen({render: 50}, CALM, fewer)))
+    assert mine[0].name not in names(Patterns(mine).look(seen({render: 50})))
+
+
+def test_the_gil_is_that_of_now():
+    """A convoy of minutes ago is over."""
+    old = tuple(replace(w, start=w.start - 120, end=w.end - 120) for w in gil(0.97))
+    assert "gil-convoy" not in names(
+        Patterns().look(snapshot(windows=two_threads(calls()), gil_windows=old))
+    )

@@ -73,7 +73,7 @@ def test_a_snapshot_says_what_pattern_holds(
     found = {one["name"]: one for one in json.loads(ended.out)["findings"]}
     assert not_there not in found
     finding = found[name]
-    assert "% of the looks" in finding["evidence"][0]["text"]
+    assert "% of one thread's time" in finding["evidence"][0]["text"]
     assert finding["evidence"][0]["value"] > 5
     assert finding["mitigations"][0]["listed"]
     assert finding["disconfirming_check"]
