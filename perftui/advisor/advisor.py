@@ -135,8 +135,8 @@ class Advisor:
     def sent(self) -> Sent:
         """What was sent last, and what would be now. From any thread."""
         snapshot = self._snapshot()
-        asked = snapshot is not None and bool(snapshot.windows or snapshot.series)
-        now = self._request(facts(snapshot)) if snapshot is not None and asked else None
+        has_evidence = snapshot is not None and (snapshot.windows or snapshot.series)
+        now = self._request(facts(snapshot)) if snapshot is not None and has_evidence else None
         server = self._env.get("ANTHROPIC_BASE_URL") or SERVER
         if self._last is None:
             return Sent(server, _body(now))
@@ -271,7 +271,8 @@ class Advisor:
 
         answer = parse(reply.complete_text())
         made_at = self._clock()
-        forecast = as_forecast(answer, table, self._names, by=request.model, made_at=made_at)
+        with self._naming:
+            forecast = as_forecast(answer, table, self._names, by=request.model, made_at=made_at)
         if forecast is not None:
             self._forecasts = (forecast,)
         self._status = replace(self._status, last_at=made_at)
@@ -297,7 +298,10 @@ class Advisor:
     def _say_spent(self, ledger: Ledger) -> None:
         spent = ledger.spent(self._clock())
         self._status = replace(
-            self._status, month_usd=spent.month_usd, projected_usd=spent.projected_usd
+            self._status,
+            day_usd=spent.day_usd,
+            month_usd=spent.month_usd,
+            projected_usd=spent.projected_usd,
         )
 
     def _ask(self, request: prompt.Request) -> Reply:

@@ -143,8 +143,9 @@ def _llm(snapshot: Snapshot) -> Iterator[Line]:
     yield Line(f"{model}  {asking}{answered}", "quiet")
     if llm.month_usd is not None and llm.cap_usd is not None:
         month = f"${llm.month_usd:.2f} of ${llm.cap_usd:.2f} this month"
+        day = "" if llm.day_usd is None else f", ${llm.day_usd:.2f} in 24 h"
         about = "" if llm.projected_usd is None else f", ${llm.projected_usd:.2f} at this pace"
-        yield Line(f"${llm.cost_usd:.4f} this run, {month}{about}", "quiet")
+        yield Line(f"${llm.cost_usd:.4f} this run{day}, {month}{about}", "quiet")
     if llm.state is not LlmState.OK:
         since = format_age(snapshot.taken_at - llm.since) if llm.since is not None else "–"
         yield Line(f"{llm.state.value.upper()} for {since}: {message}", "alarm")

@@ -190,11 +190,20 @@ def test_llm_off():
 
 def test_llm_ok():
     """An LLM that works says when it answered, and what it has cost of the month's cap."""
-    costs = {"cost_usd": 0.0125, "month_usd": 0.3125, "projected_usd": 4.0, "cap_usd": 50.0}
+    costs = {
+        "cost_usd": 0.0125,
+        "day_usd": 0.1,
+        "month_usd": 0.3125,
+        "projected_usd": 4.0,
+        "cap_usd": 50.0,
+    }
     found = llm_lines(state=LlmState.OK, model="claude", last_at=NOW - 40, **costs)
     assert found == [
         Line("claude  answered 40 s ago", "quiet"),
-        Line("$0.0125 this run, $0.31 of $50.00 this month, $4.00 at this pace", "quiet"),
+        Line(
+            "$0.0125 this run, $0.10 in 24 h, $0.31 of $50.00 this month, $4.00 at this pace",
+            "quiet",
+        ),
     ]
 
 

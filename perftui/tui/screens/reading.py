@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import ClassVar
 
 from textual import work
@@ -39,9 +38,9 @@ class ReadingScreen(ModalScreen[None]):
         """Read."""
         self._read()
 
-    @abstractmethod
     def read(self) -> list[str]:
         """The lines of the text. PerftuiError, in a sentence, where it cannot be had."""
+        raise NotImplementedError
 
     @work(thread=True, exit_on_error=False)
     def _read(self) -> list[str]:
