@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from perftui.advisor.occasions import Occasions
 from perftui.advisor.patterns import Patterns
 from perftui.forecast.forecaster import Forecaster
 from perftui.forecast.keeping import Keeping
@@ -27,6 +28,7 @@ class Analyses:
     ) -> None:
         self._forecaster = Forecaster(objectives, keeping)
         self._patterns = Patterns(own)
+        self._occasions = Occasions()
         self._forecasts: Periodic[tuple[Forecast, ...]] = Periodic("forecast", FORECAST_EVERY_S, ())
         # What was seen of a pattern says nothing of now: it goes where the next look fails.
         self._findings: Periodic[tuple[Finding, ...]] = Periodic(
@@ -42,6 +44,11 @@ class Analyses:
     def findings(self) -> tuple[Finding, ...]:
         """The patterns that held at the last look."""
         return self._findings.result
+
+    def has_news(self) -> bool:
+        """Whether something has begun since the last time this was asked that calls for an
+        explanation; for the thread that looks."""
+        return self._occasions.have_come(self.forecasts, self._patterns.risen)
 
     def change(self, objectives: Sequence[Objective]) -> None:
         """Forecast these from now on."""

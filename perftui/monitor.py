@@ -50,8 +50,9 @@ PORTS_EVERY_S = 30.0
 SPAN_S = 300.0
 """How far back the screen looks."""
 STOP_S = 4.0
-ANSWER_S = 45.0
-"""How long a headless command waits for the LLM: longer than its own time-out."""
+ANSWER_S = 5 * 30.0
+"""How long a headless command waits for the LLM at most: so many calls, each with its time-out, may
+make one answer."""
 
 
 class Monitor:
@@ -117,6 +118,7 @@ class Monitor:
             snapshot=lambda: self.latest,
             clock=self.clock,
             ledger=state / FILE if state is not None else None,
+            read_source=self.source,
         )
         self._stopping = threading.Event()
         self._ticker = threading.Thread(target=self._tick, name="perftui-monitor", daemon=True)
@@ -215,6 +217,14 @@ class Monitor:
     def ask_advisor(self) -> None:
         """Ask the LLM now rather than when it is due; nothing happens where it is off."""
         self._advisor.ask_now()
+
+    def cancel_advisor(self) -> bool:
+        """End the LLM's call that is under way; False if there is none."""
+        return self._advisor.cancel()
+
+    def attend(self, *, is_there: bool) -> None:
+        """Whether somebody looks at the screen; an LLM explains nothing to nobody."""
+        self._advisor.attend(is_there=is_there)
 
     def sent_to_llm(self) -> Sent:
         """What an LLM was sent last, and what it would be sent now; takes a moment."""
@@ -372,8 +382,8 @@ class Monitor:
             self._analyses.look_for_patterns(self.latest)
             for event in self._changes.events(self.latest):
                 self._timeline.add_event(event)
-                if event.until is None and event.kind in (EventKind.BREACH, EventKind.WARNING):
-                    self._advisor.ask_soon()
+            if self._analyses.has_news():
+                self._advisor.ask_soon()
         self._analyses.close()
 
     def _describe_again(self) -> None:

@@ -171,19 +171,25 @@ class ProfileSettings(Table, frozen=True, kw_only=True):
 
 
 class Price(Table, frozen=True, kw_only=True):
-    """US dollars per million tokens."""
+    """US dollars per million tokens; the cache's follow from the input's where they are not set."""
 
     input: Annotated[float, Meta(ge=0)]
     output: Annotated[float, Meta(ge=0)]
+    cache_read: Annotated[float, Meta(ge=0)] | None = None
+    cache_write: Annotated[float, Meta(ge=0)] | None = None
 
 
 class LlmSettings(Table, frozen=True, kw_only=True):
-    """The LLM: called only with consent."""
+    """The LLM: called only with consent. With `tools` it may look closer, where it is asked;
+    `url` is a server that speaks the Messages API, else that of ANTHROPIC_BASE_URL or Anthropic's.
+    """
 
     consent: bool = False
+    url: Address | None = None
     model: Annotated[str, Meta(min_length=1)] = "claude-haiku-5-5"
     every: Seconds = Seconds(60)
     monthly_cap_usd: Annotated[float, Meta(ge=0)] = 50.0
+    tools: bool = True
     prices: dict[str, Price] = field(default_factory=dict)
 
 

@@ -1,8 +1,7 @@
-"""The advisor: asks an LLM on a schedule, with consent, and keeps its last good answer."""
+"""The advisor: asks an LLM on a schedule and on events, with consent, and keeps its last answer."""
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -10,25 +9,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from perftui.advisor import prompt
-from perftui.advisor.budget import ModelPrice, cost, no_price, price_of, worst_case
-from perftui.advisor.client import (
-    KEY_NAMES,
-    SERVER,
-    CallError,
-    Client,
-    Key,
-    Reply,
-    connect,
-    find_key,
-)
-from perftui.advisor.evidence import Facts, facts
-from perftui.advisor.ledger import Ledger, month_of
+from perftui.advisor.budget import no_price
+from perftui.advisor.caller import Caller, CapReached, ClientFactory
+from perftui.advisor.client import KEY_NAMES, SERVER, URL_NAME, Key, connect, find_key
+from perftui.advisor.evidence import Facts, facts, gist
+from perftui.advisor.prompt import Looks
 from perftui.advisor.redact import Pseudonyms
+from perftui.advisor.reply import CallError, Reply
+from perftui.advisor.tools import ReadSource, Toolbox
 from perftui.errors import PerftuiError
 from perftui.model.findings import Forecast, LlmState, LlmStatus
-from perftui.model.objective import format_duration
 from perftui.model.sent import Sent
 from perftui.model.snapshot import Snapshot
+from perftui.model.source import SourceText
 from perftui.model.target import TargetState
 from perftui.settings import LlmSettings
 from perftui.sources.base import Clock
@@ -40,20 +33,26 @@ ENOUGH_ALONE_S = 30.0
 LOOK_S = 1.0
 """How often it looks whether there is something to say, in seconds."""
 EVENT_GAP_S = 20.0
+AWAY_S = 600.0
+"""Who has not looked at the screen for so long is not told of what changes, in seconds."""
 EXIT_S = 0.5
 """What :meth:`Advisor.join` waits at most; a call under way is left to itself."""
 
-ClientFactory = Callable[[Mapping[str, str], Clock], Client]
-
 _LOG = logging.getLogger(__name__)
+
+
+def no_source(file: str) -> SourceText:
+    """Where no source can be read."""
+    return SourceText(file, why="it is not known here")
 
 
 class Advisor:
     """A thread that is only there when an LLM may be called.
 
     `allowed` and `forbidden` are consent (`--llm` or the settings) and `--no-llm`. `snapshot`
-    gives the newest picture, None before the first one. `status` and `forecasts` are replaced as
-    a whole and can be read from any thread. Whatever fails becomes a state; nothing is raised.
+    gives the newest picture, None before the first one; `read_source` a file of the target.
+    `status` and `forecasts` are replaced as a whole and can be read from any thread. Whatever fails
+    becomes a state; nothing is raised.
     """
 
     def __init__(
@@ -66,43 +65,40 @@ class Advisor:
         snapshot: Callable[[], Snapshot | None],
         clock: Clock,
         ledger: Path | None = None,
+        read_source: ReadSource = no_source,
         client_factory: ClientFactory = connect,
         look_s: float = LOOK_S,
     ) -> None:
         self._settings = settings
-        self._env = env
+        self._env = env if settings.url is None else {**env, URL_NAME: settings.url}
         self._snapshot = snapshot
         self._clock = clock
-        self._connect = client_factory
+        self._read_source = read_source
         self._look_s = look_s
-        self._client: Client | None = None
+        self._caller = Caller(settings, self._env, clock, ledger, client_factory)
         self._names = Pseudonyms()
-        self._price: ModelPrice | None = None
-        self._ledger_path = ledger
-        self._ledger: Ledger | None = None
         self._naming = threading.Lock()
         """Held while names get pseudonyms: the next request is looked at from other threads."""
-        self._last: tuple[float, prompt.Request] | None = None
-        self._capped_in: float | None = None
-        """The month in which its cap was reached."""
+        self._answered: tuple[str, object, float] | None = None
+        """The evidence of the last good answer, its gist, and until when that answer holds."""
+        self._away_since: float | None = None
         self._began = 0.0
-        self._not_before = 0.0
         self._stopping = False
         self._changed = threading.Condition()
         self._wanted = 0
         self._served = 0
         self._forecasts: tuple[Forecast, ...] = ()
         self._status = LlmStatus(since=clock(), model=settings.model)
+        self._may_call = False
         self._thread = threading.Thread(target=self._main, name="perftui-llm", daemon=True)
 
-        reason = _off(allowed=allowed, forbidden=forbidden, key=find_key(env))
-        price = price_of(settings.model, settings.prices)
+        reason = _off(allowed=allowed, forbidden=forbidden, key=find_key(self._env))
         if reason:
             self._say(LlmState.OFF, reason)
-        elif price is None:
+        elif self._caller.price is None:
             self._say(LlmState.FAILED, str(no_price(settings.model)))
         else:
-            self._price = price
+            self._may_call = True
             self._status = replace(self._status, cap_usd=settings.monthly_cap_usd)
             self._say(LlmState.OK, f"the first call comes after {ENOUGH_S:g} s of evidence")
 
@@ -118,7 +114,7 @@ class Advisor:
 
     def start(self) -> None:
         """Begin, if calls may be made at all; else there is no thread."""
-        if self._price is not None:
+        if self._may_call:
             self._thread.start()
 
     def stop(self) -> None:
@@ -133,18 +129,23 @@ class Advisor:
             self._thread.join(min(timeout, EXIT_S))
 
     def sent(self) -> Sent:
-        """What was sent last, and what would be now. From any thread."""
+        """What was sent last, and what would be now if it were asked for. From any thread."""
         snapshot = self._snapshot()
-        has_evidence = snapshot is not None and (snapshot.windows or snapshot.series)
-        now = self._request(facts(snapshot)) if snapshot is not None and has_evidence else None
-        server = self._env.get("ANTHROPIC_BASE_URL") or SERVER
-        if self._last is None:
-            return Sent(server, _body(now))
-        return Sent(server, _body(now), _body(self._last[1]), self._last[0])
+        now = ""
+        if snapshot is not None and (snapshot.windows or snapshot.series):
+            now = self._request(facts(snapshot), self._asked_looks).body
+        server = self._env.get(URL_NAME) or SERVER
+        last = self._caller.last
+        return Sent(server, now) if last is None else Sent(server, now, last[1].body, last[0])
 
-    def _request(self, table: Facts) -> prompt.Request:
+    def _request(self, table: Facts, looks: Looks = Looks.NONE) -> prompt.Request:
         with self._naming:
-            return prompt.request(table, self._names, self._settings.model)
+            return prompt.request(table, self._names, self._settings.model, looks=looks)
+
+    @property
+    def _asked_looks(self) -> Looks:
+        """Whether it may look closer where it is asked, and not on schedule."""
+        return Looks.OFFERED if self._settings.tools else Looks.NONE
 
     def ask_now(self) -> None:
         """Call as soon as the server, the budget and the evidence allow, not on schedule."""
@@ -157,10 +158,25 @@ class Advisor:
     def ask_soon(self) -> None:
         """Call since something has happened, once there is enough evidence, and unless the last
         call is younger than `EVENT_GAP_S`: what comes and goes must not cost a call each time."""
-        last = self._last
+        last = self._caller.last
         enough = not self._nothing_to_say(self._snapshot(), asked=False)
         if enough and (last is None or self._clock() - last[0] >= EVENT_GAP_S):
             self.ask_now()
+
+    def attend(self, *, is_there: bool) -> None:
+        """Whether somebody looks at the screen: else, after `AWAY_S`, only what is asked for is
+        sent."""
+        if is_there:
+            self._away_since = None
+        elif self._away_since is None:
+            self._away_since = self._clock()
+
+    def cancel(self) -> bool:
+        """End the call under way; False if there is none. From any thread."""
+        if not self._status.calling:
+            return False
+        self._caller.cancel()
+        return True
 
     def wait(self, timeout: float) -> bool:
         """Wait until what was asked for by :meth:`ask_now` is served; False after `timeout`.
@@ -181,8 +197,7 @@ class Advisor:
         try:
             self._take_turns()
         finally:
-            if self._ledger is not None:
-                self._ledger.close()
+            self._caller.close()
 
     def _take_turns(self) -> None:
         self._began = due = self._clock()
@@ -202,26 +217,35 @@ class Advisor:
 
     def _turn(self, *, asked: bool) -> float:
         """Call if there is something to say; gives the seconds until the next turn."""
+        every, caller = self._settings.every, self._caller
         try:
             now = self._clock()
-            if now < self._not_before:
-                return self._not_before - now
+            if now < caller.not_before:
+                return caller.not_before - now
             snapshot = self._snapshot()
             reason = self._nothing_to_say(snapshot, asked=asked)
             if snapshot is None or reason:
-                if self._status.state is LlmState.OK:
-                    self._say(LlmState.OK, reason)
+                self._pause(reason)
                 return self._look_s
-            self._consult(facts(snapshot))
+            table = facts(snapshot)
+            if reason := self._nothing_new(table, asked=asked):
+                self._pause(reason)
+                return every
+            self._consult(table, snapshot, asked=asked)
             elapsed = self._clock() - now
-            return max(self._settings.every - elapsed, self._not_before - now - elapsed, 0.0)
+            return max(every - elapsed, caller.not_before - now - elapsed, 0.0)
+        except CapReached as error:
+            self._say(LlmState.CAPPED, error.message)
         except PerftuiError as error:
-            self._say(LlmState.FAILED, str(error))
+            if isinstance(error, CallError) and error.is_cancelled:
+                self._pause("the call was cancelled: F5 asks again")
+            else:
+                self._say(LlmState.FAILED, str(error))
         except Exception as error:  # noqa: BLE001 - a fault of the advisor must not end the rest
             # Its type alone: the text of an error of unknown origin could hold the key.
             _LOG.debug("the advisor failed: %s", type(error).__name__)
             self._say(LlmState.FAILED, f"The call failed ({type(error).__name__}).")
-        return max(self._settings.every, self._not_before - self._clock())
+        return max(every, caller.not_before - self._clock())
 
     def _nothing_to_say(self, snapshot: Snapshot | None, *, asked: bool) -> str:
         """Why there is nothing to ask about (yet); empty if there is."""
@@ -231,107 +255,107 @@ class Advisor:
             return f"pauses: the target is {snapshot.target_state.value}"
         if not (snapshot.objectives or snapshot.forecasts):
             return "pauses: there is no objective to forecast"
+        if asked:
+            return ""
+        away = self._away_since
+        if away is not None and self._clock() - away >= AWAY_S:
+            return f"pauses: the screen has had no focus for {AWAY_S / 60:.0f} min"
         windows = snapshot.windows
         if windows:
             enough = windows[-1].end - windows[0].start >= ENOUGH_S
         else:
             enough = self._clock() - self._began >= ENOUGH_ALONE_S
-        return "" if asked or enough else f"the first call comes after {ENOUGH_S:g} s of evidence"
+        return "" if enough else f"the first call comes after {ENOUGH_S:g} s of evidence"
 
-    def _consult(self, table: Facts) -> None:
-        """One call, from the ledger's consent to the forecast. PerftuiError if it fails."""
-        price = self._price
-        assert price is not None  # noqa: S101 - there is no thread without one
-        if self._ledger is None:
-            self._ledger = Ledger(self._ledger_path)  # SQLite's connections are for one thread
-        request = self._request(table)
-        worst = worst_case(price, request.characters, request.max_tokens)
-        call = self._entered(self._ledger, worst)
-        if call is None:
-            return
-        with self._changed:
-            self._served = self._wanted
-            self._status = replace(self._status, calling=True)
-        came_to = worst
-        try:
-            reply = self._ask(request)
-            came_to = cost(price, reply.usage, request.characters, request.max_tokens)
-        except CallError as error:
-            came_to = worst if error.billed else 0.0
-            raise
-        finally:
-            # Before anyone looks at the answer: a bad one costs money, too.
-            with self._changed:
-                self._status = replace(
-                    self._status, calling=False, cost_usd=self._status.cost_usd + came_to
-                )
-            self._ledger.settle(call, came_to)
-            self._say_spent(self._ledger)
+    def _nothing_new(self, table: Facts, *, asked: bool) -> str:
+        """Why an answer would be the last one again; empty if it would not. What is asked for is
+        the same only if all of it is; on schedule what matters in it is enough."""
+        if self._answered is None:
+            return ""
+        content, was, until = self._answered
+        if self._request(table).content == content:
+            return "the evidence is that of the last answer"
+        if not asked and gist(table) == was and self._clock() < until:
+            return "nothing has changed since the last answer"
+        return ""
+
+    def _consult(self, table: Facts, snapshot: Snapshot, *, asked: bool) -> None:
+        """One question, from the first call to the forecast. PerftuiError if it fails."""
         from perftui.advisor.answer import as_forecast, parse  # pydantic: 4 MB, for who asks an LLM
 
+        request = self._request(table)
+        content = request.content
+        with self._changed:
+            self._served = self._wanted
+            self._status = replace(self._status, calling=True, partial="")
+        try:
+            reply, table = self._converse(table, snapshot, asked=asked)
+        finally:
+            with self._changed:
+                self._status = replace(self._status, calling=False, partial="")
         answer = parse(reply.complete_text())
         made_at = self._clock()
         with self._naming:
             forecast = as_forecast(answer, table, self._names, by=request.model, made_at=made_at)
         if forecast is not None:
             self._forecasts = (forecast,)
+        until = made_at + (table.question.horizon_s if table.question else self._settings.every)
+        self._answered = content, gist(table), until
         self._status = replace(self._status, last_at=made_at)
         self._say(LlmState.OK)
 
-    def _entered(self, ledger: Ledger, worst: float) -> int | None:
-        """The call's entry in the ledger, None where it may not be made: then it is said why."""
-        now, cap = self._clock(), self._settings.monthly_cap_usd
-        call = None
-        # Once stopped it stays so for the month, though a smaller request might still fit.
-        if self._capped_in != month_of(now):
-            call = ledger.reserve(now, self._settings.model, worst, cap)
-        if call is None:
-            self._capped_in = month_of(now)
-            self._say_spent(ledger)
-            self._say(
-                LlmState.CAPPED,
-                f"stopped: the next call could exceed the ${cap:.2f} of this month; "
-                "the local forecast goes on",
+    def _converse(self, table: Facts, snapshot: Snapshot, *, asked: bool) -> tuple[Reply, Facts]:
+        """Call until the model has looked at what it wants to; its reply, and the table with all
+        that it was told."""
+        request = self._request(table, self._asked_looks if asked else Looks.NONE)
+        tools = Toolbox(table, snapshot, self._names, self._read_source)
+        while True:
+            try:
+                reply = self._caller.call(request, self._hear)
+            finally:
+                self._say_spent()
+            if not reply.calls or reply.is_cut or request.looks is not Looks.OFFERED:
+                return reply, replace(table, looks=tuple(tools.looks))
+            with self._naming:
+                results = list(tools.answers(reply.calls))
+            self._status = replace(
+                self._status, partial="; ".join(f"looks at {one.text}" for one in tools.looks)
             )
-        return call
+            request = request.after(reply, results, is_spent=tools.is_spent)
 
-    def _say_spent(self, ledger: Ledger) -> None:
-        spent = ledger.spent(self._clock())
-        self._status = replace(
-            self._status,
-            day_usd=spent.day_usd,
-            month_usd=spent.month_usd,
-            projected_usd=spent.projected_usd,
-        )
+    def _hear(self, text: str) -> None:
+        """Show what has come of an answer so far."""
+        from perftui.advisor.answer import begun_summary
 
-    def _ask(self, request: prompt.Request) -> Reply:
-        """Call, and note for how long the server wants no other."""
-        if self._client is None:
-            self._client = self._connect(self._env, self._clock)
-        began = self._clock()
-        try:
-            reply = self._client.ask(request)
-            self._last = began, request
-            return reply
-        except CallError as error:
-            if error.billed:
-                self._last = began, request  # it may have arrived
-            if error.retry_after_s is None:
-                raise
-            self._not_before = self._clock() + error.retry_after_s
-            wait = format_duration(max(1.0, error.retry_after_s))
-            fix = f"The server asks to wait {wait}; then the next call follows."
-            raise CallError(error.message, fix, billed=error.billed) from None
+        summary = begun_summary(text)
+        if summary:
+            with self._naming:
+                shown = self._names.restore(summary)
+            with self._changed:
+                if self._status.calling:
+                    self._status = replace(self._status, partial=shown)
+
+    def _say_spent(self) -> None:
+        spent = self._caller.spent()
+        self._status = replace(self._status, cost_usd=self._caller.run_usd)
+        if spent is not None:
+            self._status = replace(
+                self._status,
+                day_usd=spent.day_usd,
+                month_usd=spent.month_usd,
+                projected_usd=spent.projected_usd,
+            )
+
+    def _pause(self, why: str) -> None:
+        """Say why there is no call, where nothing worse is to be said."""
+        if self._status.state is LlmState.OK:
+            self._say(LlmState.OK, why)
 
     def _say(self, state: LlmState, message: str = "") -> None:
         """Set state and message; `since` stays while the state does."""
         old = self._status
         since = old.since if old.state is state else self._clock()
         self._status = replace(old, state=state, message=message, since=since)
-
-
-def _body(request: prompt.Request | None) -> str:
-    return "" if request is None else json.dumps(request.parameters, separators=(",", ":"))
 
 
 def _off(*, allowed: bool, forbidden: bool, key: Key | None) -> str:

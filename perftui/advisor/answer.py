@@ -167,6 +167,21 @@ def parse(text: str) -> Answer:
         raise AnswerError(_explain(error), _NEXT) from None
 
 
+def begun_summary(text: str) -> str:
+    """The summary in an answer of which only the beginning has come; empty where it has none."""
+    from pydantic_core import from_json
+
+    at = text.find("{")
+    if at < 0 or len(text) > MAX_ANSWER:
+        return ""
+    try:
+        begun = from_json(text[at:], allow_partial="trailing-strings")
+    except ValueError:
+        return ""
+    summary = begun.get("summary") if isinstance(begun, dict) else None
+    return plain(summary, 600) if isinstance(summary, str) else ""
+
+
 def _object(text: str) -> dict[str, Any]:
     """The one JSON object in `text`."""
     fences = _FENCE.findall(text)

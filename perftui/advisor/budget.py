@@ -4,36 +4,57 @@ from __future__ import annotations
 
 import math
 import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from importlib import resources
+from typing import Annotated
 
+from msgspec import Meta
+
+from perftui.checked import Table, checked
 from perftui.errors import PerftuiError
 from perftui.settings import Price
 
 CHARACTERS_PER_TOKEN = 2
 """For the bound on a prompt: JSON full of numbers has fewer characters a token than prose."""
+_CACHE_WRITE = 1.25
+"""What a write to the cache costs, in input prices, where nobody says."""
+
+_DATED = re.compile(r"-\d{8}$")
+
+Dollars = Annotated[float, Meta(ge=0)]
+
+
+class ListedPrice(Table, frozen=True, kw_only=True):
+    """What a model costs from a day on, in US dollars per million tokens."""
+
+    model: str
+    since: date
+    input: Dollars
+    output: Dollars
+    cache_read: Dollars
+    cache_write: Dollars
+
+
+class PriceList(Table, frozen=True, kw_only=True):
+    """The price list that is shipped, and the day it was looked at."""
+
+    as_of: date
+    price: tuple[ListedPrice, ...]
 
 
 @dataclass(frozen=True)
 class ModelPrice:
-    """US dollars per million tokens."""
+    """US dollars per million tokens. `since` is when a listed price began, None for one's own."""
 
     input: float
     output: float
     cache_read: float
-
-
-PRICES: Mapping[str, ModelPrice] = {
-    # Anthropic's list of November 2026. Haiku's price holds for prompts of up to 100,000 tokens.
-    # Where no price of cache reads is listed, they count as input.
-    "claude-haiku-5-5": ModelPrice(0.10, 0.50, 0.01),
-    "claude-sonnet-5-5": ModelPrice(2.0, 10.0, 0.10),
-    "claude-opus-5-5": ModelPrice(4.0, 20.0, 4.0),
-}
-_CACHE_WRITE = 2.0
-"""Writing the cache, in input prices: the dearer of the two kinds. perftui asks for neither."""
-
-_DATED = re.compile(r"-\d{8}$")
+    cache_write: float
+    since: date | None = None
 
 
 @dataclass(frozen=True)
@@ -46,11 +67,27 @@ class Usage:
     cache_write: int | None = None
 
 
-def price_of(model: str, own: Mapping[str, Price]) -> ModelPrice | None:
-    """The price of `model`: the user's own, else the list's; None if neither has it."""
+@cache
+def price_list() -> PriceList:
+    """The list in `prices.toml`."""
+    text = (resources.files("perftui.advisor") / "prices.toml").read_text(encoding="utf-8")
+    return checked(tomllib.loads(text), PriceList)
+
+
+def price_of(model: str, own: Mapping[str, Price], today: date) -> ModelPrice | None:
+    """The price of `model`: the user's own, else the newest of the list; None if neither has it."""
     if model in own:
-        return ModelPrice(own[model].input, own[model].output, own[model].input)
-    return PRICES.get(model) or PRICES.get(_DATED.sub("", model))
+        price = own[model]
+        read = price.input if price.cache_read is None else price.cache_read
+        write = price.input * _CACHE_WRITE if price.cache_write is None else price.cache_write
+        return ModelPrice(price.input, price.output, read, write)
+    holding = [one for one in price_list().price if one.since <= today]
+    for name in (model, _DATED.sub("", model)):
+        listed = [one for one in holding if one.model == name]
+        if listed:
+            one = max(listed, key=lambda listed_one: listed_one.since)
+            return ModelPrice(one.input, one.output, one.cache_read, one.cache_write, one.since)
+    return None
 
 
 def no_price(model: str) -> PerftuiError:
@@ -65,7 +102,9 @@ def no_price(model: str) -> PerftuiError:
 def worst_case(price: ModelPrice, characters: int, max_tokens: int) -> float:
     """The most that a call with such a prompt and limit can cost, in US dollars."""
     tokens = math.ceil(characters / CHARACTERS_PER_TOKEN)
-    return (tokens * price.input + max_tokens * price.output) / 1e6
+    # Whatever part of the prompt is written to the cache, or read from it.
+    dearest = max(price.input, price.cache_read, price.cache_write)
+    return (tokens * dearest + max_tokens * price.output) / 1e6
 
 
 def cost(price: ModelPrice, usage: Usage, characters: int, max_tokens: int) -> float:
@@ -74,6 +113,6 @@ def cost(price: ModelPrice, usage: Usage, characters: int, max_tokens: int) -> f
         worst_case(price, 0 if usage.input is not None else characters, 0)
         + (usage.input or 0) * price.input / 1e6
         + (usage.cache_read or 0) * price.cache_read / 1e6
-        + (usage.cache_write or 0) * price.input * _CACHE_WRITE / 1e6
+        + (usage.cache_write or 0) * price.cache_write / 1e6
         + (max_tokens if usage.output is None else usage.output) * price.output / 1e6
     )

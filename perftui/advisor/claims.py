@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import zip_longest
 from typing import NamedTuple
 
-from perftui.advisor.evidence import Facts, ForecastFact, FunctionFact, MetricFact
+from perftui.advisor.evidence import Facts, ForecastFact, FunctionFact, LookFact, MetricFact
 from perftui.advisor.patterns import shipped
 from perftui.advisor.redact import Pseudonyms
 
@@ -26,7 +26,7 @@ _COUNTED = frozenset(
     ("of", "and", "or", "function", "functions", "thread", "threads", "metrics", "rows")
 )
 
-_Row = MetricFact | FunctionFact | ForecastFact
+_Row = MetricFact | FunctionFact | ForecastFact | LookFact
 
 _BETWEEN = re.compile(r"(?<=\d)\s*(?:→|–|—|-|/)\s*(?=\d)")
 _TOKEN = re.compile(r"[^\s()\[\]\"'`,;:!?]+(?:,\d{3})*")
@@ -55,7 +55,7 @@ _PACES = (1, 60, 1 / 60)
 
 def is_verified(text: str, cited: Sequence[str], table: Facts, names: Pseudonyms) -> bool:
     """Whether a claim's text is borne out by the rows that it cites."""
-    facts: tuple[_Row, ...] = (*table.metrics, *table.functions, *table.forecasts)
+    facts: list[_Row] = [*table.metrics, *table.functions, *table.forecasts, *table.looks]
     rows = {fact.id: fact for fact in facts}
     patterns = {fact.id: fact.pattern for fact in table.findings}
     if not cited or not all(one in rows or one in patterns for one in cited):
@@ -149,7 +149,10 @@ def _asked(table: Facts) -> Iterator[_Known]:
 
 def _numbers(fact: _Row) -> Iterator[_Known]:
     """All that a row says; of two shares their difference and ratio."""
-    if isinstance(fact, MetricFact):
+    if isinstance(fact, LookFact):
+        for value, unit in fact.numbers:
+            yield from _in((value,), unit)
+    elif isinstance(fact, MetricFact):
         yield from _in((fact.value,), fact.key.unit)
         yield from _in((fact.age_s,), "s")
         if fact.per_min is not None:
@@ -182,6 +185,7 @@ def _sent(table: Facts, names: Pseudonyms) -> Iterator[str]:
     yield from (names.function(f.key.function, f.key.file) for f in table.functions)
     yield from (names.metric(fact.key.name) for fact in table.metrics)
     yield from (names.metric(f.forecast.objective.metric) for f in table.forecasts)
+    yield from (name for fact in table.looks for name in fact.names)
 
 
 def _is_sent(name: str, sent: Iterable[str]) -> bool:

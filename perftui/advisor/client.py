@@ -1,4 +1,4 @@
-"""The Anthropic SDK behind one function: a request goes out, text and usage come back.
+"""The Anthropic SDK behind one function: a request goes out, its answer comes back as a stream.
 
 The SDK takes seconds to import, so that happens at the first call, in the advisor's thread.
 """
@@ -6,78 +6,48 @@ The SDK takes seconds to import, so that happens at the first call, in the advis
 from __future__ import annotations
 
 import email.utils
+import json
 import logging
 import queue
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from perftui.advisor.budget import Usage
 from perftui.advisor.prompt import Request
-from perftui.errors import PerftuiError
+from perftui.advisor.reply import CallError, Reply, reply_of
 from perftui.model.text import plain
 from perftui.sources.base import Clock
 
 if TYPE_CHECKING:
     import anthropic
+    from anthropic.lib.streaming import MessageStream
 
 TIMEOUT_S = 30.0
 """How long a call may take in all."""
 MAX_RETRY_AFTER_S = 3600.0
 SERVER = "https://api.anthropic.com"
-"""Where requests go, unless ANTHROPIC_BASE_URL names another server."""
+"""Where requests go, unless another server is named."""
+URL_NAME = "ANTHROPIC_BASE_URL"
+"""The variable that names it."""
 KEY_NAMES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
 """Where a key may be, in the SDK's own order."""
 
 T = TypeVar("T")
+Heard = Callable[[str], None]
 
-
-class CallError(PerftuiError):
-    """A call failed.
-
-    `retry_after_s` is how long the server asks to wait, None if it does not say. `billed` says
-    that the call may have cost something all the same.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        fix: str = "",
-        *,
-        retry_after_s: float | None = None,
-        billed: bool = False,
-    ) -> None:
-        super().__init__(message, fix)
-        self.retry_after_s = retry_after_s
-        self.billed = billed
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What came back, not yet looked at. `stop_reason` is None where the server gave none."""
-
-    text: str
-    usage: Usage
-    stop_reason: str | None = None
-
-    def complete_text(self) -> str:
-        """The text; CallError if the model refused or was cut off."""
-        if self.stop_reason == "refusal":
-            raise CallError("The model refused to answer.", "The next call tries again.")
-        if self.stop_reason in ("max_tokens", "model_context_window_exceeded"):
-            raise CallError(
-                "The answer was cut off at its limit of tokens.",
-                "The next call tries again; another model may think less.",
-            )
-        return self.text
+_BROKE_OFF = "The connection broke off."
 
 
 class Client(Protocol):
     """Whatever can answer a request."""
 
-    def ask(self, request: Request) -> Reply:
-        """Call once, and wait. CallError if nothing came back."""
+    def ask(self, request: Request, heard: Heard) -> Reply:
+        """Call once, and wait; `heard` gets the text so far, on any thread, as it comes. CallError
+        if nothing usable came back."""
+
+    def cancel(self) -> None:
+        """End the call under way, if there is one: a CallError for who waits. From any thread."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +75,7 @@ def connect(env: Mapping[str, str], clock: Clock, timeout_s: float = TIMEOUT_S) 
     if not (key.value.isascii() and key.value.isprintable()):
         raise CallError(f"{key.name} holds characters that no key has.", "Set it again.")
     try:
-        return AnthropicClient(key, env.get("ANTHROPIC_BASE_URL") or None, clock, timeout_s)
+        return AnthropicClient(key, env.get(URL_NAME) or None, clock, timeout_s)
     except ImportError as error:
         raise CallError(
             f"The anthropic library cannot be imported: {type(error).__name__}.",
@@ -123,6 +93,7 @@ class AnthropicClient:
         self._key = key
         self._clock = clock
         self._timeout_s = timeout_s
+        self._exchange: _Exchange[object] | None = None
         self._client = anthropic.Anthropic(
             api_key=key.value if key.name == KEY_NAMES[0] else None,
             auth_token=key.value if key.name == KEY_NAMES[1] else None,
@@ -132,14 +103,17 @@ class AnthropicClient:
             open_telemetry=False,
         )
 
-    def ask(self, request: Request) -> Reply:
+    def ask(self, request: Request, heard: Heard) -> Reply:
         """Call once, and wait `timeout_s` at most. CallError if nothing usable came back."""
         import anthropic
+        import httpx2  # what the SDK speaks HTTP with: in mid-stream its errors come as they are
 
+        exchange = self._exchange = _Exchange[object]()
         try:
-            # The SDK's time-out starts again with every byte; this one holds for the whole call.
-            message = _within(self._timeout_s, lambda: self._create(request))
-        except (TimeoutError, anthropic.APITimeoutError):
+            message = exchange.result(
+                lambda: self._stream(request, heard, exchange.is_given_up), self._timeout_s
+            )
+        except (TimeoutError, anthropic.APITimeoutError, httpx2.TimeoutException):
             raise CallError(
                 f"No answer within {self._timeout_s:g} s.",
                 "The next call tries again.",
@@ -147,38 +121,45 @@ class AnthropicClient:
             ) from None
         except anthropic.APIStatusError as error:
             raise self._status_error(error, request.model) from None
-        except anthropic.APIConnectionError as error:
+        except (anthropic.APIConnectionError, httpx2.TransportError) as error:
             raise _connection_error(error) from None
-        except (anthropic.AnthropicError, ValueError, TypeError) as error:
+        except CallError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the SDK trips over odd responses in many ways
             raise CallError(
                 f"The server's response cannot be read ({type(error).__name__}).",
-                "Check ANTHROPIC_BASE_URL, if it is set.",
+                "Check --llm-url or ANTHROPIC_BASE_URL, if set.",
                 billed=True,
             ) from None
-        return _reply(message)
+        finally:
+            self._exchange = None
+        return reply_of(message)
 
-    def _create(self, request: Request) -> object:
+    def cancel(self) -> None:
+        """End the call under way, if there is one. From any thread."""
+        exchange = self._exchange
+        if exchange is not None:
+            exchange.give_up(CallError("The call was cancelled.", billed=True, is_cancelled=True))
+
+    def _stream(self, request: Request, heard: Heard, is_given_up: threading.Event) -> object:
         from anthropic import omit
 
-        return self._client.messages.create(
-            **request.parameters,
-            # Facts of this host that the SDK sends along by itself.
-            extra_headers={
-                "X-Stainless-OS": omit,
-                "X-Stainless-Arch": omit,
-                "X-Stainless-Runtime": omit,
-                "X-Stainless-Runtime-Version": omit,
-            },
-        )
+        # Facts of this host that the SDK sends along by itself.
+        told = ("OS", "Arch", "Runtime", "Runtime-Version")
+        headers = {f"X-Stainless-{one}": omit for one in told}
+        manager = self._client.messages.stream(**request.parameters, extra_headers=headers)
+        with manager as stream:
+            return _streamed(stream, heard, is_given_up)
 
     def _status_error(self, error: anthropic.APIStatusError, model: str) -> CallError:
-        status = error.status_code
+        in_stream = error.status_code < 400
+        status = _status_in_stream(error.body) if in_stream else error.status_code
         known = {
             401: ("The key was not accepted (401).", "Set a valid ANTHROPIC_API_KEY."),
             403: ("The key may not do this (403).", "Use a key that may call this model."),
             404: (
                 f"The server knows no model {plain(model, 80)} (404).",
-                "Set another by --model, or check ANTHROPIC_BASE_URL, if it is set.",
+                "Set another by --model, or check --llm-url or ANTHROPIC_BASE_URL, if set.",
             ),
             413: ("The request is too large (413).", "Watch fewer metrics."),
             429: ("The rate limit is reached (429).", "The next call waits as long as it has to."),
@@ -201,7 +182,7 @@ class AnthropicClient:
             fix,
             retry_after_s=_retry_after(error.response.headers, self._clock()) if waits else None,
             # A gateway may give up on a call that the model goes on with.
-            billed=status >= 500 and not waits,
+            billed=in_stream or (status >= 500 and not waits),
         )
 
 
@@ -220,54 +201,54 @@ def _import_quietly() -> None:
         logger.addHandler(logging.NullHandler())
 
 
-def _within(seconds: float, work: Callable[[], T]) -> T:
-    """What `work` returns or raises; TimeoutError after `seconds`, and it is left to itself."""
-    done: queue.SimpleQueue[tuple[T, None] | tuple[None, Exception]] = queue.SimpleQueue()
+class _Exchange(Generic[T]):
+    """One exchange with a server, on a thread of its own, which can be given up at any time."""
 
-    def run() -> None:
+    def __init__(self) -> None:
+        self.is_given_up = threading.Event()
+        self._done: queue.SimpleQueue[tuple[T, None] | tuple[None, Exception]] = queue.SimpleQueue()
+
+    def give_up(self, error: Exception) -> None:
+        """End the wait for it with `error`. The thread is left to itself; it ends with the next
+        byte that comes, or when its socket's time is up."""
+        self.is_given_up.set()
+        self._done.put((None, error))
+
+    def result(self, work: Callable[[], T], seconds: float) -> T:
+        """What `work` returns or raises. The SDK's time-out starts again with every byte; this one,
+        TimeoutError, holds for all of it."""
+
+        def run() -> None:
+            try:
+                self._done.put((work(), None))
+            except Exception as error:  # noqa: BLE001 - it is raised again where it is waited for
+                self._done.put((None, error))
+
+        threading.Thread(target=run, name="perftui-llm-call", daemon=True).start()
         try:
-            done.put((work(), None))
-        except Exception as error:  # noqa: BLE001 - it is raised again where it is waited for
-            done.put((None, error))
-
-    threading.Thread(target=run, name="perftui-llm-call", daemon=True).start()
-    try:
-        result, error = done.get(timeout=seconds)
-    except queue.Empty:
-        raise TimeoutError from None
-    if error is not None:
-        raise error
-    return result  # type: ignore[return-value]  # the pair holds a result where it holds no error
+            result, error = self._done.get(timeout=seconds)
+        except queue.Empty:
+            self.is_given_up.set()
+            raise TimeoutError from None
+        if error is not None:
+            raise error
+        return result  # type: ignore[return-value]  # the pair holds a result where it holds no error
 
 
-def _reply(message: object) -> Reply:
-    """Servers leave out what they do not know, and the SDK then gives None."""
-    content = getattr(message, "content", None)
-    usage = getattr(message, "usage", None)
-    if not isinstance(content, list):
-        raise CallError(
-            "The server's response is no message.",
-            "Check ANTHROPIC_BASE_URL, if it is set.",
-            billed=True,
-        )
-    texts = [getattr(block, "text", None) for block in content]
-    stop_reason = getattr(message, "stop_reason", None)
-    return Reply(
-        text="".join(text for text in texts if isinstance(text, str)),
-        usage=Usage(
-            input=_count(usage, "input_tokens"),
-            output=_count(usage, "output_tokens"),
-            cache_read=_count(usage, "cache_read_input_tokens"),
-            cache_write=_count(usage, "cache_creation_input_tokens"),
-        ),
-        stop_reason=stop_reason if isinstance(stop_reason, str) else None,
-    )
-
-
-def _count(usage: object, name: str) -> int | None:
-    value = getattr(usage, name, None)
-    usable = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    return value if usable else None
+def _streamed(stream: MessageStream[None], heard: Heard, is_given_up: threading.Event) -> object:
+    """The whole message of a stream, as plain data; `heard` gets its text as it comes."""
+    if "text/event-stream" not in stream.response.headers.get("content-type", ""):
+        return json.loads(stream.response.read())  # a server that does not stream
+    is_ended = False
+    for event in stream:
+        if is_given_up.is_set():
+            raise TimeoutError
+        if event.type == "text":
+            heard(event.snapshot)
+        is_ended = is_ended or event.type == "message_stop"
+    if not is_ended:
+        raise CallError(_BROKE_OFF, "The next call tries again.", billed=True)
+    return stream.current_message_snapshot.to_dict(warnings=False)
 
 
 def _retry_after(headers: Mapping[str, str], now: float) -> float | None:
@@ -283,12 +264,19 @@ def _retry_after(headers: Mapping[str, str], now: float) -> float | None:
     return min(seconds, MAX_RETRY_AFTER_S) if seconds > 0 else None
 
 
-def _connection_error(error: anthropic.APIConnectionError) -> CallError:
+def _status_in_stream(body: object) -> int:
+    """The status that an error has which comes after the response has begun as a good one."""
+    error = body.get("error") if isinstance(body, dict) else None
+    kind = error.get("type") if isinstance(error, dict) else None
+    return {"overloaded_error": 529, "rate_limit_error": 429}.get(str(kind), 500)
+
+
+def _connection_error(error: Exception) -> CallError:
     # Only a connection that never stood is sure to have cost nothing.
     never_stood = type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout", "ProxyError")
     if never_stood:
         return CallError(
             "The service cannot be reached.",
-            "Check the network, and ANTHROPIC_BASE_URL, if it is set.",
+            "Check the network, and --llm-url or ANTHROPIC_BASE_URL, if set.",
         )
-    return CallError("The connection broke off.", "The next call tries again.", billed=True)
+    return CallError(_BROKE_OFF, "The next call tries again.", billed=True)

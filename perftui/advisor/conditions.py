@@ -50,6 +50,15 @@ class Condition:
     number: int | None = None
 
 
+class Risen(NamedTuple):
+    """A function whose own share has risen: by how many points, and to what, in percent of one
+    thread's time."""
+
+    place: Place
+    points: float
+    share: float
+
+
 class Said(NamedTuple):
     """Of a condition that holds: what was seen, in words, the value and its unit."""
 
@@ -137,17 +146,16 @@ class Seen:
         return profile(self._recent, end - RECENT_S, end, gil_windows=gil, with_rows=False)
 
     def _riser(self, need: NeedSettings) -> Said | None:
-        if self._risen is None or not _is_beyond(need, self._risen[1]):
+        if self.risen is None or not _is_beyond(need, self.risen.points):
             return None
-        key, points, share = self._risen
+        key, points, share = self.risen
         name = plain(key.function, MOST_NAME)
         text = f"{name} by itself: {share:.0f} % of one thread's time, {points:.0f} points more"
         return Said(EvidenceKind.PROFILE, text, share, "%")
 
     @cached_property
-    def _risen(self) -> tuple[Place, float, float] | None:
-        """The function whose own share has risen most, where that is beyond the noise: by how many
-        points, and to what."""
+    def risen(self) -> Risen | None:
+        """The function whose own share has risen most, where that is beyond the noise."""
         ticks, was_ticks = (sum(w.expected_ticks for w in p) for p in (self._recent, self._before))
         if not ticks or not was_ticks:
             return None
@@ -156,7 +164,7 @@ class Seen:
         if key is None:
             return None
         risen = change((now[key], ticks), (before[key], was_ticks))
-        return (key, risen.points, 100 * now[key] / ticks) if risen.beyond_noise else None
+        return Risen(key, risen.points, 100 * now[key] / ticks) if risen.beyond_noise else None
 
 
 def _slope(series: Series) -> float:

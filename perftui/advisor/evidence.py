@@ -1,14 +1,14 @@
 """The evidence table: the few numbered facts of a snapshot that an analysis may cite.
 
-E1… are metrics, P1… the hottest functions, F1… the local forecasts, H1… patterns that hold. The
-same snapshot always gives the same table. Facts hold real names; what leaves the host is made from
-them by `prompt`.
+E1… are metrics, P1… the hottest functions, F1… the local forecasts, H1… patterns that hold, Q1…
+what tools gave. The same snapshot always gives the same table. Facts hold real names; what leaves
+the host is made from them by `prompt`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -32,6 +32,8 @@ MAX_FUNCTIONS = 12
 MAX_FORECASTS = 8
 MAX_FINDINGS = 3
 MAX_NAME = 80
+GIST_POINTS = 10.0
+"""A function's own share counts as another one when it differs by about so much."""
 
 _ORDER = [Origin.PROCESS, Origin.PROMETHEUS, Origin.LOG, Origin.HOST, Origin.SCRAPE]
 """Whose metrics come first after those of the objectives: a page can have a thousand of them."""
@@ -83,6 +85,17 @@ class PatternFact:
 
 
 @dataclass(frozen=True)
+class LookFact:
+    """What a tool gave: Q1… `text` says it in short with real names; `numbers`, each with its unit,
+    and `names` are all that was told, as it was."""
+
+    id: str
+    text: str
+    numbers: tuple[tuple[float, str], ...]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Facts:
     """The table. `question` is the objective that a forecast is asked for, None without any.
 
@@ -97,6 +110,7 @@ class Facts:
     recent_s: float
     span_s: float
     findings: tuple[PatternFact, ...] = ()
+    looks: tuple[LookFact, ...] = ()
 
     @property
     def local(self) -> Forecast | None:
@@ -129,6 +143,29 @@ def facts(snapshot: Snapshot) -> Facts:
             for number, pattern in enumerate(_shipped(snapshot.findings)[:MAX_FINDINGS], 1)
         ),
     )
+
+
+def gist(table: Facts) -> Hashable:
+    """What matters in a table, in round figures: where it stays, an answer would, too."""
+    asked = table.question.metric if table.question else None
+    return (
+        table.question,
+        tuple(
+            (f.forecast.objective, f.forecast.state, _tenths(f.forecast.probability))
+            for f in table.forecasts
+        ),
+        tuple((m.key, f"{m.value:.0e}") for m in table.metrics if m.key.name == asked),
+        frozenset(
+            (f.key[:2], round(share / GIST_POINTS))
+            for f in table.functions
+            if (share := f.whole.own_pct if f.own_pct is None else f.own_pct) >= GIST_POINTS
+        ),
+        tuple(f.pattern.name for f in table.findings),
+    )
+
+
+def _tenths(chance: float | None) -> int | None:
+    return None if chance is None else round(10 * chance)
 
 
 def _shipped(findings: Sequence[Finding]) -> list[PatternSettings]:
@@ -238,6 +275,10 @@ def evidence(table: Facts) -> tuple[Evidence, ...]:
         *(
             Evidence(fact.id, EvidenceKind.PATTERN, plain(fact.pattern.says), None, "")
             for fact in table.findings
+        ),
+        *(
+            Evidence(fact.id, EvidenceKind.LOOK, plain(fact.text, 2 * MAX_NAME), None, "")
+            for fact in table.looks
         ),
     )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from perftui.advisor.conditions import Condition, Said, Seen
+from perftui.advisor.conditions import Condition, Risen, Said, Seen
 from perftui.advisor.stack_search import Fits, Sought, StackSearch
 from perftui.checked import checked
 from perftui.errors import UsageError
@@ -74,6 +74,8 @@ class Patterns:
             *(self._compiled(p, self._guarded, False) for p in own),
         ]
         self._search = StackSearch(self._sought)
+        self.risen: Risen | None = None
+        """What had risen most at the last look."""
 
     def _compiled(self, pattern: PatternSettings, fits: Compile, is_shipped: bool) -> _Compiled:
         try:
@@ -127,6 +129,7 @@ class Patterns:
     def look(self, snapshot: Snapshot) -> tuple[Finding, ...]:
         """Those that hold in `snapshot`, in the order of the files."""
         seen = Seen(snapshot, self._search)
+        self.risen = seen.risen
         found = (pattern.finding(seen) for pattern in self._patterns)
         return tuple(finding for finding in found if finding is not None)
 

@@ -158,6 +158,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     llm.add_argument("--llm", action="store_true", help="let an LLM explain (sends figures to it)")
     llm.add_argument("--no-llm", action="store_true", help="send nothing, whatever else is set")
     llm.add_argument("--llm-every", metavar="TIME", help="how often to ask it (60s)")
+    llm.add_argument("--llm-url", metavar="URL", help="where it is (ANTHROPIC_BASE_URL)")
     llm.add_argument("--model", metavar="NAME", help="which one (claude-haiku-5-5)")
 
 
@@ -222,6 +223,7 @@ def settings_of(arguments: argparse.Namespace, below: dict[str, Any] | None = No
                 ("consent", arguments.llm or None),
                 ("every", arguments.llm_every),
                 ("model", arguments.model),
+                ("url", arguments.llm_url),
             )
             if value is not None
         },

@@ -18,12 +18,14 @@ class EvidenceKind(StrEnum):
     PROFILE = "profile"
     FORECAST = "forecast"
     PATTERN = "pattern"
+    LOOK = "look"
 
 
 @dataclass(frozen=True)
 class Evidence:
     """One numbered fact: E1… a metric, P1… a profile share, F1… the local forecast, H1… a pattern
-    that holds; R1… a reason of a local forecast, S1… what was seen of a pattern."""
+    that holds, Q1… what a tool gave; R1… a reason of a local forecast, S1… what was seen of a
+    pattern."""
 
     id: str
     kind: EvidenceKind
@@ -125,7 +127,8 @@ class LlmStatus:
     `projected_usd` in its end, of all perftuis of this user on this host, None while not known;
     `cap_usd` of a month.
 
-    `last_at` is the time of the last good answer, `calling` whether one is under way.
+    `last_at` is the time of the last good answer, `calling` whether one is under way, and `partial`
+    what it has said so far.
     """
 
     state: LlmState = LlmState.OFF
@@ -139,3 +142,4 @@ class LlmStatus:
     cap_usd: float | None = None
     last_at: float | None = None
     calling: bool = False
+    partial: str = ""

@@ -139,8 +139,10 @@ def _llm(snapshot: Snapshot) -> Iterator[Line]:
         if llm.last_at is not None
         else "no answer yet"
     )
-    asking = "asking… " if llm.calling else ""
+    asking = "asking, Esc cancels… " if llm.calling else ""
     yield Line(f"{model}  {asking}{answered}", "quiet")
+    if llm.partial:
+        yield Line(f"{plain(llm.partial)}…")
     if llm.month_usd is not None and llm.cap_usd is not None:
         month = f"${llm.month_usd:.2f} of ${llm.cap_usd:.2f} this month"
         day = "" if llm.day_usd is None else f", ${llm.day_usd:.2f} in 24 h"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 from perftui.model.present import format_age
 from perftui.model.sent import Sent
@@ -12,7 +13,8 @@ from perftui.model.text import plain, without_password
 NOTHING = "There is nothing to ask about yet."
 HEAD = """\
 The body of a request, all that is said of this host and its process. fn_1 and m_1 stand for names
-that stay here. Beside it go the key, and what the SDK says of itself: no path, no name.\
+that stay here. Beside it go the key, and what the SDK says of itself: no path, no name. This is
+what F5 sends; on schedule the tools are left out.\
 """
 
 
@@ -29,11 +31,21 @@ def sent_lines(sent: Sent, now: float) -> list[str]:
 
 
 def _body(body: str) -> Iterator[str]:
-    """To be read, the table opened; then the same as it goes over the line."""
+    """To be read, the table and what tools gave opened; then the same as it goes over the line."""
     document = json.loads(body)
     for message in document.get("messages", ()):
-        message["content"] = json.loads(message["content"])
+        message["content"] = _opened(message["content"])
     # Not a line in it is made of anything but ASCII: JSON escapes the rest.
     yield from json.dumps(document, indent=1).splitlines()
     yield f"as bytes ({len(body.encode())}):"
     yield body
+
+
+def _opened(content: Any) -> Any:
+    """What perftui has written as JSON, in a message or in the result of a tool."""
+    if isinstance(content, str):
+        return json.loads(content)
+    return [
+        block | {"content": json.loads(block["content"])} if "content" in block else block
+        for block in content
+    ]

@@ -6,7 +6,7 @@ import json
 import socket
 import struct
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -15,27 +15,86 @@ from typing import Any, Self
 
 @dataclass
 class Say:
-    """One response. `how` is `answer`, `hang` (nothing), `drip` (a byte at a time) or `reset`."""
+    """One response.
+
+    `how` is `answer`, `hang` (nothing), `drip` (a byte at a time), `reset`, or what comes after
+    `part` bytes of the body: `stall` (nothing more), `cut` (the end), `broken` (a reset).
+    """
 
     body: bytes = b""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     how: str = "answer"
+    part: int = 0
+
+
+def whole(*content: Mapping[str, Any], stop_reason: str = "end_turn", **usage: Any) -> Say:
+    """A message as the API gives it to who wants no stream; 1,000 in and 200 out by default."""
+    return Say(json.dumps(_message(content, stop_reason, usage)).encode())
+
+
+def streamed(*content: Mapping[str, Any], stop_reason: str = "end_turn", **usage: Any) -> Say:
+    """A message as the API streams it."""
+    events = "".join(
+        f"event: {event['type']}\ndata: {json.dumps(event)}\n\n"
+        for event in _events(_message(content, stop_reason, usage))
+    )
+    return Say(events.encode(), headers={"content-type": "text/event-stream; charset=utf-8"})
 
 
 def message(text: str | None, *, stop_reason: str = "end_turn", **usage: int | None) -> Say:
-    """A message as the API gives it; without `usage` arguments it counts 1,000 in and 200 out."""
-    content = [] if text is None else [{"type": "text", "text": text}]
-    body = {
+    """The same of one text."""
+    blocks = [] if text is None else [{"type": "text", "text": text}]
+    return streamed(*blocks, stop_reason=stop_reason, **usage)
+
+
+def tool_use(name: str, number: int = 1, **arguments: Any) -> dict[str, Any]:
+    """A block that asks for a tool."""
+    return {"type": "tool_use", "id": f"toolu_{number}", "name": name, "input": arguments}
+
+
+def _message(
+    content: Sequence[Mapping[str, Any]], stop_reason: str, usage: Mapping[str, Any]
+) -> dict[str, Any]:
+    return {
         "id": "msg_1",
         "type": "message",
         "role": "assistant",
         "model": "claude-haiku-5-5",
-        "content": content,
+        "content": list(content),
         "stop_reason": stop_reason,
-        "usage": usage or {"input_tokens": 1000, "output_tokens": 200},
+        "stop_sequence": None,
+        "usage": dict(usage) or {"input_tokens": 1000, "output_tokens": 200},
     }
-    return Say(json.dumps(body).encode())
+
+
+def _events(of: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The events of a stream in which this message comes."""
+    output = of["usage"].get("output_tokens")
+    begun = {**of["usage"]} | ({} if output is None else {"output_tokens": 1})
+    yield {
+        "type": "message_start",
+        "message": of | {"content": [], "stop_reason": None, "usage": begun},
+    }
+    yield {"type": "ping"}
+    for index, block in enumerate(of["content"]):
+        if block["type"] == "text":
+            field_, kind, text = "text", "text_delta", block["text"]
+            start = block | {"text": ""}
+        else:
+            field_, kind, text = "partial_json", "input_json_delta", json.dumps(block["input"])
+            start = block | {"input": {}}
+        yield {"type": "content_block_start", "index": index, "content_block": start}
+        for at in range(0, len(text), 20):
+            delta = {"type": kind, field_: text[at : at + 20]}
+            yield {"type": "content_block_delta", "index": index, "delta": delta}
+        yield {"type": "content_block_stop", "index": index}
+    yield {
+        "type": "message_delta",
+        "delta": {"stop_reason": of["stop_reason"], "stop_sequence": None},
+        "usage": {"output_tokens": output},
+    }
+    yield {"type": "message_stop"}
 
 
 def failure(status: int, text: str = "no", **headers: str) -> Say:
@@ -76,16 +135,23 @@ class StandIn:
             self.released.wait(30)
             return
         if say.how == "reset":
-            handler.connection.setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-            )
-            handler.connection.close()
+            _reset(handler)
             return
         handler.send_response(say.status)
-        headers = {"content-type": "application/json", "content-length": str(len(say.body))}
+        headers = {"content-type": "application/json"}
+        if say.how != "cut":  # else the end of the connection is the end of the body
+            headers["content-length"] = str(len(say.body))
         for name, value in {**headers, **say.headers}.items():
             handler.send_header(name, value)
         handler.end_headers()
+        if say.how in ("stall", "cut", "broken"):
+            handler.wfile.write(say.body[: say.part])
+            handler.wfile.flush()
+            if say.how == "stall":
+                self.released.wait(30)
+            elif say.how == "broken":
+                _reset(handler)
+            return
         if say.how == "drip":
             for byte in say.body:
                 if self.released.wait(0.05):
@@ -121,6 +187,11 @@ class StandIn:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+def _reset(handler: BaseHTTPRequestHandler) -> None:
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.connection.close()
 
 
 KEY = "k-0123456789-not-a-real-key"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -9,20 +10,23 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 from typing import Any
 
 import pytest
-from llm_samples import NOW, OWN, SECRET, answer_text, snapshot, windows
+from llm_samples import NOW, OWN, P99, SECRET, answer_text, local, series, snapshot, windows
 from llm_standin import KEY, Say, StandIn, failure, message
 
 from perftui.advisor import prompt
 from perftui.advisor.advisor import EVENT_GAP_S, Advisor
-from perftui.advisor.budget import PRICES, Usage, worst_case
-from perftui.advisor.client import Client, Reply, connect
+from perftui.advisor.budget import Usage, price_of, worst_case
+from perftui.advisor.client import Client, Heard, connect
 from perftui.advisor.evidence import facts
 from perftui.advisor.prompt import Request
 from perftui.advisor.redact import Pseudonyms
+from perftui.advisor.reply import Reply
 from perftui.model.findings import LlmState
+from perftui.model.series import Origin
 from perftui.model.snapshot import Snapshot
 from perftui.model.target import TargetState
 from perftui.settings import LlmSettings, Price
@@ -40,9 +44,21 @@ class Clock:
         return self.now
 
 
+_LOOKS = itertools.count()
+
+
 def early() -> Snapshot:
-    """Too little for a call on schedule, so that calls come only when a test asks for one."""
-    return snapshot(windows_=windows(5))
+    """Too little for a call on schedule, so that calls come only when a test asks for one; other
+    evidence each time, so that what is asked for is asked."""
+    values = (0.2, 0.3, 0.4 + 0.001 * next(_LOOKS))
+    return snapshot(
+        windows_=windows(5), series_=[series("p99", *values, unit="s", origin=Origin.PROMETHEUS)]
+    )
+
+
+def changing() -> Snapshot:
+    """Enough, and not what it was at the last look."""
+    return snapshot(forecasts=[local(P99, 0.1 * (next(_LOOKS) % 9), series_unit="s")])
 
 
 @contextmanager
@@ -93,7 +109,10 @@ class Recorded:
     def __call__(self, env: Mapping[str, str], clock: Callable[[], float]) -> Client:
         return self
 
-    def ask(self, request: Request) -> Reply:
+    def cancel(self) -> None:
+        raise AssertionError("nothing is under way")
+
+    def ask(self, request: Request, heard: Heard) -> Reply:
         self.requests.append(request)
         self.times.append(time.monotonic())
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
@@ -261,7 +280,8 @@ def test_calls_stop_at_the_cap():
 def test_once_stopped_it_stays_so():
     """A smaller request that would still fit under the cap does not start the calls again."""
     pictures = [snapshot(), snapshot(forecasts=[], series_=[])]
-    price = PRICES["claude-haiku-5-5"]
+    price = price_of("claude-haiku-5-5", {}, date(2026, 11, 26))
+    assert price is not None
     requests = [prompt.request(facts(p), Pseudonyms(), "claude-haiku-5-5") for p in pictures]
     large, small = (worst_case(price, r.characters, r.max_tokens) for r in requests)
     assert small < large
@@ -376,7 +396,7 @@ def test_calls_follow_the_schedule():
     """Without any key press it calls again every `every` seconds."""
     recorded = Recorded(GOOD)
     settings = LlmSettings(every=0.2)
-    with running(WITH_KEY, settings=settings, picture=snapshot, client_factory=recorded):
+    with running(WITH_KEY, settings=settings, picture=changing, client_factory=recorded):
         for _ in range(3):
             assert recorded.called.acquire(timeout=10)
     first, second, third = recorded.times[:3]
@@ -446,9 +466,9 @@ def test_pseudonyms_hold_for_the_run():
     with running(WITH_KEY, client_factory=recorded) as advisor:
         ask(advisor)
         ask(advisor)
-    first, second = recorded.requests[:2]
-    assert first.content == second.content
-    assert '"name":"fn_1"' in first.content
+    first, second = (json.loads(request.content) for request in recorded.requests[:2])
+    assert first["functions"] == second["functions"]
+    assert first["functions"][0]["name"] == "fn_1"
 
 
 OFF = """
@@ -478,7 +498,11 @@ def test_the_sdk_is_not_imported_without_a_call():
 
 def test_what_is_sent_can_be_seen_before_and_after():
     """The body as the server gets it; before consent, too, and without a word that stays here."""
-    with StandIn(message(answer_text())) as server, running(server.env) as advisor:
+    picture = snapshot(windows_=windows(5))
+    with (
+        StandIn(message(answer_text())) as server,
+        running(server.env, picture=lambda: picture) as advisor,
+    ):
         before = advisor.sent()
         ask(advisor)
         after = advisor.sent()
@@ -501,7 +525,7 @@ def test_an_event_asks_unless_a_call_was_just_made():
     now = [NOW]
     recorded = Recorded(GOOD)
     with running(
-        WITH_KEY, picture=snapshot, client_factory=recorded, clock=lambda: now[0]
+        WITH_KEY, picture=changing, client_factory=recorded, clock=lambda: now[0]
     ) as advisor:
         assert recorded.called.acquire(timeout=20)  # by itself, as there is enough evidence
         advisor.ask_soon()

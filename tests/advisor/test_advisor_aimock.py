@@ -87,12 +87,16 @@ Serve = Callable[..., Any]
 @pytest.fixture
 def serve(aimock: list[str], tmp_path: Path) -> Serve:
     @contextmanager
-    def started(*options: str, response: Any = None, keys: str = "") -> Iterator[Server]:
+    def started(
+        *options: str, response: Any = None, after_tools: Any = None, keys: str = ""
+    ) -> Iterator[Server]:
         fixtures = tmp_path / "fixtures.json"
-        match = {"match": {"model": "claude-haiku-5-5"}}
-        fixtures.write_text(
-            json.dumps({"fixtures": [{**match, "response": response or {"content": "x"}}]})
-        )
+        match = {"model": "claude-haiku-5-5"}
+        said = [{"match": match, "response": response or {"content": "x"}}]
+        if after_tools is not None:
+            later = match | {"hasToolResult": True}
+            said.insert(0, {"match": later, "response": after_tools})
+        fixtures.write_text(json.dumps({"fixtures": said}))
         env = {**os.environ, "NO_COLOR": "1"} | ({"AIMOCK_API_KEYS": keys} if keys else {})
         with subprocess.Popen(
             [*aimock, "-p", "0", "-f", str(fixtures), *options],
@@ -208,3 +212,31 @@ def test_a_wrong_key(serve: Serve) -> None:
         assert advisor.status.state is LlmState.FAILED
         assert "not accepted (401)" in advisor.status.message
         assert KEY not in advisor.status.message
+
+
+def test_a_model_that_looks_closer(serve: Serve) -> None:
+    """A call of a tool, its result, and the answer, each streamed; all turns are paid for."""
+    look = {"toolCalls": [{"name": "profile_diff", "arguments": {"seconds": 2}}]}
+    usage = {"input_tokens": 1000, "output_tokens": 200}
+    with (
+        serve(response=look | {"usage": usage}, after_tools=answered(**usage)) as server,
+        asked(server) as advisor,
+    ):
+        assert advisor.status.state is LlmState.OK, advisor.status.message
+        assert advisor.status.cost_usd == pytest.approx(0.0004)
+        (forecast,) = advisor.forecasts
+        journal = server.journal()
+    assert "Q1" in [one.id for one in forecast.evidence]
+    assert len(journal) == 2
+    assert SECRET not in json.dumps(journal)
+
+
+def test_the_prompt_asks_to_be_cached(serve: Serve) -> None:
+    """The part that is the same each time is marked; this server counts no cached tokens."""
+    with (
+        serve(response=answered(input_tokens=1000, output_tokens=200)) as server,
+        asked(server) as advisor,
+    ):
+        assert advisor.status.state is LlmState.OK, advisor.status.message
+        (entry,) = server.journal()
+    assert "cache_control" in json.dumps(entry["body"]["system"]) or "ephemeral" in str(entry)

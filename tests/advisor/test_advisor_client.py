@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
+import itertools
+import json
 import logging
+import re
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from llm_samples import NOW
-from llm_standin import KEY, Say, StandIn, failure, message
+from llm_standin import KEY, Say, StandIn, failure, message, streamed, tool_use, whole
 
 from perftui.advisor.answer import schema
 from perftui.advisor.budget import Usage
-from perftui.advisor.client import CallError, Client, Key, connect, find_key
-from perftui.advisor.prompt import Request
+from perftui.advisor.client import Client, Key, connect, find_key
+from perftui.advisor.prompt import Looks, Request
+from perftui.advisor.reply import CallError, ToolCall
+from perftui.advisor.tools import TOOLS
 
 REQUEST = Request("claude-haiku-5-5", '{"question":null}')
+
+
+def unheard(text: str) -> None:
+    pass
 
 
 def client(env: Mapping[str, str], timeout_s: float = 5.0) -> Client:
@@ -26,26 +38,29 @@ def client(env: Mapping[str, str], timeout_s: float = 5.0) -> Client:
 
 def ask(*script: Say, timeout_s: float = 5.0):
     with StandIn(*script) as server:
-        return client(server.env, timeout_s).ask(REQUEST)
+        return client(server.env, timeout_s).ask(REQUEST, unheard)
 
 
 def fail(*script: Say, timeout_s: float = 5.0) -> CallError:
     with StandIn(*script) as server, pytest.raises(CallError) as caught:
-        client(server.env, timeout_s).ask(REQUEST).complete_text()
+        client(server.env, timeout_s).ask(REQUEST, unheard).complete_text()
     return caught.value
 
 
 def test_the_request_as_it_goes_out():
     """Model, limit, system prompt, one user message and the schema are sent, and nothing else."""
     with StandIn(message("hello")) as server:
-        client(server.env).ask(REQUEST)
+        client(server.env).ask(REQUEST, unheard)
     assert server.requests == [
         {
             "model": "claude-haiku-5-5",
             "max_tokens": REQUEST.max_tokens,
-            "system": REQUEST.system,
+            "system": [
+                {"type": "text", "text": REQUEST.system, "cache_control": {"type": "ephemeral"}}
+            ],
             "messages": [{"role": "user", "content": REQUEST.content}],
             "output_config": {"format": {"type": "json_schema", "schema": schema()}},
+            "stream": True,
         }
     ]
 
@@ -53,7 +68,7 @@ def test_the_request_as_it_goes_out():
 def test_the_headers_say_nothing_of_the_host():
     """The SDK's own headers on system and runtime do not go out; the key does."""
     with StandIn(message("hello")) as server:
-        client(server.env).ask(REQUEST)
+        client(server.env).ask(REQUEST, unheard)
     (headers,) = server.headers
     assert KEY in headers.get("authorization", "") + headers.get("x-api-key", "")
     told = {"x-stainless-os", "x-stainless-arch", "x-stainless-runtime"}
@@ -65,7 +80,7 @@ def test_a_token_works_like_a_key():
     """ANTHROPIC_AUTH_TOKEN goes out as a bearer token."""
     with StandIn(message("hello")) as server:
         env = {"ANTHROPIC_AUTH_TOKEN": "token-1", "ANTHROPIC_BASE_URL": server.url}
-        client(env).ask(REQUEST)
+        client(env).ask(REQUEST, unheard)
     assert server.headers[0]["authorization"] == "Bearer token-1"
 
 
@@ -88,6 +103,7 @@ def test_a_server_that_counts_nothing():
     assert ask(message("x", input_tokens=None, output_tokens=None)).usage == Usage()
     assert ask(message("x", input_tokens=4, output_tokens=-1)).usage == Usage(input=4)
     assert ask(Say(b'{"content": [{"type": "text", "text": "x"}]}')).usage == Usage()
+    assert ask(whole({"type": "text", "text": "x"}, input_tokens=4)).usage == Usage(input=4)
 
 
 def test_an_answer_without_text_is_empty_text():
@@ -114,7 +130,7 @@ def test_each_status_is_one_sentence_and_one_fix(status, words, billed):
     """Every refusal is told in a sentence with a fix, is not retried, and never holds the key."""
     with StandIn(failure(status, f"bad {KEY}\x1b[31m")) as server:
         with pytest.raises(CallError) as caught:
-            client(server.env).ask(REQUEST)
+            client(server.env).ask(REQUEST, unheard)
         assert len(server.bodies) == 1
     error = caught.value
     assert words in error.message
@@ -170,7 +186,7 @@ def test_nobody_there():
     with StandIn(message("x")) as server:
         env = server.env
     with pytest.raises(CallError) as caught:
-        client(env).ask(REQUEST)
+        client(env).ask(REQUEST, unheard)
     assert "cannot be reached" in caught.value.message
     assert caught.value.billed is False
 
@@ -192,7 +208,7 @@ def test_a_response_that_is_no_message(say):
     """Nonsense with status 200 is an error or an empty text, never another exception."""
     with StandIn(say) as server:
         try:
-            assert client(server.env).ask(REQUEST).text == ""
+            assert client(server.env).ask(REQUEST, unheard).text == ""
         except CallError as error:
             assert error.billed
             assert error.fix
@@ -224,14 +240,17 @@ def test_a_key_that_can_be_none(key):
 
 QUIET = """
 import sys
-from perftui.advisor.client import connect, CallError
+import threading
+from perftui.advisor.client import connect
+from perftui.advisor.reply import CallError
 from perftui.advisor.prompt import Request
 assert "anthropic" not in sys.modules
 try:
-    connect({"ANTHROPIC_API_KEY": "k"}, float, 1.0).ask(Request("m", "hidden"))
+    connect({"ANTHROPIC_API_KEY": "k"}, float, 1.0).ask(Request("m", "hidden"), print)
 except CallError as error:
     assert "reached" in error.message, error
 import logging
+import re
 logging.getLogger("anthropic").warning("warned")
 logging.getLogger("httpx2").warning("warned")
 assert not logging.getLogger().handlers
@@ -263,3 +282,132 @@ def test_the_handlers_of_others_stay():
         assert mine in logging.getLogger().handlers
     finally:
         logging.getLogger().removeHandler(mine)
+
+
+def test_text_is_heard_as_it_comes():
+    """Each piece adds to the text; the last one is all of it."""
+    heard: list[str] = []
+    text = "a long answer, in several pieces, to be read while it comes"
+    with StandIn(message(text)) as server:
+        reply = client(server.env).ask(REQUEST, heard.append)
+    assert len(heard) > 2
+    assert all(after.startswith(before) for before, after in itertools.pairwise(heard))
+    assert heard[-1] == reply.text == text
+
+
+def test_a_server_that_does_not_stream():
+    """Its answer is read whole."""
+    reply = ask(whole({"type": "text", "text": "all at once"}, input_tokens=3, output_tokens=4))
+    assert (reply.complete_text(), reply.usage) == ("all at once", Usage(3, 4))
+
+
+def test_tools_are_asked_for_and_told():
+    """The calls of a reply come back whole; the next turn has them, the results, and the tools."""
+    asked = [
+        {"type": "text", "text": "I look."},
+        tool_use("call_tree", 1, row="P1"),
+        tool_use("metric_window", 2, row="E1", seconds=60),
+    ]
+    with StandIn(streamed(*asked, stop_reason="tool_use"), message("done")) as server:
+        one = client(server.env)
+        request = replace(REQUEST, looks=Looks.OFFERED)
+        reply = one.ask(request, unheard)
+        assert reply.calls == (
+            ToolCall("toolu_1", "call_tree", {"row": "P1"}),
+            ToolCall("toolu_2", "metric_window", {"row": "E1", "seconds": 60}),
+        )
+        results = [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "{}"}]
+        assert one.ask(request.after(reply, results, is_spent=True), unheard).text == "done"
+    first, second = server.requests
+    assert first["tools"] == second["tools"] == list(TOOLS)
+    assert ("tool_choice" in first, second["tool_choice"]) == (False, {"type": "none"})
+    assert second["messages"] == [
+        {"role": "user", "content": REQUEST.content},
+        {"role": "assistant", "content": asked},
+        {"role": "user", "content": results},
+    ]
+
+
+LONG = message("x" * 2000)
+
+
+@pytest.mark.parametrize(
+    ("how", "part", "words"),
+    [
+        ("stall", 0, "No answer within 0.5 s"),
+        ("stall", 900, "No answer within 0.5 s"),
+        ("cut", 0, "cannot be read|broke off"),
+        ("cut", 900, "broke off"),
+        ("cut", len(LONG.body) - 60, "broke off"),
+        ("broken", 900, "broke off"),
+    ],
+)
+def test_a_stream_that_does_not_end_well(how, part, words):
+    """What comes of it is a sentence, whatever it cost; no half of an answer is taken for one."""
+    error = fail(replace(LONG, how=how, part=part), timeout_s=0.5)
+    assert re.search(words, error.message)
+    assert error.billed
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("overloaded_error", "overloaded (529)"),
+        ("rate_limit_error", "rate limit is reached (429)"),
+        ("api_error", "failed (500)"),
+        ("anything", "failed (500)"),
+    ],
+)
+def test_an_error_in_mid_stream(kind, words):
+    """It is told like its status; what came before it may have to be paid for."""
+    event = {"type": "error", "error": {"type": kind, "message": f"no {KEY}"}}
+    body = LONG.body[: LONG.body.index(b"event: content_block_stop")]
+    body += f"event: error\ndata: {json.dumps(event)}\n\n".encode()
+    error = fail(replace(LONG, body=body))
+    assert words in error.message
+    assert error.billed
+    assert KEY not in str(error)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"event: message_start\ndata: {nope\n\n",
+        b'event: message_start\ndata: {"type": "message_start", "message": 3}\n\n',
+        LONG.body.replace(b"xxxxx", b"\xff\xfe\xff", 1),
+        b"\xff" * 500,
+        LONG.body.replace(b'"usage"', b'"other"'),
+        b"event: content_block_delta\ndata: {}\n\nevent: message_stop\ndata: {}\n\n",
+    ],
+)
+def test_a_stream_of_nonsense(body):
+    """Whatever comes is an answer or one error, and the next call works."""
+    with StandIn(replace(LONG, body=body), message("fine")) as server:
+        one = client(server.env)
+        with contextlib.suppress(CallError):
+            assert set(one.ask(REQUEST, unheard).text) <= {"x", "\N{REPLACEMENT CHARACTER}"}
+        assert one.ask(REQUEST, unheard).text == "fine"
+
+
+@pytest.mark.parametrize("say", [Say(how="hang"), replace(LONG, how="stall", part=900)])
+def test_a_call_can_be_cancelled(say):
+    """Who waits for it goes on at once; there is nothing to cancel afterwards."""
+    with StandIn(say, message("fine")) as server:
+        one = client(server.env, timeout_s=30)
+        errors: list[CallError] = []
+
+        def call() -> None:
+            with pytest.raises(CallError) as caught:
+                one.ask(REQUEST, unheard)
+            errors.append(caught.value)
+
+        thread = threading.Thread(target=call)
+        thread.start()
+        assert server.received.acquire(timeout=20)
+        one.cancel()
+        thread.join(5)
+        assert not thread.is_alive()
+        assert errors[0].is_cancelled
+        assert errors[0].billed
+        one.cancel()
+        assert one.ask(REQUEST, unheard).text == "fine"

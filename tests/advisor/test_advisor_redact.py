@@ -135,7 +135,7 @@ def test_nothing_planted_is_in_the_request():
     """Host, user, command line, paths, threads, labels, own names: none is in what is sent."""
     names = Pseudonyms()
     sent = prompt.request(facts(snapshot()), names, "claude-haiku-5-5")
-    assert SECRET not in sent.content + sent.system + str(sent.schema)
+    assert SECRET not in sent.body
     assert "/" not in sent.content
     assert "fn_1" in sent.content
     assert "json.decoder.raw_decode" in sent.content

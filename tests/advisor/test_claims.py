@@ -134,14 +134,9 @@ def test_the_patterns_that_hold_are_hypotheses_of_the_request():
         made, names = table(*findings)
         request = prompt.request(made, names, "claude-haiku-5-5")
         assert "s3cr3tword" not in json.dumps(request.parameters)
-    assert json.loads(request.content)["patterns"] == [
-        {
-            "id": "H1",
-            "says": FOUND.says,
-            "disproved_by": FOUND.check,
-            "actions": [one.action for one in FOUND.mitigations],
-        }
-    ]
+    assert json.loads(request.content)["patterns"] == [{"id": "H1", "pattern": FOUND.name}]
+    for word in (FOUND.says, FOUND.check, *(one.action for one in FOUND.mitigations)):
+        assert word in request.system
 
 
 @given(st.text(max_size=200), st.lists(st.sampled_from(["E1", "P1", "F1", "H1", "X9"]), max_size=3))

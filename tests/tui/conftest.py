@@ -35,6 +35,8 @@ class FakeMonitor:
         self.settings = Settings(profile=ProfileSettings(threads=threads))
         self.profiler_error: PerftuiError | None = None
         self.asked = 0
+        self.calling = False
+        self.attended: list[bool] = []
         self.sources: dict[str, SourceText] = {}
         self.changes: list[dict[str, object]] = []
         self.refuses = ""
@@ -61,6 +63,13 @@ class FakeMonitor:
     def mark(self, kind: EventKind, text: str, at: float | None = None) -> None:
         event = Event(self.clock() if at is None else at, kind, text)
         self.latest = replace(self.latest, events=(*self.latest.events, event))
+
+    def cancel_advisor(self) -> bool:
+        was_calling, self.calling = self.calling, False
+        return was_calling
+
+    def attend(self, *, is_there: bool) -> None:
+        self.attended.append(is_there)
 
     def set_objective(self, objective: Objective) -> None:
         self.latest = replace(self.latest, objectives=(objective, *self.latest.objectives))

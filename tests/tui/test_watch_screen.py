@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from builders import NOW, P99, forecast, run_of_windows, series, stack, status, window
 from rich.cells import cell_len
+from textual import events
 from textual.binding import Binding
 from textual.geometry import Offset
 from textual.widgets import Input, Static
@@ -686,3 +687,27 @@ async def test_following_fails(watch: Any) -> None:
         assert [n.message for n in app._notifications] == [
             "It cannot be followed: no more processes"
         ]
+
+
+async def test_escape_cancels_a_call_before_it_goes_back_to_live(watch: Any) -> None:
+    """A call under way is the innermost thing that is open; the next Esc goes on."""
+    app, monitor = watch()
+    async with app.run_test(size=WIDE) as pilot:
+        view = screen_of(app).profile.view
+        monitor.calling = True
+        await pilot.press("p", "escape")
+        assert not monitor.calling
+        assert view.paused_at is not None
+        await pilot.press("escape")
+        assert view.paused_at is None
+
+
+async def test_a_screen_without_focus_is_told(watch: Any) -> None:
+    """Where the terminal says so, nothing is explained to nobody."""
+    app, monitor = watch()
+    async with app.run_test(size=WIDE) as pilot:
+        app.post_message(events.AppBlur())
+        await pilot.pause()
+        app.post_message(events.AppFocus())
+        await pilot.pause()
+        assert monitor.attended == [False, True]

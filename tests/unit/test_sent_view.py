@@ -39,3 +39,20 @@ def test_no_line_holds_what_a_terminal_obeys():
     for line in sent_lines(Sent("https://x\x1b[2J", BODY, BODY, NOW), NOW):
         assert line.isascii() or "�" in line
         assert line == "" or line.isprintable()
+
+
+def test_what_tools_gave_is_opened_too():
+    """The turns of a conversation, with the model's own blocks as they came."""
+    asked = {"type": "tool_use", "id": "t", "name": "call_tree", "input": {"row": "P1"}}
+    given = {"type": "tool_result", "tool_use_id": "t", "content": '{"id":"Q1"}'}
+    turns = [
+        {"role": "user", "content": "{}"},
+        {"role": "assistant", "content": [{"type": "text", "text": "I look."}, asked]},
+        {"role": "user", "content": [given]},
+    ]
+    body = json.dumps({"messages": turns})
+    lines = sent_lines(Sent("https://x", "", body, NOW), NOW)
+    at = next(n for n, line in enumerate(lines) if line.startswith("LAST SENT")) + 1
+    opened = json.loads("".join(lines[at : lines.index(body) - 1]))["messages"]
+    assert opened[1] == turns[1]
+    assert opened[2]["content"] == [given | {"content": {"id": "Q1"}}]

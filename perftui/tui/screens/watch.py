@@ -108,8 +108,13 @@ class WatchScreen(Screen[None]):
         """Start to draw."""
         self._show_panel("profile")
         self.watch(self.profile, "title", self._draw_titles, init=False)
+        # As far as the terminal tells.
+        self.watch(self.app, "app_focus", self._attend, init=False)
         self._first_look = self.set_interval(FIRST_LOOKS_S, self._look_for_first)
         self._pace()
+
+    def _attend(self, is_there: bool) -> None:
+        self.monitor.attend(is_there=is_there)
 
     def _look_for_first(self) -> None:
         """Draw the first window as soon as it is there, not only at the next refresh."""
@@ -267,7 +272,7 @@ class WatchScreen(Screen[None]):
 
     def action_close(self) -> None:
         """Close the innermost thing that is open: a line that is typed, then what the panel in
-        focus has open, the time that is looked at, the pause."""
+        focus has open, the time that is looked at, a call to the LLM, the pause."""
         metrics = self.query_one(MetricsPanel)
         if self.query_one(Prompt).is_open:
             self.query_one(Prompt).close()
@@ -278,7 +283,8 @@ class WatchScreen(Screen[None]):
             panels = [metrics.close, self.profile.close]
             if not metrics.has_focus:
                 panels.reverse()
-            if not any(close() for close in panels):
+            # A call that is cancelled says so in the pane.
+            if not any(close() for close in (*panels, self.monitor.cancel_advisor)):
                 self.profile.view.resume()
         self.draw()
 

@@ -1,0 +1,373 @@
+"""Read-only tools: what a model may look at beyond the table, and what it is told.
+
+Each look is at the snapshot that the table was made from, by the ids of its rows; what it gives is
+redacted like the table and becomes a row itself, Q1…, that claims can cite and are held to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from perftui.advisor.evidence import Facts, FunctionFact, LookFact
+from perftui.advisor.outline import outline
+from perftui.advisor.redact import Pseudonyms, public_unit
+from perftui.advisor.reply import ToolCall
+from perftui.model.event import EventKind
+from perftui.model.noise import margin_pct
+from perftui.model.profile import profile
+from perftui.model.series import between, slope_per_s
+from perftui.model.snapshot import Snapshot
+from perftui.model.source import SourceText
+from perftui.model.stacks import Frame, of_newest_kind
+from perftui.model.text import plain
+
+MOST_LOOKS = 3
+MOST_POINTS = 30
+MOST_FUNCTIONS = 10
+MOST_PATHS = 6
+MOST_FRAMES = 14
+
+ReadSource = Callable[[str], SourceText]
+_Known = tuple[float, str]
+"""A number that was told, and its unit."""
+
+
+def _schema(**properties: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+_SECONDS = {"type": "number", "description": "how far back to look, in seconds"}
+_P_ROW = {"type": "string", "description": "id of a function's row, such as P1"}
+TOOLS: tuple[Mapping[str, Any], ...] = (
+    {
+        "name": "metric_window",
+        "description": "The points of one metric over the last seconds: means of equal steps.",
+        "input_schema": _schema(
+            row={"type": "string", "description": "id of a metric's row, such as E1"},
+            seconds=_SECONDS,
+        ),
+    },
+    {
+        "name": "profile_diff",
+        "description": "Functions whose own share changed most: the last seconds against before.",
+        "input_schema": _schema(seconds=_SECONDS),
+    },
+    {
+        "name": "call_tree",
+        "description": "How a function is reached and what it calls, with shares of its samples.",
+        "input_schema": _schema(row=_P_ROW),
+    },
+    {
+        "name": "source_outline",
+        "description": "The shape of a function: loops, branches, well-known calls, and the share "
+        "of the time on each. No source text.",
+        "input_schema": _schema(row=_P_ROW),
+    },
+    {
+        "name": "alert_rules",
+        "description": "All objectives that are watched, their state, and alerts that fire.",
+        "input_schema": _schema(),
+    },
+)
+
+
+class _NoLook(ValueError):
+    """Why there is nothing to be told, in a few words."""
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What a look gives: for the model, and for the screen with real names."""
+
+    content: Mapping[str, Any]
+    text: str
+    numbers: Sequence[_Known] = ()
+    names: Sequence[str] = ()
+
+
+class Toolbox:
+    """The looks at one snapshot: `MOST_LOOKS` at most, and none twice. `names` is not locked."""
+
+    def __init__(
+        self, table: Facts, snapshot: Snapshot, names: Pseudonyms, read_source: ReadSource
+    ) -> None:
+        self._metrics = {fact.id: fact for fact in table.metrics}
+        self._functions = {fact.id: fact for fact in table.functions}
+        self._snapshot = snapshot
+        self._names = names
+        self._read_source = read_source
+        self._asked: set[str] = set()
+        self._tools: dict[str, Callable[[Mapping[str, Any]], _Told]] = {
+            "metric_window": self._metric_window,
+            "profile_diff": self._profile_diff,
+            "call_tree": self._call_tree,
+            "source_outline": self._source_outline,
+            "alert_rules": self._alert_rules,
+        }
+        self.looks: list[LookFact] = []
+        self.is_spent = False
+        """Whether there is no look left: so many were made, or one that is none was asked for."""
+
+    def answers(self, calls: Sequence[ToolCall]) -> Iterator[dict[str, Any]]:
+        """A `tool_result` for each call, in their order."""
+        for call in calls:
+            try:
+                said: object = self._look(call)
+            except _NoLook as error:
+                said = {"error": str(error)}
+                self.is_spent = True
+            text = json.dumps(said, separators=(",", ":"), allow_nan=False)
+            result = {"type": "tool_result", "tool_use_id": call.id, "content": text}
+            yield result | (
+                {"is_error": True} if isinstance(said, Mapping) and "error" in said else {}
+            )
+
+    def _look(self, call: ToolCall) -> Mapping[str, Any]:
+        tool = self._tools.get(call.name)
+        if tool is None:
+            raise _NoLook("there is no such tool")
+        if len(self._asked) == MOST_LOOKS:
+            raise _NoLook(f"only {MOST_LOOKS} looks are allowed: answer now")
+        key = json.dumps([call.name, call.arguments], sort_keys=True, default=str)
+        if key in self._asked:
+            raise _NoLook("that was asked before")
+        self._asked.add(key)
+        self.is_spent = len(self._asked) == MOST_LOOKS
+        try:
+            told = tool(call.arguments)
+        except _NoLook as error:
+            # A look all the same, so that it cannot go on for ever.
+            return {"nothing": str(error)}
+        look = LookFact(
+            f"Q{len(self.looks) + 1}", told.text, tuple(told.numbers), tuple(told.names)
+        )
+        self.looks.append(look)
+        return {"id": look.id, **told.content}
+
+    def _metric_window(self, arguments: Mapping[str, Any]) -> _Told:
+        fact = self._row(arguments, self._metrics)
+        seconds = self._seconds(arguments)
+        now = self._snapshot.taken_at
+        series = next(s for s in self._snapshot.series if s.key == fact.key)
+        points = between(series.points, now - seconds, now)
+        if not points:
+            raise _NoLook("there is no point in that time")
+        step = seconds / MOST_POINTS
+        steps: dict[int, list[float]] = {}
+        for point in points:
+            steps.setdefault(min(MOST_POINTS - 1, int((now - point.at) / step)), []).append(
+                point.value
+            )
+        values = [point.value for point in points]
+        fitted = slope_per_s(points)
+        means = [
+            {"s_ago": _short(step * (place + 0.5)), "mean": _short(sum(v) / len(v))}
+            for place, v in sorted(steps.items(), reverse=True)
+        ]
+        figures = {
+            "min": min(values),
+            "max": max(values),
+            "mean": sum(values) / len(values),
+            "per_min": None if fitted is None else fitted[0] * 60,
+        }
+        unit = fact.key.unit
+        known = [*(v for v in figures.values() if v is not None), *(m["mean"] for m in means)]
+        return _Told(
+            {
+                "row": fact.id,
+                "unit": public_unit(unit),
+                "seconds": seconds,
+                **{name: _short(v) for name, v in figures.items()},
+                "means": means,
+            },
+            f"{fact.key.name} over {seconds:g} s: {min(values):.4g} to {max(values):.4g} {unit}",
+            [*((v, unit) for v in known), *((m["s_ago"], "s") for m in means), (seconds, "s")],
+            [self._names.metric(fact.key.name)],
+        )
+
+    def _profile_diff(self, arguments: Mapping[str, Any]) -> _Told:
+        seconds = self._seconds(arguments)
+        snapshot = self._snapshot
+        cut = snapshot.taken_at - seconds
+        late = [w for w in snapshot.windows if w.start >= cut]
+        early = [w for w in snapshot.windows if w.start < cut]
+        now = profile(late, cut, snapshot.taken_at)
+        before = profile(early, snapshot.since, cut)
+        if not now.expected_ticks or not before.expected_ticks:
+            raise _NoLook("nothing was sampled in one of the two spans")
+        was = {row.key: row for row in before.functions}
+        is_ = {row.key: row for row in now.functions}
+        none_now = margin_pct(0, now.expected_ticks)
+        none_before = margin_pct(0, before.expected_ticks)
+        changes = []
+        for key in was.keys() | is_.keys():
+            new, old = is_.get(key), was.get(key)
+            change = (new.own_pct if new else 0.0) - (old.own_pct if old else 0.0)
+            margin = (
+                (new.own_margin if new else none_now) ** 2
+                + (old.own_margin if old else none_before) ** 2
+            ) ** 0.5
+            if abs(change) > margin:
+                changes.append((change, margin, key, new, old))
+        changes.sort(key=lambda one: (-abs(one[0]), one[2][:2]))
+        told = [
+            {
+                "name": self._names.function(key.function, key.file),
+                "own_now": _short(new.own_pct if new else 0.0),
+                "own_before": _short(old.own_pct if old else 0.0),
+                "change": _short(change),
+                "margin": _short(margin),
+            }
+            for change, margin, key, new, old in changes[:MOST_FUNCTIONS]
+        ]
+        first = changes[0] if changes else None
+        text = (
+            f"{plain(first[2].function, 60)} changed most in {seconds:g} s: {first[0]:+.1f} points"
+            if first
+            else f"no function changed beyond its noise in {seconds:g} s"
+        )
+        return _Told(
+            {"seconds": seconds, "functions": told},
+            text,
+            [
+                *((v, "%") for row in told for k, v in row.items() if k != "name"),
+                (seconds, "s"),
+            ],
+            [str(row["name"]) for row in told],
+        )
+
+    def _call_tree(self, arguments: Mapping[str, Any]) -> _Told:
+        fact = self._row(arguments, self._functions)
+        above: Counter[tuple[Frame, ...]] = Counter()
+        below: Counter[Frame] = Counter()
+        own = total = 0
+        for window in of_newest_kind(self._snapshot.windows):
+            for (_, stack), count in window.stacks.items():
+                at = next((n for n, f in enumerate(stack) if _is(f, fact)), None)
+                if at is None:
+                    continue
+                total += count
+                above[
+                    tuple(f._replace(line=None) for f in stack[max(0, at - MOST_FRAMES) : at])
+                ] += count
+                if at + 1 == len(stack):
+                    own += count
+                else:
+                    below[stack[at + 1]._replace(line=None)] += count
+        if not total:
+            raise _NoLook("it is in no stack at present")
+        named = self._names.function
+        paths = [
+            {
+                "share": _short(100 * count / total),
+                "through": [named(f.function, f.file) for f in path],
+            }
+            for path, count in above.most_common(MOST_PATHS)
+        ]
+        calls = [
+            {"share": _short(100 * count / total), "name": named(f.function, f.file)}
+            for f, count in below.most_common(MOST_PATHS)
+        ]
+        own_share = _short(100 * own / total)
+        return _Told(
+            {"row": fact.id, "own_share": own_share, "reached": paths, "calls": calls},
+            f"how {plain(fact.key.function, 60)} is reached, and what it calls",
+            [(own_share, "%"), *((one["share"], "%") for one in (*paths, *calls))],
+            [*(name for one in paths for name in one["through"]), *(c["name"] for c in calls)],
+        )
+
+    def _source_outline(self, arguments: Mapping[str, Any]) -> _Told:
+        fact = self._row(arguments, self._functions)
+        source = self._read_source(fact.key.file)
+        if source.why:
+            raise _NoLook(f"there is no source: {source.why}")
+        if source.is_stale:
+            raise _NoLook("its file has changed since the program began")
+        spent: Counter[int] = Counter()
+        windows = of_newest_kind(self._snapshot.windows)
+        for window in windows:
+            for (_, stack), count in window.stacks.items():
+                if _is(stack[-1], fact) and stack[-1].line is not None:
+                    spent[stack[-1].line] += count
+        ticks = sum(window.expected_ticks for window in windows)
+        shares = {line: 100 * count / ticks for line, count in spent.items()} if ticks else {}
+        try:
+            rows = outline(source.lines, fact.key.function, fact.whole.line, shares)
+        except ValueError as error:
+            raise _NoLook(str(error)) from None
+        told = [
+            {"line": row.offset, "depth": row.depth, "is": row.kind}
+            | ({"does": row.notes} if row.notes else {})
+            | ({"own": _short(row.own_pct)} if row.own_pct else {})
+            for row in rows
+        ]
+        return _Told(
+            {"row": fact.id, "outline": told},
+            f"the outline of {plain(fact.key.function, 60)}",
+            [
+                *((row.own_pct, "%") for row in rows if row.own_pct),
+                *((float(row.offset), "") for row in rows),
+            ],
+            sorted({note for row in rows for note in row.notes}),
+        )
+
+    def _alert_rules(self, arguments: Mapping[str, Any]) -> _Told:  # noqa: ARG002 - it has none
+        states = {forecast.objective: forecast for forecast in self._snapshot.forecasts}
+        now = self._snapshot.taken_at
+        rules = [
+            {
+                "metric": self._names.metric(one.metric),
+                "breach": "above" if one.above else "below",
+                "threshold": _short(one.threshold),
+                "hold_s": one.hold_s,
+                "state": states[one].state.value if one in states else "unknown",
+            }
+            for one in self._snapshot.objectives
+        ]
+        firing = [
+            {"alert": f"alert_{number}", "firing_s": _short(now - event.at)}
+            for number, event in enumerate(
+                (e for e in self._snapshot.events if e.kind is EventKind.ALERT and e.until is None),
+                1,
+            )
+        ]
+        return _Told(
+            {"objectives": rules, "alerts": firing},
+            f"{len(rules)} objectives, {len(firing)} alerts that fire",
+            [
+                *((one.threshold, "") for one in self._snapshot.objectives),
+                *((one.hold_s, "s") for one in self._snapshot.objectives),
+                *((a["firing_s"], "s") for a in firing),
+            ],
+            [str(rule["metric"]) for rule in rules],
+        )
+
+    def _seconds(self, arguments: Mapping[str, Any]) -> float:
+        seconds = arguments.get("seconds")
+        longest = self._snapshot.taken_at - self._snapshot.since
+        if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not seconds > 0:
+            raise _NoLook("seconds must be a number above 0")
+        return min(float(seconds), longest)
+
+    def _row(self, arguments: Mapping[str, Any], rows: Mapping[str, Any]) -> Any:
+        fact = rows.get(str(arguments.get("row", "")).strip("[] ").upper())
+        if fact is None:
+            raise _NoLook(f"row must be one of {', '.join(rows) or 'none'}")
+        return fact
+
+
+def _is(frame: Frame, fact: FunctionFact) -> bool:
+    return frame.function == fact.key.function and frame.file == fact.key.file
+
+
+def _short(value: float | None) -> Any:
+    return None if value is None else float(f"{value:.4g}")
