@@ -229,14 +229,3 @@ def test_a_model_that_looks_closer(serve: Serve) -> None:
     assert "Q1" in [one.id for one in forecast.evidence]
     assert len(journal) == 2
     assert SECRET not in json.dumps(journal)
-
-
-def test_the_prompt_asks_to_be_cached(serve: Serve) -> None:
-    """The part that is the same each time is marked; this server counts no cached tokens."""
-    with (
-        serve(response=answered(input_tokens=1000, output_tokens=200)) as server,
-        asked(server) as advisor,
-    ):
-        assert advisor.status.state is LlmState.OK, advisor.status.message
-        (entry,) = server.journal()
-    assert "cache_control" in json.dumps(entry["body"]["system"]) or "ephemeral" in str(entry)
