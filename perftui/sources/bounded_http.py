@@ -14,8 +14,9 @@ import ipaddress
 import socket
 import ssl
 import threading
+import time
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -45,6 +46,61 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
+class _Deadline:
+    """Calls `end` when the exchange under way takes longer than `seconds`.
+
+    One thread watches all exchanges, one after the other: to start one for each takes about a tenth
+    of what a query costs. It is there from the first exchange to :meth:`close`.
+    """
+
+    def __init__(self, seconds: float, end: Callable[[], None]) -> None:
+        self._seconds = seconds
+        self._end = end
+        self._at: float | None = None
+        self._changed = threading.Condition()
+        self._is_waiting = self._is_closed = False
+        self._thread: threading.Thread | None = None
+
+    def set(self) -> None:
+        """An exchange begins."""
+        with self._changed:
+            self._is_closed = False
+            self._at = time.monotonic() + self._seconds
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._watch, name="perftui-deadline", daemon=True
+                )
+                self._thread.start()
+            elif self._is_waiting:
+                self._changed.notify()
+            # Else it wakes for an earlier exchange, and finds this one.
+
+    def clear(self) -> None:
+        """It has ended."""
+        with self._changed:
+            self._at = None
+
+    def close(self) -> None:
+        """There is none for now."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify()
+
+    def _watch(self) -> None:
+        with self._changed:
+            while not self._is_closed:
+                if self._at is None:
+                    self._is_waiting = True
+                    self._changed.wait()
+                    self._is_waiting = False
+                elif (left := self._at - time.monotonic()) > 0:
+                    self._changed.wait(left)
+                else:
+                    self._at = None
+                    self._end()
+            self._thread = None
+
+
 class BoundedAdapter(HTTPAdapter):
     """Each exchange takes `timeout_s` seconds and `max_bytes` (decoded) at most; no retries.
 
@@ -60,7 +116,13 @@ class BoundedAdapter(HTTPAdapter):
         self._lock = threading.Lock()
         # Not the connections: one whose end is the end of its answer forgets its socket early.
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._deadline = _Deadline(timeout_s, self._end)
         super().__init__(max_retries=Retry(total=0))
+
+    def close(self) -> None:
+        """Close the connections; they are made again where they are needed."""
+        super().close()
+        self._deadline.close()
 
     def abort(self) -> None:
         """End the exchange that is under way and all later ones, from any thread: `Timeout`."""
@@ -81,9 +143,7 @@ class BoundedAdapter(HTTPAdapter):
             limits["proxies"] = {}  # no proxy of the environment can reach this loopback
         if not self._aborted:
             self._over.clear()
-        timer = threading.Timer(self.timeout_s, self._end)
-        timer.daemon = True
-        timer.start()
+        self._deadline.set()
         try:
             response = super().send(request, *args, **{**kwargs, **limits})
             response.raw = io.BytesIO(self._body(response))
@@ -92,7 +152,7 @@ class BoundedAdapter(HTTPAdapter):
                 raise exceptions.Timeout() from error
             raise
         finally:
-            timer.cancel()
+            self._deadline.clear()
         # Without a Content-Length the end of a shut connection looks like the end of the answer.
         if self._over.is_set():
             raise exceptions.Timeout()
