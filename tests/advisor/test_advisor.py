@@ -10,15 +10,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
 from llm_samples import NOW, OWN, P99, SECRET, answer_text, local, series, snapshot, windows
-from llm_standin import KEY, Say, StandIn, failure, message
+from llm_standin import KEY, Say, StandIn, failure, message, whole
 
 from perftui.advisor import prompt
 from perftui.advisor.advisor import EVENT_GAP_S, Advisor
+from perftui.advisor.answer import MAX_ANSWER
 from perftui.advisor.budget import Usage, price_of, worst_case
 from perftui.advisor.client import Client, Heard, connect
 from perftui.advisor.evidence import facts
@@ -30,6 +32,7 @@ from perftui.model.series import Origin
 from perftui.model.snapshot import Snapshot
 from perftui.model.target import TargetState
 from perftui.settings import LlmSettings, Price
+from perftui.tui.forecast_view import forecast_lines
 
 WITH_KEY = {"ANTHROPIC_API_KEY": KEY}
 
@@ -122,6 +125,7 @@ class Recorded:
         return reply
 
 
+LONG = message("x" * 2000)
 GOOD = Reply(answer_text(), Usage(1000, 200), "end_turn")
 
 
@@ -196,6 +200,13 @@ def test_a_good_answer():
         (message("no", stop_reason="refusal"), "refused", "usage"),
         (message('{"summ', stop_reason="max_tokens"), "cut off", "usage"),
         (message("hm", input_tokens=None, output_tokens=None), "no JSON object", "worst"),
+        (message(answer_text(summary=3)), "does not fit: summary", "usage"),
+        (whole({"type": "text", "text": "x" * (MAX_ANSWER + 1)}), "far too long", "usage"),
+        (message(""), "empty", "usage"),
+        (replace(LONG, how="broken", part=900), "broke off", "worst"),
+        (replace(LONG, how="stall", part=900), "No answer within 0.5 s", "worst"),
+        (replace(LONG, how="cut", part=900), "broke off", "worst"),
+        (replace(LONG, body=b"\xff" + LONG.body.replace(b"x", b"\xff")), "cannot be read", "worst"),
     ],
 )
 def test_each_failure_is_a_state_with_why_and_since_when(say, words, costs):
@@ -212,6 +223,11 @@ def test_each_failure_is_a_state_with_why_and_since_when(say, words, costs):
         failed = advisor.status
         assert (failed.state, failed.since) == (LlmState.FAILED, NOW + 60)
         assert words in failed.message
+        shown = replace(early(), llm=failed, taken_at=NOW + 90)
+        shown = replace(shown, forecasts=(*shown.forecasts, *advisor.forecasts))
+        lines = [line.text for line in forecast_lines(shown)]
+        assert any(line.startswith("FAILED for 30 s: ") and words in line for line in lines)
+        assert "31 % within 15 min  (usually 3 %)" in lines
         assert failed.last_at == NOW
         assert advisor.forecasts[0].made_at == NOW
         cost = failed.cost_usd - before
