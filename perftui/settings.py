@@ -179,12 +179,43 @@ class Price(Table, frozen=True, kw_only=True):
     cache_write: Annotated[float, Meta(ge=0)] | None = None
 
 
+class ShareSettings(Table, frozen=True, kw_only=True):
+    """Which names an LLM may be told, kind by kind; of a closed kind it gets pseudonyms or nothing.
+
+    `function_names` are one's own functions with their modules, `library_names` those of the
+    standard library and of packages. Figures, units and the names of perftui's own metrics are
+    always told, what looks like a secret never.
+    """
+
+    library_names: bool = True
+    metric_names: bool = True
+    function_names: bool = False
+    labels: bool = False
+    threads: bool = False
+    paths: bool = False
+    host: bool = False
+    users: bool = False
+    commands: bool = False
+    events: bool = False
+
+    @property
+    def opened(self) -> tuple[str, ...]:
+        """The kinds that are told, by their names here."""
+        return tuple(kind for kind in self.__struct_fields__ if getattr(self, kind))
+
+
+NUMBERS_ONLY = ShareSettings(library_names=False, metric_names=False)
+"""No name at all."""
+
+
 class LlmSettings(Table, frozen=True, kw_only=True):
-    """The LLM: called only with consent. With `tools` it may look closer, where it is asked;
-    `url` is a server that speaks the Messages API, else that of ANTHROPIC_BASE_URL or Anthropic's.
+    """The LLM: called only with consent, and then told what `share` opens. With `tools` it may look
+    closer, where it is asked; `url` is a server that speaks the Messages API, else that of
+    ANTHROPIC_BASE_URL or Anthropic's.
     """
 
     consent: bool = False
+    share: ShareSettings = ShareSettings()
     url: Address | None = None
     model: Annotated[str, Meta(min_length=1)] = "claude-haiku-5-5"
     every: Seconds = Seconds(60)

@@ -76,7 +76,7 @@ class Advisor:
         self._read_source = read_source
         self._look_s = look_s
         self._caller = Caller(settings, self._env, clock, ledger, client_factory)
-        self._names = Pseudonyms()
+        self._names = Pseudonyms(settings.share)
         self._naming = threading.Lock()
         """Held while names get pseudonyms: the next request is looked at from other threads."""
         self._answered: tuple[str, object, float] | None = None

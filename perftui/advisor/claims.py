@@ -31,6 +31,7 @@ _Row = MetricFact | FunctionFact | ForecastFact | LookFact
 _BETWEEN = re.compile(r"(?<=\d)\s*(?:→|–|—|-|/)\s*(?=\d)")
 _TOKEN = re.compile(r"[^\s()\[\]\"'`,;:!?]+(?:,\d{3})*")
 _NUMBER = re.compile(r"(?P<digits>[+-]?\d+(?:,\d{3})*(?:\.\d+)?)(?P<unit>%|[A-Za-zµ]+)?")
+_PLAIN = re.compile(r"\d+(?:\.\d+)?")
 _ORDINAL = frozenset(("st", "nd", "rd", "th"))
 _NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_<]\w*>?)+|[A-Za-z]\w*_\w+|\w+(?=\(\))|[A-Za-z]+\d\w*")
 _ABBREVIATIONS = frozenset(("e.g", "i.e", "vs"))
@@ -61,6 +62,7 @@ def is_verified(text: str, cited: Sequence[str], table: Facts, names: Pseudonyms
     if not cited or not all(one in rows or one in patterns for one in cited):
         return False
     known = [*_asked(table), *(n for one in cited if one in rows for n in _numbers(rows[one]))]
+    known += [n for one in cited if one in rows for n in _in_labels(rows[one], names)]
     written = _written(_BETWEEN.sub(" ", text))
     if written is None or not all(any(map(number.is_near, known)) for number in written):
         return False
@@ -175,6 +177,13 @@ def _numbers(fact: _Row) -> Iterator[_Known]:
             yield _Known(said / usual, None)
 
 
+def _in_labels(fact: _Row, names: Pseudonyms) -> Iterator[_Known]:
+    """The numbers that are values of its labels, as far as those were sent: code="500"."""
+    if isinstance(fact, MetricFact) and names.share.labels:
+        told = (names.label(*label)[1] for label in fact.key.labels)
+        yield from (_Known(float(value), None) for value in told if _PLAIN.fullmatch(value))
+
+
 def _in(values: Iterable[float], unit: str) -> Iterator[_Known]:
     of, factors = _UNITS.get(unit.partition("/")[0], (None, (1.0,)))
     return (_Known(value * factors[0], of) for value in values)
@@ -186,6 +195,13 @@ def _sent(table: Facts, names: Pseudonyms) -> Iterator[str]:
     yield from (names.metric(fact.key.name) for fact in table.metrics)
     yield from (names.metric(f.forecast.objective.metric) for f in table.forecasts)
     yield from (name for fact in table.looks for name in fact.names)
+    if names.share.labels:
+        for label in (label for fact in table.metrics for label in fact.key.labels):
+            yield from names.label(*label)
+    if names.share.paths:
+        yield from (names.path(f.key.file).rpartition("/")[2] for f in table.functions)
+    if names.share.host:
+        yield names.host(table.host)
 
 
 def _is_sent(name: str, sent: Iterable[str]) -> bool:

@@ -99,7 +99,8 @@ class LookFact:
 class Facts:
     """The table. `question` is the objective that a forecast is asked for, None without any.
 
-    `recent_s` and `span_s` are the seconds that were sampled in the two spans of the functions.
+    `host` and `command` are where and as what the target runs. `recent_s` and `span_s` are the
+    seconds that were sampled in the two spans of the functions.
     """
 
     metrics: tuple[MetricFact, ...]
@@ -111,6 +112,8 @@ class Facts:
     span_s: float
     findings: tuple[PatternFact, ...] = ()
     looks: tuple[LookFact, ...] = ()
+    host: str = ""
+    command: tuple[str, ...] = ()
 
     @property
     def local(self) -> Forecast | None:
@@ -142,6 +145,8 @@ def facts(snapshot: Snapshot) -> Facts:
             PatternFact(f"H{number}", pattern)
             for number, pattern in enumerate(_shipped(snapshot.findings)[:MAX_FINDINGS], 1)
         ),
+        host=snapshot.target.host,
+        command=snapshot.target.cmdline,
     )
 
 

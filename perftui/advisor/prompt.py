@@ -27,7 +27,8 @@ included.
 - metrics (E1...): newest value, slope per minute, age in seconds.
 - functions (P1...): percent of samples with the function on top of the stack (own) or anywhere in \
 it (total); now = the last seconds, whole = the whole span; margin = 95 % half-width in points. \
-fn_N and m_N stand for names that are withheld: use them as they are.
+fn_N, m_N, host_N and the like stand for names that are withheld, [removed] for what looked like a \
+secret: use them as they are.
 - forecasts (F1...): the local forecaster's probability and the base rate.
 - patterns (H1...): hypotheses whose conditions hold, by name; the list is below. Argue for or \
 against them.
@@ -135,9 +136,20 @@ def request(table: Facts, names: Pseudonyms, model: str, *, looks: Looks = Looks
         "metrics": [_metric(fact, names) for fact in table.metrics],
         "functions": [_function(fact, names) for fact in table.functions],
         "patterns": [_pattern(fact) for fact in table.findings],
+        **_service(table, names),
     }
     text = json.dumps(content, separators=(",", ":"), allow_nan=False)
     return Request(model, text, looks=looks)
+
+
+def _service(table: Facts, names: Pseudonyms) -> dict[str, Any]:
+    """Where and as what the target runs, as far as that is shared; else nothing at all."""
+    told = {}
+    if names.share.host:
+        told["host"] = names.host(table.host)
+    if names.share.commands:
+        told["command"] = names.command(table.command)
+    return {"service": told} if told else {}
 
 
 def _objective(objective: Objective, unit: str, names: Pseudonyms) -> dict[str, Any]:
@@ -170,7 +182,12 @@ def _metric(fact: MetricFact, names: Pseudonyms) -> dict[str, Any]:
         "unit": public_unit(fact.key.unit),
         "per_min": _rounded(fact.per_min),
         "age_s": _rounded(fact.age_s),
+        **({"labels": _labels(fact, names)} if names.share.labels and fact.key.labels else {}),
     }
+
+
+def _labels(fact: MetricFact, names: Pseudonyms) -> dict[str, str]:
+    return dict(names.label(name, value) for name, value in fact.key.labels)
 
 
 def _function(fact: FunctionFact, names: Pseudonyms) -> dict[str, Any]:
@@ -183,6 +200,7 @@ def _function(fact: FunctionFact, names: Pseudonyms) -> dict[str, Any]:
         "own_whole": _rounded(fact.whole.own_pct),
         "own_whole_margin": _rounded(fact.whole.own_margin),
         "total_whole": _rounded(fact.whole.total_pct),
+        **({"at": names.path(fact.key.file, fact.whole.line)} if names.share.paths else {}),
     }
 
 

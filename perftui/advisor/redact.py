@@ -1,26 +1,47 @@
 """What may leave the host, by default-deny, and the way back.
 
-Functions of the standard library and of installed packages go by their dotted names, all others
-as fn_1, fn_2…; metrics by their names where those are plain, else as m_1…; units only where they
-are known ones. Paths, labels, command lines, host, user and thread names have no way out: nothing
-here takes them, except for a path, of which only the part below the library's root is ever used.
+Functions of the standard library and of installed packages go by their dotted names, all others as
+fn_1, fn_2…; metrics by their names where those are plain, else as m_1…; units only where they are
+known ones. All else that has a name goes as thread_1, host_1 and the like. The settings open each
+kind by name, and close those two; what looks like a secret stays here all the same.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from pathlib import PurePosixPath
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath, PurePosixPath
 
+from perftui.advisor.scrub import command_line, is_secret_name, looks_secret, without_secrets
 from perftui.model.kinds import Kind, installed
+from perftui.model.series import BUILT_IN
 from perftui.model.text import plain
+from perftui.settings import ShareSettings
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SPECIAL = re.compile(r"<(?:module|lambda|locals|listcomp|dictcomp|setcomp|genexpr)>")
 _FROZEN = re.compile(r"<frozen ([A-Za-z0-9_.]+)>")
 _METRIC = re.compile(r"[A-Za-z0-9_:.-]{1,60}")
-_PSEUDONYM = re.compile(r"(?<!\w)(?:fn|m)_\d+(?!\w)")
+_PSEUDONYM = re.compile(
+    r"(?<!\w)(?:fn|m|label|value|thread|path|host|user|command|event)_\d+(?!\w)"
+)
+_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,59}")
 _MAX_NAME = 80
+_MAX_VALUE = 200
+"""Characters of a path, of a label's value and the like; longer ones are not told."""
+_MAX_TEXT = 400
+"""Characters of a command line or of an event's words; longer ones are cut."""
+
+_OF_HOSTS = frozenset(
+    (
+        *("instance", "host", "hostname", "node", "nodename", "pod", "server", "domain"),
+        *("address", "addr", "ip", "peer", "remote"),
+    )
+)
+_OF_USERS = frozenset(("user", "username", "login", "uid", "email", "customer", "tenant", "owner"))
+"""Labels whose values name hosts or users: those are told only where their own kind is, too."""
 
 _SOURCES = (".py", ".pyc", ".pyx", ".so", ".pyd")
 
@@ -56,8 +77,13 @@ def public_function(function: str, file: str) -> str | None:
     if not all(_IDENTIFIER.fullmatch(part) or _SPECIAL.fullmatch(part) for part in parts):
         return None
     name = ".".join(parts)
-    # A real name that looks like a pseudonym could not be told from one on the way back.
-    return name if len(name) <= _MAX_NAME and not _PSEUDONYM.search(name) else None
+    return name if len(name) <= _MAX_NAME and _may_leave(name) else None
+
+
+def _may_leave(name: str) -> bool:
+    """Whether a name is neither like a secret nor like a pseudonym, from which it could not be told
+    on the way back."""
+    return not _PSEUDONYM.search(name) and not looks_secret(name)
 
 
 def _module(file: str) -> list[str] | None:
@@ -93,34 +119,113 @@ def _dotted(below: tuple[str, ...]) -> list[str] | None:
     return parts if all(_IDENTIFIER.fullmatch(part) for part in parts) else None
 
 
+def _own_function(function: str, file: str) -> str | None:
+    """The name of one's own function with its module's, where both are identifiers."""
+    path = PurePath(file)
+    module = path.name.split(".", 1)[0]
+    parts = [path.parent.name if module == "__init__" else module, *function.split(".")]
+    if not all(_IDENTIFIER.fullmatch(part) or _SPECIAL.fullmatch(part) for part in parts):
+        return None
+    name = ".".join(parts)
+    return name if len(name) <= _MAX_NAME and _may_leave(name) else None
+
+
+@dataclass
+class _Given:
+    """The pseudonyms given so far, by kind and by what they stand for; and the way back."""
+
+    names: dict[str, dict[object, str]] = field(default_factory=dict)
+    real: dict[str, str] = field(default_factory=dict)
+
+    def name(self, kind: str, thing: object, shown: str) -> str:
+        of_kind = self.names.setdefault(kind, {})
+        given = of_kind.setdefault(thing, f"{kind}_{len(of_kind) + 1}")
+        self.real.setdefault(given, plain(shown, _MAX_NAME))
+        return given
+
+
 class Pseudonyms:
     """The names under which things leave the host during one run, and what they stand for.
 
-    The same function keeps its pseudonym as long as the object lives. Not thread-safe.
+    Each method gives what may be told of one thing: its name where `share` opens its kind and
+    nothing in it looks like a secret, else a pseudonym. The same thing keeps its pseudonym as long
+    as the object lives, and those that :meth:`sharing` gives. Not thread-safe.
     """
 
-    def __init__(self) -> None:
-        self._functions: dict[tuple[str, str], str] = {}
-        self._metrics: dict[str, str] = {}
-        self._real: dict[str, str] = {}
+    def __init__(self, share: ShareSettings | None = None) -> None:
+        self.share = share or ShareSettings()
+        self._given = _Given()
+
+    def sharing(self, share: ShareSettings) -> Pseudonyms:
+        """The same pseudonyms, with other kinds open."""
+        other = Pseudonyms(share)
+        other._given = self._given
+        return other
 
     def function(self, function: str, file: str) -> str:
-        """The name of a function that may leave: its public one, or fn_N."""
-        public = public_function(function, file)
-        if public is not None:
-            return public
-        given = self._functions.setdefault((function, file), f"fn_{len(self._functions) + 1}")
-        self._real.setdefault(given, plain(function, _MAX_NAME))
-        return given
+        """The name of a function: `json.decoder.raw_decode` of a library's, `billing.charge` of
+        one's own, or fn_N."""
+        told = public_function(function, file) if self.share.library_names else None
+        if told is None and self.share.function_names and _module(file) is None:
+            told = _own_function(function, file)
+        return told or self._given.name("fn", (function, file), function)
 
     def metric(self, name: str) -> str:
-        """The name of a metric that may leave: its own, or m_N."""
-        if _METRIC.fullmatch(name) and not _PSEUDONYM.search(name):
-            return name
-        given = self._metrics.setdefault(name, f"m_{len(self._metrics) + 1}")
-        self._real.setdefault(given, plain(name, _MAX_NAME))
-        return given
+        """The name of a metric, or m_N; those of perftui's own go by their names always."""
+        is_plain = self.share.metric_names and _METRIC.fullmatch(name) and _may_leave(name)
+        return name if name in BUILT_IN or is_plain else self._given.name("m", name, name)
+
+    def label(self, name: str, value: str) -> tuple[str, str]:
+        """The name and the value of a label, or label_N and value_N; values that name a host or a
+        user as host_N and user_N, unless these kinds are open, too."""
+        lower = name.casefold()
+        told = name if self.share.labels and _LABEL.fullmatch(name) and _may_leave(name) else None
+        told = told or self._given.name("label", name, name)
+        if lower in _OF_HOSTS:
+            return told, self._told("host", value, self.share.labels and self.share.host)
+        if lower in _OF_USERS:
+            return told, self._told("user", value, self.share.labels and self.share.users)
+        return told, self._told("value", value, self.share.labels and not is_secret_name(name))
+
+    def thread(self, name: str) -> str:
+        """The name of a thread, or thread_N."""
+        return self._told("thread", name, self.share.threads)
+
+    def path(self, path: str, line: int | None = None) -> str:
+        """A file, or path_N; with a line of it, `app.py:88`."""
+        told = self._told("path", path, self.share.paths)
+        return told if line is None else f"{told}:{line}"
+
+    def host(self, name: str) -> str:
+        """The name of a host, or host_N."""
+        return self._told("host", name, self.share.host)
+
+    def user(self, name: str) -> str:
+        """The name of a user, or user_N."""
+        return self._told("user", name, self.share.users)
+
+    def command(self, arguments: Sequence[str]) -> str:
+        """A command line, what looks like a secret taken out, or command_N."""
+        return self._text("command", " ".join(arguments), command_line(arguments), "commands")
+
+    def event(self, text: str) -> str:
+        """The words of an event, what looks like a secret taken out, or event_N."""
+        return self._text("event", text, without_secrets(text), "events")
 
     def restore(self, text: str) -> str:
         """`text` with the real names in place of the pseudonyms; unknown ones stay."""
-        return _PSEUDONYM.sub(lambda match: self._real.get(match[0]) or match[0], text)
+        return _PSEUDONYM.sub(lambda match: self._given.real.get(match[0]) or match[0], text)
+
+    def _told(self, kind: str, name: str, is_open: bool) -> str:
+        """A name that is told as a whole or not at all: half of one says little."""
+        told = plain(name)
+        if is_open and told and len(told) <= _MAX_VALUE and _may_leave(told):
+            return told
+        return self._given.name(kind, name, name)
+
+    def _text(self, kind: str, real: str, scrubbed: str, share: str) -> str:
+        """A text that says something also where a secret is taken out of it."""
+        told = plain(scrubbed, _MAX_TEXT)
+        if getattr(self.share, share) and told and not _PSEUDONYM.search(told):
+            return told
+        return self._given.name(kind, real, real)

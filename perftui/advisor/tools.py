@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from perftui.advisor.evidence import Facts, FunctionFact, LookFact
@@ -304,6 +304,8 @@ class Toolbox:
             rows = outline(source.lines, fact.key.function, fact.whole.line, shares)
         except ValueError as error:
             raise _NoLook(str(error)) from None
+        if not self._names.share.library_names:
+            rows = [replace(row, notes=()) for row in rows]
         told = [
             {"line": row.offset, "depth": row.depth, "is": row.kind}
             | ({"does": row.notes} if row.notes else {})

@@ -19,6 +19,7 @@ from perftui.advisor.tools import MOST_LOOKS, TOOLS, Toolbox
 from perftui.model.event import Event, EventKind
 from perftui.model.snapshot import Snapshot
 from perftui.model.source import SourceText
+from perftui.settings import NUMBERS_ONLY, ShareSettings
 
 SOURCE = [
     *("def other():", "    pass", *[""] * 83),
@@ -43,10 +44,15 @@ def steady(seconds: int = 60) -> Snapshot:
 class Looking:
     """A toolbox over a picture, and what is asked of it."""
 
-    def __init__(self, picture: Snapshot | None = None, source: SourceText | None = None) -> None:
+    def __init__(
+        self,
+        picture: Snapshot | None = None,
+        source: SourceText | None = None,
+        share: ShareSettings | None = None,
+    ) -> None:
         self.picture = picture or steady()
         self.table = facts(self.picture)
-        self.names = Pseudonyms()
+        self.names = Pseudonyms(share)
         self.box = Toolbox(
             self.table,
             self.picture,
@@ -104,6 +110,16 @@ def test_the_shape_of_a_function():
         {"line": 1, "depth": 0, "is": "for"},
         {"line": 2, "depth": 1, "is": "do", "does": ["sorted"], "own": pytest.approx(26.67)},
     ]
+
+
+def test_without_names_there_is_the_shape_alone():
+    """Where no function is named, what it calls is not named either."""
+    looking = Looking(share=NUMBERS_ONLY)
+    told = looking.ask("source_outline", row=looking.row(OWN.function))
+    assert [row["is"] for row in told["outline"]] == ["for", "do"]
+    assert not any("does" in row for row in told["outline"])
+    looking.ask("call_tree", row=looking.row("raw_decode"))
+    assert {name for look in looking.box.looks for name in look.names} == {"fn_1"}
 
 
 def test_the_objectives_and_alerts():

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import os
 import re
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from perftui.config import config_paths, load, read_file
@@ -16,6 +18,7 @@ from perftui.settings import (
     DEFAULT_OBJECTIVES,
     MetricSettings,
     Settings,
+    ShareSettings,
     named_query,
 )
 
@@ -51,6 +54,23 @@ def test_defaults():
     assert (settings.llm.every, settings.llm.monthly_cap_usd) == (60, 50)
     assert settings.prometheus.url is None
     assert settings.objectives() == DEFAULT_OBJECTIVES
+
+
+def test_what_is_shared_is_opened_kind_by_kind(project: Path, user: Path):
+    """Key by key over the layers; what is not named keeps its value."""
+    user.write_text("[llm.share]\nlabels = true\nmetric_names = false\n")
+    project.write_text("[llm.share]\nmetric_names = true\nhost = true\n")
+    settings = read({}, project, user)
+    assert settings.llm.share.opened == ("library_names", "metric_names", "labels", "host")
+    assert read({}).llm.share.opened == ("library_names", "metric_names")
+
+
+def test_readme_names_each_kind_with_what_holds_by_itself():
+    """The example of [llm.share] is the defaults."""
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    example = text.partition("[llm.share] ")[2].partition("```")[0]
+    table = tomllib.loads("[llm.share] " + example)["llm"]["share"]
+    assert table == msgspec.structs.asdict(ShareSettings())
 
 
 def test_each_layer_is_over_the_next(project: Path, user: Path):
@@ -180,6 +200,7 @@ def test_a_urls_last_slash_goes(user: Path):
             "llm.prices.b.output (it is -1)",
             "must be at least 0",
         ),
+        ('[llm.share]\nhost = "no"\n', "llm.share.host (it is 'no')", "must be true or false"),
         ("metric = 3\n", "metric (it is 3)", "must be a list, not a whole number"),
     ],
 )
@@ -195,6 +216,7 @@ def test_an_error_names_file_key_and_what_is_allowed(user: Path, text: str, key:
     [
         ("[promethus]\n", "promethus", "Did you mean prometheus?", "llm"),
         ("[profile]\nrates = 1\n", "profile.rates", "Did you mean rate?", "max_overhead"),
+        ("[llm.share]\nlabel = true\n", "llm.share.label", "Did you mean labels?", "metric_names"),
         ("[llm]\nmonthly_cap = 1\n", "llm.monthly_cap", "Did you mean monthly_cap_usd?", "consent"),
         (
             '[[objective]]\nmetric = "a"\nabove = 1\nfor_ = 1\n',
