@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from perftui.advisor.advisor import Advisor
+from perftui.advisor.consent import consent_file
+from perftui.advisor.permission import Permission
 from perftui.analyses import Analyses
 from perftui.errors import PerftuiError, UsageError
 from perftui.forecast.keeping import FILE, Keeping, identity
@@ -24,7 +26,6 @@ from perftui.model.objective import Objective
 from perftui.model.offer import Offer, OfferKind
 from perftui.model.past import PastForecasts
 from perftui.model.query import QueryResult
-from perftui.model.sent import Sent
 from perftui.model.series import Series, in_order
 from perftui.model.snapshot import Snapshot, SourceState, SourceStatus
 from perftui.model.source import SourceText
@@ -60,7 +61,8 @@ class Monitor:
 
     `latest` is the snapshot of the last tick; a new one comes every `TICK_S` seconds.
     `baseline` is what the user compares with.
-    `llm_allowed` says that the user wants an LLM to be called, `llm_forbidden` overrules it.
+    `llm_allowed` says that the user wants an LLM to be called, `llm_forbidden` overrules it, and
+    `llm_asks` that there is a screen to ask on: what was answered there counts, too.
     `span_s` is how far back a snapshot reaches, and how long windows and points are kept whole.
     `state` is the directory where forecasts are kept from run to run; without it they are not.
     """
@@ -72,6 +74,7 @@ class Monitor:
         *,
         llm_allowed: bool = False,
         llm_forbidden: bool = False,
+        llm_asks: bool = False,
         env: Mapping[str, str] = os.environ,
         clock: Clock | None = None,
         span_s: float = SPAN_S,
@@ -120,6 +123,16 @@ class Monitor:
             ledger=state / FILE if state is not None else None,
             read_source=self.source,
         )
+        asks = llm_asks and not llm_forbidden
+        self.permission = Permission(
+            self._advisor,
+            settings.llm,
+            given=llm_allowed,
+            env=env,
+            clock=self.clock,
+            file=consent_file(state if asks else None, target.host, self._advisor.server),
+        )
+        """Whether the LLM may be called, what it was sent, and what it would be sent now."""
         self._stopping = threading.Event()
         self._ticker = threading.Thread(target=self._tick, name="perftui-monitor", daemon=True)
         self.latest = self.snapshot()
@@ -225,10 +238,6 @@ class Monitor:
     def attend(self, *, is_there: bool) -> None:
         """Whether somebody looks at the screen; an LLM explains nothing to nobody."""
         self._advisor.attend(is_there=is_there)
-
-    def sent_to_llm(self) -> Sent:
-        """What an LLM was sent last, and what it would be sent now; takes a moment."""
-        return self._advisor.sent()
 
     def change_profile(self, **changes: object) -> str:
         """Look otherwise from the next window on, by names of `[profile]` settings; why that cannot

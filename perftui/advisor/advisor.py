@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from perftui.advisor import prompt
-from perftui.advisor.budget import no_price
+from perftui.advisor.budget import ModelPrice, no_price
 from perftui.advisor.caller import Caller, CapReached, ClientFactory
 from perftui.advisor.client import KEY_NAMES, SERVER, URL_NAME, Key, connect, find_key
 from perftui.advisor.evidence import Facts, facts, gist
@@ -23,7 +23,7 @@ from perftui.model.sent import Sent
 from perftui.model.snapshot import Snapshot
 from perftui.model.source import SourceText
 from perftui.model.target import TargetState
-from perftui.settings import LlmSettings
+from perftui.settings import LlmSettings, ShareSettings
 from perftui.sources.base import Clock
 
 ENOUGH_S = 10.0
@@ -49,10 +49,10 @@ def no_source(file: str) -> SourceText:
 class Advisor:
     """A thread that is only there when an LLM may be called.
 
-    `allowed` and `forbidden` are consent (`--llm` or the settings) and `--no-llm`. `snapshot`
-    gives the newest picture, None before the first one; `read_source` a file of the target.
-    `status` and `forecasts` are replaced as a whole and can be read from any thread. Whatever fails
-    becomes a state; nothing is raised.
+    `allowed` and `forbidden` are consent (`--llm` or the settings) and `--no-llm`; :meth:`allow`
+    and :meth:`refuse` change that later. `snapshot` gives the newest picture, None before the first
+    one; `read_source` a file of the target. `status` and `forecasts` are replaced as a whole and
+    can be read from any thread. Whatever fails becomes a state; nothing is raised.
     """
 
     def __init__(
@@ -77,30 +77,48 @@ class Advisor:
         self._look_s = look_s
         self._caller = Caller(settings, self._env, clock, ledger, client_factory)
         self._names = Pseudonyms(settings.share)
+        self._refusal = ""
+        """Why no call may be made at present; empty where one may."""
         self._naming = threading.Lock()
         """Held while names get pseudonyms: the next request is looked at from other threads."""
         self._answered: tuple[str, object, float] | None = None
         """The evidence of the last good answer, its gist, and until when that answer holds."""
         self._away_since: float | None = None
         self._began = 0.0
-        self._stopping = False
+        self._started = self._stopping = False
         self._changed = threading.Condition()
         self._wanted = 0
         self._served = 0
         self._forecasts: tuple[Forecast, ...] = ()
         self._status = LlmStatus(since=clock(), model=settings.model)
-        self._may_call = False
         self._thread = threading.Thread(target=self._main, name="perftui-llm", daemon=True)
 
         reason = _off(allowed=allowed, forbidden=forbidden, key=find_key(self._env))
         if reason:
-            self._say(LlmState.OFF, reason)
-        elif self._caller.price is None:
-            self._say(LlmState.FAILED, str(no_price(settings.model)))
+            self.refuse(reason)
         else:
-            self._may_call = True
-            self._status = replace(self._status, cap_usd=settings.monthly_cap_usd)
+            self.allow(settings.share)
+
+    def allow(self, share: ShareSettings) -> None:
+        """Call from now on, and tell what `share` opens; where that cannot be, it is said why. From
+        any thread."""
+        with self._changed:
+            self._refusal = ""
+            self._names = self._names.sharing(share)
+            if self._caller.price is None:
+                self._say(LlmState.FAILED, str(no_price(self._settings.model)))
+                return
+            self._status = replace(self._status, cap_usd=self._settings.monthly_cap_usd)
             self._say(LlmState.OK, f"the first call comes after {ENOUGH_S:g} s of evidence")
+            self._begin()
+            self._changed.notify_all()
+
+    def refuse(self, why: str) -> None:
+        """Call no more from now on, and say why; a call under way is ended. From any thread."""
+        with self._changed:
+            self._refusal = why
+            self._say(LlmState.OFF, why)
+        self.cancel()
 
     @property
     def status(self) -> LlmStatus:
@@ -113,8 +131,14 @@ class Advisor:
         return self._forecasts
 
     def start(self) -> None:
-        """Begin, if calls may be made at all; else there is no thread."""
-        if self._may_call:
+        """Begin, as soon as calls may be made; before that there is no thread."""
+        with self._changed:
+            self._started = True
+            self._begin()
+
+    def _begin(self) -> None:
+        may_call = self._caller.price is not None and not self._refusal
+        if self._started and may_call and not self._stopping and self._thread.ident is None:
             self._thread.start()
 
     def stop(self) -> None:
@@ -130,17 +154,35 @@ class Advisor:
 
     def sent(self) -> Sent:
         """What was sent last, and what would be now if it were asked for. From any thread."""
-        snapshot = self._snapshot()
-        now = ""
-        if snapshot is not None and (snapshot.windows or snapshot.series):
-            now = self._request(facts(snapshot), self._asked_looks).body
-        server = self._env.get(URL_NAME) or SERVER
-        last = self._caller.last
-        return Sent(server, now) if last is None else Sent(server, now, last[1].body, last[0])
+        now, last = self.would_send(self._names.share), self._caller.last
+        if last is None:
+            return Sent(self.server, now)
+        return Sent(self.server, now, last[1].body, last[0])
 
-    def _request(self, table: Facts, looks: Looks = Looks.NONE) -> prompt.Request:
+    def would_send(self, share: ShareSettings) -> str:
+        """The body of a call as it would be now, if it were asked for, with what `share` opens;
+        empty where there is nothing to ask about. From any thread."""
+        snapshot = self._snapshot()
+        if snapshot is None or not (snapshot.windows or snapshot.series):
+            return ""
+        names = self._names.sharing(share)
+        return self._request(facts(snapshot), names, self._asked_looks).body
+
+    @property
+    def server(self) -> str:
+        """Where calls go."""
+        return self._env.get(URL_NAME) or SERVER
+
+    @property
+    def price(self) -> ModelPrice | None:
+        """What the model costs; None if nobody says."""
+        return self._caller.price
+
+    def _request(
+        self, table: Facts, names: Pseudonyms, looks: Looks = Looks.NONE
+    ) -> prompt.Request:
         with self._naming:
-            return prompt.request(table, self._names, self._settings.model, looks=looks)
+            return prompt.request(table, names, self._settings.model, looks=looks)
 
     @property
     def _asked_looks(self) -> Looks:
@@ -220,6 +262,9 @@ class Advisor:
         every, caller = self._settings.every, self._caller
         try:
             now = self._clock()
+            if self._refusal:
+                self._say(LlmState.OFF)
+                return self._look_s
             if now < caller.not_before:
                 return caller.not_before - now
             snapshot = self._snapshot()
@@ -273,7 +318,7 @@ class Advisor:
         if self._answered is None:
             return ""
         content, was, until = self._answered
-        if self._request(table).content == content:
+        if self._request(table, self._names).content == content:
             return "the evidence is that of the last answer"
         if not asked and gist(table) == was and self._clock() < until:
             return "nothing has changed since the last answer"
@@ -283,20 +328,21 @@ class Advisor:
         """One question, from the first call to the forecast. PerftuiError if it fails."""
         from perftui.advisor.answer import as_forecast, parse  # pydantic: 4 MB, for who asks an LLM
 
-        request = self._request(table)
+        names = self._names  # other kinds may be opened or closed while it is asked
+        request = self._request(table, names)
         content = request.content
         with self._changed:
             self._served = self._wanted
             self._status = replace(self._status, calling=True, partial="")
         try:
-            reply, table = self._converse(table, snapshot, asked=asked)
+            reply, table = self._converse(table, snapshot, names, asked=asked)
         finally:
             with self._changed:
                 self._status = replace(self._status, calling=False, partial="")
         answer = parse(reply.complete_text())
         made_at = self._clock()
         with self._naming:
-            forecast = as_forecast(answer, table, self._names, by=request.model, made_at=made_at)
+            forecast = as_forecast(answer, table, names, by=request.model, made_at=made_at)
         if forecast is not None:
             self._forecasts = (forecast,)
         until = made_at + (table.question.horizon_s if table.question else self._settings.every)
@@ -304,12 +350,16 @@ class Advisor:
         self._status = replace(self._status, last_at=made_at)
         self._say(LlmState.OK)
 
-    def _converse(self, table: Facts, snapshot: Snapshot, *, asked: bool) -> tuple[Reply, Facts]:
+    def _converse(
+        self, table: Facts, snapshot: Snapshot, names: Pseudonyms, *, asked: bool
+    ) -> tuple[Reply, Facts]:
         """Call until the model has looked at what it wants to; its reply, and the table with all
         that it was told."""
-        request = self._request(table, self._asked_looks if asked else Looks.NONE)
-        tools = Toolbox(table, snapshot, self._names, self._read_source)
+        request = self._request(table, names, self._asked_looks if asked else Looks.NONE)
+        tools = Toolbox(table, snapshot, names, self._read_source)
         while True:
+            if self._refusal:
+                raise CallError(self._refusal)
             try:
                 reply = self._caller.call(request, self._hear)
             finally:
@@ -352,10 +402,14 @@ class Advisor:
             self._say(LlmState.OK, why)
 
     def _say(self, state: LlmState, message: str = "") -> None:
-        """Set state and message; `since` stays while the state does."""
-        old = self._status
-        since = old.since if old.state is state else self._clock()
-        self._status = replace(old, state=state, message=message, since=since)
+        """Set state and message; `since` stays while the state does. Where calls are refused there
+        is nothing else to say."""
+        with self._changed:
+            if self._refusal:
+                state, message = LlmState.OFF, self._refusal
+            old = self._status
+            since = old.since if old.state is state else self._clock()
+            self._status = replace(old, state=state, message=message, since=since)
 
 
 def _off(*, allowed: bool, forbidden: bool, key: Key | None) -> str:

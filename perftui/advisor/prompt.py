@@ -84,15 +84,16 @@ class Request:
         that it wants a stream."""
         from perftui.advisor.answer import schema  # pydantic: 4 MB, for who asks an LLM
 
+        # In the order in which the SDK sends them, so that the body is the same byte for byte.
         found = {
-            "model": self.model,
             "max_tokens": self.max_tokens,
+            "messages": [{"role": "user", "content": self.content}, *self.turns],
+            "model": self.model,
+            "output_config": {"format": {"type": "json_schema", "schema": schema()}},
             # The same for every call: it is to be kept for the next one.
             "system": [
                 {"type": "text", "text": self.system, "cache_control": {"type": "ephemeral"}}
             ],
-            "messages": [{"role": "user", "content": self.content}, *self.turns],
-            "output_config": {"format": {"type": "json_schema", "schema": schema()}},
         }
         if self.looks is not Looks.NONE:
             # A conversation that has used tools must name them to its end.

@@ -53,6 +53,7 @@ def show(arguments: argparse.Namespace, settings: Settings, target: Target | Non
                 settings,
                 llm_allowed=settings.llm.consent,
                 llm_forbidden=arguments.no_llm,
+                llm_asks=True,
                 baseline=baseline,
                 state=state_path(),
             )

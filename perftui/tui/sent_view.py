@@ -1,4 +1,4 @@
-"""What is sent to an LLM, as lines of text. No widgets."""
+"""What is sent to an LLM and what is asked before, as lines of text. No widgets."""
 
 from __future__ import annotations
 
@@ -6,28 +6,101 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from perftui.model.consent import Choice
+from perftui.model.findings import LlmStatus
+from perftui.model.objective import format_duration
 from perftui.model.present import format_age
 from perftui.model.sent import Sent
 from perftui.model.text import plain, without_password
+from perftui.settings import LlmSettings
 
 NOTHING = "There is nothing to ask about yet."
+QUESTION = "May an LLM explain what is seen here? Nothing is sent before you allow it."
 HEAD = """\
-The body of a request, all that is said of this host and its process. fn_1 and m_1 stand for names
-that stay here. Beside it go the key, and what the SDK says of itself: no path, no name. This is
-what F5 sends; on schedule the tools are left out.\
+Beside the body below go the key, and what the SDK says of itself.
+What looks like a secret is left out in any case.\
 """
+TOOLS = """\
+The body is what F5 sends, tools and all: with them a model may look closer, three
+times at most, and is told no other names. On schedule it has none.\
+"""
+NUMBERS = "numbers only: figures and units; all names go as fn_1, m_1"
+NAMES = {
+    "library_names": "functions of the standard library and of packages",
+    "metric_names": "metrics",
+    "function_names": "your own functions and modules",
+    "labels": "labels of metrics and their values",
+    "threads": "threads",
+    "paths": "files and lines",
+    "host": "this host and hosts in labels",
+    "users": "users in labels",
+    "commands": "the command line",
+    "events": "what is said of events",
+}
+"""The kinds of `[llm.share]`, in words."""
+KEYS = "Enter allows what is marked, for this host    n f ← → show the other"
 
 
-def sent_lines(sent: Sent, now: float) -> list[str]:
-    """What would be sent, and what was; `now` in Unix seconds."""
-    lines = [f"to {plain(without_password(sent.server), 200)}", *HEAD.splitlines(), ""]
+def sent_lines(
+    sent: Sent, settings: LlmSettings, status: LlmStatus, now: float, shown: Choice
+) -> list[str]:
+    """What is asked or holds, what would be sent, and what was; `now` in Unix seconds, `shown` the
+    choice whose body is shown where there is one to make."""
+    lines = [*_consent(sent, status), *_where(sent, settings), *HEAD.splitlines()]
+    if settings.tools:
+        lines += TOOLS.splitlines()
+    if sent.consent.is_open:
+        lines += ["", *_choices(sent, settings, shown)]
+    lines.append("")
     if sent.last_at is not None:
         age = format_age(now - sent.last_at)
         lines += [f"LAST SENT, {age} ago", *_body(sent.last), ""]
-    else:
+    elif not sent.consent.is_open:
         lines += ["Nothing was sent in this run.", ""]
-    lines += ["WOULD BE SENT NOW", *(_body(sent.now) if sent.now else [NOTHING])]
+    body = sent.choices.get(shown, sent.now)
+    which = ""
+    if sent.consent.is_open:
+        which = ", numbers only" if shown is Choice.NUMBERS else ", with function names"
+    lines += [f"WOULD BE SENT NOW{which}", *(_body(body) if body else [NOTHING])]
     return lines
+
+
+def _consent(sent: Sent, status: LlmStatus) -> Iterator[str]:
+    consent = sent.consent
+    if consent.is_given:
+        what = "with numbers only" if consent.choice is Choice.NUMBERS else "with function names"
+        yield f"Allowed {what}, by {consent.by}."
+    elif consent.is_open:
+        yield QUESTION
+    else:
+        yield f"LLM {plain(status.message) or 'off'}"
+    if consent.note:
+        yield plain(consent.note)
+
+
+def _where(sent: Sent, settings: LlmSettings) -> Iterator[str]:
+    yield f"to {plain(without_password(sent.server), 200)}"
+    price = "no price known, so it is not called"
+    if sent.price is not None:
+        price = f"${sent.price[0]:.2f} a million tokens in, ${sent.price[1]:.2f} out"
+    yield f"model {plain(settings.model, 80)}: {price}"
+    every, cap = format_duration(settings.every), settings.monthly_cap_usd
+    yield f"every {every} and on warnings, until ${cap:.2f} in a month"
+
+
+def _choices(sent: Sent, settings: LlmSettings, shown: Choice) -> Iterator[str]:
+    names = ", ".join(NAMES[kind] for kind in settings.share.opened) or "[llm.share] opens none"
+    withheld = "" if settings.share.function_names else "; your own go as fn_1"
+    for key, choice, words in (
+        ("n", Choice.NUMBERS, NUMBERS),
+        ("f", Choice.NAMES, f"with function names; told are {names}{withheld}"),
+    ):
+        yield f"{'▸' if choice is shown else ' '} {key}  {words}"
+    yield KEYS
+    if sent.consent.is_given:
+        yield "x takes it back    X never on this host    Esc closes"
+    else:
+        yield "x not now    X never on this host    Esc closes"
 
 
 def _body(body: str) -> Iterator[str]:

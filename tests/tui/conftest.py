@@ -10,6 +10,7 @@ import pytest
 from builders import NOW, P99, forecast, run_of_windows, series, snapshot, status
 
 from perftui.errors import PerftuiError
+from perftui.model.consent import Choice, Consent
 from perftui.model.event import Event, EventKind
 from perftui.model.findings import Forecast
 from perftui.model.objective import Objective
@@ -27,6 +28,41 @@ from perftui.tui.app import PerftuiApp
 from perftui.tui.widgets.line_table import LineTable
 
 
+class FakePermission:
+    """What the screen uses of a permission; `said` is what was answered."""
+
+    def __init__(self) -> None:
+        self.consent = Consent()
+        self.given = Sent("https://api.anthropic.com", "")
+        self.said: list[Choice | str] = []
+        self.trouble = ""
+
+    def ask(self, numbers: str, names: str) -> None:
+        """Have it ask, with these bodies."""
+        self.consent = Consent(is_open=True)
+        self.given = replace(
+            self.given,
+            choices={Choice.NUMBERS: numbers, Choice.NAMES: names},
+            price=(0.1, 0.5),
+        )
+
+    def sent(self) -> Sent:
+        return replace(self.given, consent=self.consent)
+
+    def choose(self, choice: Choice) -> str:
+        self.said.append(choice)
+        self.consent = Consent(choice, "you", is_open=True)
+        return self.trouble
+
+    def put_off(self) -> None:
+        self.said.append("not now")
+
+    def take_back(self) -> str:
+        self.said.append("taken back")
+        self.consent = Consent(is_open=True)
+        return self.trouble
+
+
 class FakeMonitor:
     """What the screen uses of a monitor; `latest` is what the test wants to be seen."""
 
@@ -42,7 +78,7 @@ class FakeMonitor:
         self.refuses = ""
         self.kept: list[MetricSettings] = []
         self.ended = 0
-        self.sent = Sent("https://api.anthropic.com", "")
+        self.permission = FakePermission()
         self.past: tuple[PastForecasts, ...] | PerftuiError = ()
 
     def clock(self) -> float:
@@ -99,9 +135,6 @@ class FakeMonitor:
 
     def ask_advisor(self) -> None:
         self.asked += 1
-
-    def sent_to_llm(self) -> Sent:
-        return self.sent
 
     def past_forecasts(self) -> tuple[PastForecasts, ...]:
         if isinstance(self.past, PerftuiError):

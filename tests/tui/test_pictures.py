@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -67,6 +68,28 @@ def test_the_views(
         await pilot.press(VIEWS[view])
         await app.workers.wait_for_complete()
         await pilot.pause()
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=size, run_before=draw)
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24)], ids=["wide", "narrow"])
+def test_the_question_of_consent(
+    size: Any, make_app: Any, make_monitor: Any, picture: Any, snap_compare: Any
+) -> None:
+    """Where it goes, what it costs, the choices, and the body of the one that is marked."""
+    rows = [{"id": "P1", "name": name} for name in ("json.decoder.raw_decode", "fn_1")]
+    content = json.dumps({"question": None, "functions": rows})
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": content}]})
+    monitor = make_monitor(picture())
+    monitor.permission.ask(body, body)
+    app = make_app(monitor)
+
+    async def draw(pilot: Any) -> None:
+        app.screen.draw()
+        await pilot.press("shift+tab", "v")
+        await app.workers.wait_for_complete()
+        await pilot.press("f")
         await pilot.pause()
 
     assert snap_compare(app, terminal_size=size, run_before=draw)

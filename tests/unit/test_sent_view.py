@@ -2,22 +2,43 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from builders import NOW
 
+from perftui.model.consent import Choice, Consent
+from perftui.model.findings import LlmStatus
 from perftui.model.sent import Sent
-from perftui.tui.sent_view import NOTHING, sent_lines
+from perftui.settings import LlmSettings, ShareSettings
+from perftui.tui.sent_view import KEYS, NAMES, NOTHING, QUESTION, sent_lines
 
 BODY = json.dumps(
     {"model": "m", "messages": [{"role": "user", "content": json.dumps({"name": "é\x1b[31m"})}]},
     separators=(",", ":"),
 )
+OTHER = BODY.replace('"m"', '"other"')
+ASKING = Sent(
+    "https://x",
+    BODY,
+    consent=Consent(is_open=True),
+    choices={Choice.NUMBERS: BODY, Choice.NAMES: OTHER},
+    price=(2.0, 10.0),
+)
+
+
+def lines_of(
+    sent: Sent,
+    shown: Choice = Choice.NUMBERS,
+    settings: LlmSettings | None = None,
+    message: str = "",
+) -> list[str]:
+    return sent_lines(sent, settings or LlmSettings(), LlmStatus(message=message), NOW, shown)
 
 
 def test_nothing_was_sent_yet():
     """Where it would go, that nothing went, and what would."""
-    lines = sent_lines(Sent("https://x", BODY), NOW)
-    assert lines[0] == "to https://x"
-    assert sent_lines(Sent("https://me:hush@x/v", ""), NOW)[0] == "to https://x/v"
+    lines = lines_of(Sent("https://x", BODY), message="off: --no-llm")
+    assert lines[:2] == ["LLM off: --no-llm", "to https://x"]
+    assert "to https://x/v" in lines_of(Sent("https://me:hush@x/v", ""))
     assert "Nothing was sent in this run." in lines
     at = lines.index("WOULD BE SENT NOW")
     assert json.loads("".join(lines[at + 1 : -2])) == {
@@ -29,16 +50,74 @@ def test_nothing_was_sent_yet():
 
 def test_what_was_sent_comes_first():
     """With its age; then what would be sent, or that there is nothing."""
-    lines = sent_lines(Sent("https://x", "", BODY, NOW - 40), NOW)
+    lines = lines_of(Sent("https://x", "", BODY, NOW - 40))
     assert lines.index("LAST SENT, 40 s ago") < lines.index(BODY) < lines.index("WOULD BE SENT NOW")
     assert lines[-1] == NOTHING
 
 
 def test_no_line_holds_what_a_terminal_obeys():
     """Names are data: JSON escapes them."""
-    for line in sent_lines(Sent("https://x\x1b[2J", BODY, BODY, NOW), NOW):
-        assert line.isascii() or "�" in line
-        assert line == "" or line.isprintable()
+    note = Consent(is_open=True, note="The file \x1b[2J is broken.")
+    for sent in (Sent("https://x\x1b[2J", BODY, BODY, NOW), Sent("x", BODY, consent=note)):
+        for line in lines_of(sent, settings=LlmSettings(model="m\x1b[2J"), message="\x1b[2J"):
+            assert line == "" or line.isprintable()
+
+
+def test_the_question_says_where_it_goes_and_what_it_costs():
+    """Server, model, price, how often and the cap, then the choices with the one that is shown."""
+    lines = lines_of(ASKING, settings=LlmSettings(model="m", every=90, monthly_cap_usd=7))
+    assert lines[:4] == [
+        QUESTION,
+        "to https://x",
+        "model m: $2.00 a million tokens in, $10.00 out",
+        "every 1m30s and on warnings, until $7.00 in a month",
+    ]
+    assert KEYS in lines
+    assert "Nothing was sent in this run." not in lines
+    assert lines[-1] == BODY
+    assert "WOULD BE SENT NOW, numbers only" in lines
+    names = lines_of(ASKING, Choice.NAMES)
+    assert names[-1] == OTHER
+    assert "WOULD BE SENT NOW, with function names" in names
+    assert [line[:4] for line in names if line[2:3] in ("n", "f") and line[3:5] == "  "] == [
+        "  n ",
+        "▸ f ",
+    ]
+
+
+def test_a_model_without_a_price_is_not_called():
+    """Consent alone does not help it."""
+    unknown = Sent("https://x", BODY, consent=Consent(is_open=True))
+    assert any("no price known, so it is not called" in line for line in lines_of(unknown))
+
+
+def test_each_kind_that_is_open_is_named():
+    """Whatever the settings open stands beside the choice that would tell it."""
+    assert set(NAMES) == set(ShareSettings.__struct_fields__)
+    share = ShareSettings(**dict.fromkeys(NAMES, True))
+    text = "\n".join(lines_of(ASKING, settings=LlmSettings(share=share)))
+    assert all(words in text for words in NAMES.values())
+    assert "your own go as fn_1" not in text
+    usual = "\n".join(lines_of(ASKING))
+    assert "standard library and of packages, metrics; your own go as fn_1" in usual
+    closed = ShareSettings(library_names=False, metric_names=False)
+    assert "[llm.share] opens none" in "\n".join(
+        lines_of(ASKING, settings=LlmSettings(share=closed))
+    )
+
+
+@pytest.mark.parametrize(
+    ("consent", "words"),
+    [
+        (Consent(Choice.NUMBERS, "you", is_open=True), "Allowed with numbers only, by you."),
+        (Consent(Choice.NAMES, "the settings"), "Allowed with function names, by the settings."),
+    ],
+)
+def test_what_is_allowed_says_by_whom_and_how_to_end_it(consent, words):
+    """x takes back what was said here; what the settings say is changed there."""
+    lines = lines_of(Sent("https://x", BODY, consent=consent))
+    assert lines[0] == words
+    assert any("x takes it back" in line for line in lines) == consent.is_open
 
 
 def test_what_tools_gave_is_opened_too():
@@ -51,7 +130,7 @@ def test_what_tools_gave_is_opened_too():
         {"role": "user", "content": [given]},
     ]
     body = json.dumps({"messages": turns})
-    lines = sent_lines(Sent("https://x", "", body, NOW), NOW)
+    lines = lines_of(Sent("https://x", "", body, NOW))
     at = next(n for n, line in enumerate(lines) if line.startswith("LAST SENT")) + 1
     opened = json.loads("".join(lines[at : lines.index(body) - 1]))["messages"]
     assert opened[1] == turns[1]

@@ -1,4 +1,4 @@
-"""Texts that take a moment to make: the history of forecasts, and what an LLM is sent."""
+"""Texts that take a moment to make; the history of forecasts is one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from textual.worker import Worker, WorkerState
 from perftui.model.text import plain
 from perftui.monitor import Monitor
 from perftui.tui.past_view import past_lines
-from perftui.tui.sent_view import sent_lines
 
 
 class ReadingScreen(ModalScreen[None]):
@@ -67,14 +66,3 @@ class PastScreen(ReadingScreen):
     def read(self) -> list[str]:
         """From the log."""
         return past_lines(self.monitor.past_forecasts(), self.monitor.clock())
-
-
-class SentScreen(ReadingScreen):
-    """What an LLM was sent, and what it would be sent now."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,v", "dismiss", "close")]
-    HEADING = "What is sent to the LLM"
-
-    def read(self) -> list[str]:
-        """As the next call would make it."""
-        return sent_lines(self.monitor.sent_to_llm(), self.monitor.clock())

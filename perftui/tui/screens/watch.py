@@ -25,7 +25,8 @@ from perftui.model.warning import strongest
 from perftui.monitor import Monitor
 from perftui.tui.header_view import header
 from perftui.tui.screens.query import QueryScreen
-from perftui.tui.screens.reading import PastScreen, SentScreen
+from perftui.tui.screens.reading import PastScreen
+from perftui.tui.screens.sent import SentScreen
 from perftui.tui.widgets.bars import Header, Tabs, WarningLine
 from perftui.tui.widgets.forecast import ForecastPane
 from perftui.tui.widgets.line_input import LineInput
@@ -328,9 +329,12 @@ class WatchScreen(Screen[None]):
         self.app.push_screen(PastScreen(self.monitor))
 
     def action_sent(self) -> None:
-        """What an LLM was sent, and what it would be sent now."""
+        """What an LLM was sent and would be sent now, and whether it may be."""
         self.app.push_screen(SentScreen(self.monitor))
 
     def action_ask(self) -> None:
-        """Ask the LLM now; it says itself why it does not, where it is off."""
-        self.monitor.ask_advisor()
+        """Ask the LLM now, or whether it may be asked; it says itself why it is off."""
+        if self.monitor.permission.consent.is_wanted:
+            self.action_sent()
+        else:
+            self.monitor.ask_advisor()
