@@ -26,6 +26,7 @@ from perftui.model.objective import Objective
 from perftui.model.offer import Offer, OfferKind
 from perftui.model.past import PastForecasts
 from perftui.model.query import QueryResult
+from perftui.model.question import Question
 from perftui.model.series import Series, in_order
 from perftui.model.snapshot import Snapshot, SourceState, SourceStatus
 from perftui.model.source import SourceText
@@ -60,7 +61,7 @@ class Monitor:
     """Watches one target from :meth:`start` to :meth:`stop`.
 
     `latest` is the snapshot of the last tick; a new one comes every `TICK_S` seconds.
-    `baseline` is what the user compares with.
+    `baseline` is what the user compares with, `advisor` asks an LLM.
     `llm_allowed` says that the user wants an LLM to be called, `llm_forbidden` overrules it, and
     `llm_asks` that there is a screen to ask on: what was answered there counts, too.
     `span_s` is how far back a snapshot reaches, and how long windows and points are kept whole.
@@ -113,7 +114,7 @@ class Monitor:
         self._state_since = self._alive_at = self.clock()
         self._swapping = threading.Lock()
         self._following = threading.Lock()
-        self._advisor = Advisor(
+        self.advisor = Advisor(
             settings.llm,
             allowed=llm_allowed,
             forbidden=llm_forbidden,
@@ -122,15 +123,16 @@ class Monitor:
             clock=self.clock,
             ledger=state / FILE if state is not None else None,
             read_source=self.source,
+            picture=self._picture,
         )
         asks = llm_asks and not llm_forbidden
         self.permission = Permission(
-            self._advisor,
+            self.advisor,
             settings.llm,
             given=llm_allowed,
             env=env,
             clock=self.clock,
-            file=consent_file(state if asks else None, target.host, self._advisor.server),
+            file=consent_file(state if asks else None, target.host, self.advisor.server),
         )
         """Whether the LLM may be called, what it was sent, and what it would be sent now."""
         self._stopping = threading.Event()
@@ -198,13 +200,13 @@ class Monitor:
         for source in self._sources:
             source.start()
         self._ticker.start()
-        self._advisor.start()
+        self.advisor.start()
 
     def stop(self) -> None:
         """End everything that was started; returns when no sampler is left, or after `STOP_S`."""
         with self._swapping:
             self._stopping.set()
-        self._advisor.stop()
+        self.advisor.stop()
         for source in self._sources:
             source.stop()
         deadline = time.monotonic() + STOP_S
@@ -224,20 +226,15 @@ class Monitor:
 
     def wait_for_advisor(self) -> None:
         """Wait until the LLM has answered once, or said why it does not."""
-        self._advisor.ask_now()
-        self._advisor.wait(ANSWER_S)
+        self.advisor.ask_now()
+        self.advisor.wait(ANSWER_S)
 
-    def ask_advisor(self) -> None:
-        """Ask the LLM now rather than when it is due; nothing happens where it is off."""
-        self._advisor.ask_now()
-
-    def cancel_advisor(self) -> bool:
-        """End the LLM's call that is under way; False if there is none."""
-        return self._advisor.cancel()
-
-    def attend(self, *, is_there: bool) -> None:
-        """Whether somebody looks at the screen; an LLM explains nothing to nobody."""
-        self._advisor.attend(is_there=is_there)
+    def _picture(self, question: Question) -> Snapshot:
+        """What is known of the time that a question is about, with as much before it."""
+        if question.start is None or question.end is None:
+            return self.latest
+        since = question.start - max(SPAN_S, question.end - question.start)
+        return self.latest.until(question.end, since, self.windows(since), self.series(since))
 
     def change_profile(self, **changes: object) -> str:
         """Look otherwise from the next window on, by names of `[profile]` settings; why that cannot
@@ -358,9 +355,9 @@ class Monitor:
             windows=self._timeline.windows(since),
             series=self.series(since),
             objectives=self._objectives,
-            forecasts=self._analyses.forecasts + self._advisor.forecasts,
+            forecasts=self._analyses.forecasts + self.advisor.forecasts,
             sources=self._statuses(),
-            llm=self._advisor.status,
+            llm=self.advisor.status,
             baseline=self._baseline,
             gil_windows=self._timeline.gil_windows(since),
             events=self._timeline.events(since),
@@ -392,7 +389,7 @@ class Monitor:
             for event in self._changes.events(self.latest):
                 self._timeline.add_event(event)
             if self._analyses.has_news():
-                self._advisor.ask_soon()
+                self.advisor.ask_soon()
         self._analyses.close()
 
     def _describe_again(self) -> None:

@@ -6,37 +6,39 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from perftui.advisor import prompt
+from perftui.advisor.asked import redacted
 from perftui.advisor.budget import ModelPrice, no_price
 from perftui.advisor.caller import Caller, CapReached, ClientFactory
-from perftui.advisor.client import KEY_NAMES, SERVER, URL_NAME, Key, connect, find_key
-from perftui.advisor.evidence import Facts, facts, gist
+from perftui.advisor.client import KEY_NAMES, SERVER, URL_NAME, Heard, Key, connect, find_key
+from perftui.advisor.conversation import converse
+from perftui.advisor.evidence import Facts, facts
 from perftui.advisor.prompt import Looks
 from perftui.advisor.redact import Pseudonyms
 from perftui.advisor.reply import CallError, Reply
+from perftui.advisor.schedule import ENOUGH_S, Schedule
 from perftui.advisor.tools import ReadSource, Toolbox
 from perftui.errors import PerftuiError
 from perftui.model.findings import Forecast, LlmState, LlmStatus
+from perftui.model.question import Explanation, Question
 from perftui.model.sent import Sent
 from perftui.model.snapshot import Snapshot
 from perftui.model.source import SourceText
-from perftui.model.target import TargetState
 from perftui.settings import LlmSettings, ShareSettings
 from perftui.sources.base import Clock
 
-ENOUGH_S = 10.0
-"""Seconds of evidence before the first call."""
-ENOUGH_ALONE_S = 30.0
-"""Seconds to wait for windows before metrics have to do without them."""
 LOOK_S = 1.0
 """How often it looks whether there is something to say, in seconds."""
 EVENT_GAP_S = 20.0
-AWAY_S = 600.0
-"""Who has not looked at the screen for so long is not told of what changes, in seconds."""
 EXIT_S = 0.5
 """What :meth:`Advisor.join` waits at most; a call under way is left to itself."""
+
+if TYPE_CHECKING:
+    from perftui.advisor.answer import Answer
 
 _LOG = logging.getLogger(__name__)
 
@@ -51,8 +53,9 @@ class Advisor:
 
     `allowed` and `forbidden` are consent (`--llm` or the settings) and `--no-llm`; :meth:`allow`
     and :meth:`refuse` change that later. `snapshot` gives the newest picture, None before the first
-    one; `read_source` a file of the target. `status` and `forecasts` are replaced as a whole and
-    can be read from any thread. Whatever fails becomes a state; nothing is raised.
+    one, `picture` that of the time that a question is about; `read_source` reads a file of the
+    target. `status`, `forecasts` and `explanation` are replaced as a whole and can be read from any
+    thread. Whatever fails becomes a state; nothing is raised.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Advisor:
         clock: Clock,
         ledger: Path | None = None,
         read_source: ReadSource = no_source,
+        picture: Callable[[Question], Snapshot | None] | None = None,
         client_factory: ClientFactory = connect,
         look_s: float = LOOK_S,
     ) -> None:
@@ -74,6 +78,7 @@ class Advisor:
         self._snapshot = snapshot
         self._clock = clock
         self._read_source = read_source
+        self._picture = picture or (lambda _: snapshot())
         self._look_s = look_s
         self._caller = Caller(settings, self._env, clock, ledger, client_factory)
         self._names = Pseudonyms(settings.share)
@@ -81,15 +86,14 @@ class Advisor:
         """Why no call may be made at present; empty where one may."""
         self._naming = threading.Lock()
         """Held while names get pseudonyms: the next request is looked at from other threads."""
-        self._answered: tuple[str, object, float] | None = None
-        """The evidence of the last good answer, its gist, and until when that answer holds."""
-        self._away_since: float | None = None
-        self._began = 0.0
+        self._schedule = Schedule(clock)
+        self._question: Question | None = None
         self._started = self._stopping = False
         self._changed = threading.Condition()
         self._wanted = 0
         self._served = 0
         self._forecasts: tuple[Forecast, ...] = ()
+        self._explanation: Explanation | None = None
         self._status = LlmStatus(since=clock(), model=settings.model)
         self._thread = threading.Thread(target=self._main, name="perftui-llm", daemon=True)
 
@@ -130,6 +134,11 @@ class Advisor:
         """The last good answer, kept when a later call fails; empty before the first."""
         return self._forecasts
 
+    @property
+    def explanation(self) -> Explanation | None:
+        """The answer to the last question, None until there is one."""
+        return self._explanation
+
     def start(self) -> None:
         """Begin, as soon as calls may be made; before that there is no thread."""
         with self._changed:
@@ -166,7 +175,8 @@ class Advisor:
         if snapshot is None or not (snapshot.windows or snapshot.series):
             return ""
         names = self._names.sharing(share)
-        return self._request(facts(snapshot), names, self._asked_looks).body
+        table = self._fitted(facts(snapshot), names)
+        return self._request(table, names, self._asked_looks).body
 
     @property
     def server(self) -> str:
@@ -183,6 +193,10 @@ class Advisor:
     ) -> prompt.Request:
         with self._naming:
             return prompt.request(table, names, self._settings.model, looks=looks)
+
+    def _fitted(self, table: Facts, names: Pseudonyms) -> Facts:
+        with self._naming:
+            return prompt.fitted(table, names)
 
     @property
     def _asked_looks(self) -> Looks:
@@ -201,17 +215,20 @@ class Advisor:
         """Call since something has happened, once there is enough evidence, and unless the last
         call is younger than `EVENT_GAP_S`: what comes and goes must not cost a call each time."""
         last = self._caller.last
-        enough = not self._nothing_to_say(self._snapshot(), asked=False)
+        enough = not self._schedule.nothing_to_say(self._snapshot(), asked=False)
         if enough and (last is None or self._clock() - last[0] >= EVENT_GAP_S):
             self.ask_now()
 
     def attend(self, *, is_there: bool) -> None:
-        """Whether somebody looks at the screen: else, after `AWAY_S`, only what is asked for is
+        """Whether somebody looks at the screen: else, after a while, only what is asked for is
         sent."""
-        if is_there:
-            self._away_since = None
-        elif self._away_since is None:
-            self._away_since = self._clock()
+        self._schedule.attend(is_there=is_there)
+
+    def explain(self, question: Question) -> None:
+        """Answer this next, in place of one that waits; :attr:`explanation` is the answer."""
+        with self._changed:
+            self._question, self._explanation = question, None
+            self._changed.notify_all()
 
     def cancel(self) -> bool:
         """End the call under way; False if there is none. From any thread."""
@@ -242,43 +259,82 @@ class Advisor:
             self._caller.close()
 
     def _take_turns(self) -> None:
-        self._began = due = self._clock()
+        self._schedule.begin()
+        due = self._clock()
         while True:
             with self._changed:
-                self._changed.wait_for(
-                    lambda: self._stopping or self._wanted > self._served, due - self._clock()
-                )
+                self._changed.wait_for(self._is_wanted, due - self._clock())
                 if self._stopping:
                     return
-                wanted = self._wanted
-                asked = wanted > self._served
-            due = self._clock() + self._turn(asked=asked)
+                wanted, asked = self._wanted, self._wanted > self._served
+                question, self._question = self._question, None
+            if question is not None:
+                self._turn(partial(self._answer, question))
+                continue
+            due = self._clock() + self._turn(partial(self._look, asked=asked))
             with self._changed:
                 self._served = max(self._served, wanted)
                 self._changed.notify_all()
 
-    def _turn(self, *, asked: bool) -> float:
-        """Call if there is something to say; gives the seconds until the next turn."""
+    def _is_wanted(self) -> bool:
+        return self._stopping or self._wanted > self._served or self._question is not None
+
+    def _look(self, *, asked: bool) -> float:
+        """Ask for a forecast if there is something to say; the seconds until the next look."""
+        every, now = self._settings.every, self._clock()
+        snapshot, names = self._snapshot(), self._names
+        reason = self._schedule.nothing_to_say(snapshot, asked=asked)
+        if snapshot is None or reason:
+            self._pause(reason)
+            return self._look_s
+        table = self._fitted(facts(snapshot), names)
+        content = self._request(table, names).content
+        if reason := self._schedule.nothing_new(content, table, asked=asked):
+            self._pause(reason)
+            return every
+        with self._changed:
+            self._served = self._wanted
+        from perftui.advisor.answer import as_forecast
+
+        answer, table = self._consult(table, snapshot, names, asked=asked)
+        with self._naming:
+            forecast = as_forecast(
+                answer, table, names, by=self._settings.model, made_at=self._clock()
+            )
+        if forecast is not None:
+            self._forecasts = (forecast,)
+        self._schedule.answered(content, table)
+        return max(every - (self._clock() - now), 0.0)
+
+    def _answer(self, question: Question) -> float:
+        """Answer what a person asks, about the time that it is about."""
+        snapshot, names = self._picture(question), self._names
+        if snapshot is None or not (snapshot.windows or snapshot.series):
+            raise CallError("There is nothing of that time to ask about.")
+        table = facts(snapshot, question)
+        with self._naming:
+            table = replace(table, words=redacted(question.text, snapshot, names))
+        table = self._fitted(table, names)
+        from perftui.advisor.answer import as_explanation
+
+        answer, table = self._consult(table, snapshot, names, asked=True)
+        with self._naming:
+            self._explanation = as_explanation(
+                answer, table, names, by=self._settings.model, made_at=self._clock()
+            )
+        return 0.0
+
+    def _turn(self, work: Callable[[], float]) -> float:
+        """Do `work`, which gives the seconds until the next turn; what goes wrong becomes a
+        state."""
         every, caller = self._settings.every, self._caller
         try:
-            now = self._clock()
             if self._refusal:
                 self._say(LlmState.OFF)
                 return self._look_s
-            if now < caller.not_before:
-                return caller.not_before - now
-            snapshot = self._snapshot()
-            reason = self._nothing_to_say(snapshot, asked=asked)
-            if snapshot is None or reason:
-                self._pause(reason)
-                return self._look_s
-            table = facts(snapshot)
-            if reason := self._nothing_new(table, asked=asked):
-                self._pause(reason)
-                return every
-            self._consult(table, snapshot, asked=asked)
-            elapsed = self._clock() - now
-            return max(every - elapsed, caller.not_before - now - elapsed, 0.0)
+            if self._clock() < caller.not_before:
+                return caller.not_before - self._clock()
+            return max(work(), caller.not_before - self._clock())
         except CapReached as error:
             self._say(LlmState.CAPPED, error.message)
         except PerftuiError as error:
@@ -292,98 +348,42 @@ class Advisor:
             self._say(LlmState.FAILED, f"The call failed ({type(error).__name__}).")
         return max(every, caller.not_before - self._clock())
 
-    def _nothing_to_say(self, snapshot: Snapshot | None, *, asked: bool) -> str:
-        """Why there is nothing to ask about (yet); empty if there is."""
-        if snapshot is None or not (snapshot.windows or snapshot.series):
-            return "waits for the first evidence"
-        if snapshot.target_state is not TargetState.RUNNING:
-            return f"pauses: the target is {snapshot.target_state.value}"
-        if not (snapshot.objectives or snapshot.forecasts):
-            return "pauses: there is no objective to forecast"
-        if asked:
-            return ""
-        away = self._away_since
-        if away is not None and self._clock() - away >= AWAY_S:
-            return f"pauses: the screen has had no focus for {AWAY_S / 60:.0f} min"
-        windows = snapshot.windows
-        if windows:
-            enough = windows[-1].end - windows[0].start >= ENOUGH_S
-        else:
-            enough = self._clock() - self._began >= ENOUGH_ALONE_S
-        return "" if enough else f"the first call comes after {ENOUGH_S:g} s of evidence"
+    def _consult(
+        self, table: Facts, snapshot: Snapshot, names: Pseudonyms, *, asked: bool
+    ) -> tuple[Answer, Facts]:
+        """One question, from the first call to the answer, and the table with all that was told.
+        PerftuiError if it fails. `names` hold for all of it, whatever is opened meanwhile."""
+        from perftui.advisor.answer import parse  # pydantic: 4 MB, for who asks an LLM
 
-    def _nothing_new(self, table: Facts, *, asked: bool) -> str:
-        """Why an answer would be the last one again; empty if it would not. What is asked for is
-        the same only if all of it is; on schedule what matters in it is enough."""
-        if self._answered is None:
-            return ""
-        content, was, until = self._answered
-        if self._request(table, self._names).content == content:
-            return "the evidence is that of the last answer"
-        if not asked and gist(table) == was and self._clock() < until:
-            return "nothing has changed since the last answer"
-        return ""
-
-    def _consult(self, table: Facts, snapshot: Snapshot, *, asked: bool) -> None:
-        """One question, from the first call to the forecast. PerftuiError if it fails."""
-        from perftui.advisor.answer import as_forecast, parse  # pydantic: 4 MB, for who asks an LLM
-
-        names = self._names  # other kinds may be opened or closed while it is asked
-        request = self._request(table, names)
-        content = request.content
         with self._changed:
-            self._served = self._wanted
             self._status = replace(self._status, calling=True, partial="")
         try:
-            reply, table = self._converse(table, snapshot, names, asked=asked)
+            request = self._request(table, names, self._asked_looks if asked else Looks.NONE)
+            tools = Toolbox(table, snapshot, names, self._read_source)
+            reply = converse(self._paid, request, tools, names, self._naming, self._say_partial)
         finally:
             with self._changed:
                 self._status = replace(self._status, calling=False, partial="")
+                self._changed.notify_all()
         answer = parse(reply.complete_text())
-        made_at = self._clock()
-        with self._naming:
-            forecast = as_forecast(answer, table, names, by=request.model, made_at=made_at)
-        if forecast is not None:
-            self._forecasts = (forecast,)
-        until = made_at + (table.question.horizon_s if table.question else self._settings.every)
-        self._answered = content, gist(table), until
-        self._status = replace(self._status, last_at=made_at)
+        self._status = replace(self._status, last_at=self._clock())
         self._say(LlmState.OK)
+        return answer, replace(table, looks=tuple(tools.looks))
 
-    def _converse(
-        self, table: Facts, snapshot: Snapshot, names: Pseudonyms, *, asked: bool
-    ) -> tuple[Reply, Facts]:
-        """Call until the model has looked at what it wants to; its reply, and the table with all
-        that it was told."""
-        request = self._request(table, names, self._asked_looks if asked else Looks.NONE)
-        tools = Toolbox(table, snapshot, names, self._read_source)
-        while True:
-            if self._refusal:
-                raise CallError(self._refusal)
-            try:
-                reply = self._caller.call(request, self._hear)
-            finally:
-                self._say_spent()
-            if not reply.calls or reply.is_cut or request.looks is not Looks.OFFERED:
-                return reply, replace(table, looks=tuple(tools.looks))
-            with self._naming:
-                results = list(tools.answers(reply.calls))
-            self._status = replace(
-                self._status, partial="; ".join(f"looks at {one.text}" for one in tools.looks)
-            )
-            request = request.after(reply, results, is_spent=tools.is_spent)
+    def _paid(self, request: prompt.Request, heard: Heard) -> Reply:
+        """One call, if it is still allowed; what it came to is shown."""
+        if self._refusal:
+            raise CallError(self._refusal)
+        try:
+            return self._caller.call(request, heard)
+        finally:
+            self._say_spent()
 
-    def _hear(self, text: str) -> None:
+    def _say_partial(self, text: str) -> None:
         """Show what has come of an answer so far."""
-        from perftui.advisor.answer import begun_summary
-
-        summary = begun_summary(text)
-        if summary:
-            with self._naming:
-                shown = self._names.restore(summary)
-            with self._changed:
-                if self._status.calling:
-                    self._status = replace(self._status, partial=shown)
+        with self._changed:
+            if self._status.calling:
+                self._status = replace(self._status, partial=text)
 
     def _say_spent(self) -> None:
         spent = self._caller.spent()

@@ -22,10 +22,12 @@ from pydantic import (
 )
 
 from perftui.advisor.claims import action_key, is_verified, listed_actions
-from perftui.advisor.evidence import Facts, evidence
+from perftui.advisor.evidence import Facts
+from perftui.advisor.evidence_text import evidence
 from perftui.advisor.redact import Pseudonyms
 from perftui.errors import PerftuiError
 from perftui.model.findings import Claim, Forecast, ForecastState, Mitigation
+from perftui.model.question import Explanation
 from perftui.model.text import plain
 
 MAX_ANSWER = 100_000
@@ -257,27 +259,55 @@ def as_forecast(
         series_unit=local.series_unit if local else table.question_unit,
         record=held,
         evidence=evidence(table),
-        claims=tuple(
-            Claim(
-                names.restore(claim.text),
-                tuple(claim.evidence),
-                verified=is_verified(claim.text, claim.evidence, table, names),
-            )
-            for claim in answer.claims
-        ),
-        mitigations=tuple(
-            Mitigation(
-                names.restore(one.action),
-                names.restore(one.why),
-                names.restore(one.risk),
-                listed=action_key(one.action) in listed_actions(),
-            )
-            for one in answer.mitigations
-        ),
-        disconfirming_check=names.restore(answer.disconfirming_check)
-        if answer.disconfirming_check
-        else None,
+        claims=_claims(answer, table, names),
+        mitigations=_mitigations(answer, names),
+        disconfirming_check=_check(answer, names),
     )
+
+
+def as_explanation(
+    answer: Answer, table: Facts, names: Pseudonyms, *, by: str, made_at: float
+) -> Explanation:
+    """The answer to what a person asked, with real names in its text. `table` was asked for it."""
+    assert table.asked is not None  # noqa: S101 - so it was
+    return Explanation(
+        question=table.asked,
+        by=by,
+        made_at=made_at,
+        summary=names.restore(answer.summary),
+        evidence=evidence(table),
+        claims=_claims(answer, table, names),
+        mitigations=_mitigations(answer, names),
+        disconfirming_check=_check(answer, names),
+    )
+
+
+def _claims(answer: Answer, table: Facts, names: Pseudonyms) -> tuple[Claim, ...]:
+    return tuple(
+        Claim(
+            names.restore(claim.text),
+            tuple(claim.evidence),
+            verified=is_verified(claim.text, claim.evidence, table, names),
+        )
+        for claim in answer.claims
+    )
+
+
+def _mitigations(answer: Answer, names: Pseudonyms) -> tuple[Mitigation, ...]:
+    return tuple(
+        Mitigation(
+            names.restore(one.action),
+            names.restore(one.why),
+            names.restore(one.risk),
+            listed=action_key(one.action) in listed_actions(),
+        )
+        for one in answer.mitigations
+    )
+
+
+def _check(answer: Answer, names: Pseudonyms) -> str | None:
+    check = answer.disconfirming_check
+    return names.restore(check) if check else None
 
 
 def _held(said: float | None, local: float | None) -> tuple[float | None, str | None]:

@@ -14,7 +14,15 @@ from functools import lru_cache
 from itertools import zip_longest
 from typing import NamedTuple
 
-from perftui.advisor.evidence import Facts, ForecastFact, FunctionFact, LookFact, MetricFact
+from perftui.advisor.evidence import (
+    EventFact,
+    Facts,
+    ForecastFact,
+    FunctionFact,
+    LookFact,
+    MetricFact,
+    ThreadFact,
+)
 from perftui.advisor.patterns import shipped
 from perftui.advisor.redact import Pseudonyms
 
@@ -26,7 +34,7 @@ _COUNTED = frozenset(
     ("of", "and", "or", "function", "functions", "thread", "threads", "metrics", "rows")
 )
 
-_Row = MetricFact | FunctionFact | ForecastFact | LookFact
+_Row = MetricFact | FunctionFact | ThreadFact | EventFact | ForecastFact | LookFact
 
 _BETWEEN = re.compile(r"(?<=\d)\s*(?:→|–|—|-|/)\s*(?=\d)")
 _TOKEN = re.compile(r"[^\s()\[\]\"'`,;:!?]+(?:,\d{3})*")
@@ -57,6 +65,7 @@ _PACES = (1, 60, 1 / 60)
 def is_verified(text: str, cited: Sequence[str], table: Facts, names: Pseudonyms) -> bool:
     """Whether a claim's text is borne out by the rows that it cites."""
     facts: list[_Row] = [*table.metrics, *table.functions, *table.forecasts, *table.looks]
+    facts += [*table.threads, *table.events]
     rows = {fact.id: fact for fact in facts}
     patterns = {fact.id: fact.pattern for fact in table.findings}
     if not cited or not all(one in rows or one in patterns for one in cited):
@@ -154,6 +163,10 @@ def _numbers(fact: _Row) -> Iterator[_Known]:
     if isinstance(fact, LookFact):
         for value, unit in fact.numbers:
             yield from _in((value,), unit)
+    elif isinstance(fact, ThreadFact):
+        yield from _in([v for v in (fact.active_pct, fact.gil_pct) if v is not None], "%")
+    elif isinstance(fact, EventFact):
+        yield from _in([v for v in (fact.age_s, fact.lasted_s) if v is not None], "s")
     elif isinstance(fact, MetricFact):
         yield from _in((fact.value,), fact.key.unit)
         yield from _in((fact.age_s,), "s")
@@ -195,6 +208,7 @@ def _sent(table: Facts, names: Pseudonyms) -> Iterator[str]:
     yield from (names.metric(fact.key.name) for fact in table.metrics)
     yield from (names.metric(f.forecast.objective.metric) for f in table.forecasts)
     yield from (name for fact in table.looks for name in fact.names)
+    yield from (names.thread(fact.thread.name) for fact in table.threads)
     if names.share.labels:
         for label in (label for fact in table.metrics for label in fact.key.labels):
             yield from names.label(*label)

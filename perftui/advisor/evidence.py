@@ -1,8 +1,8 @@
 """The evidence table: the few numbered facts of a snapshot that an analysis may cite.
 
-E1… are metrics, P1… the hottest functions, F1… the local forecasts, H1… patterns that hold, Q1…
-what tools gave. The same snapshot always gives the same table. Facts hold real names; what leaves
-the host is made from them by `prompt`.
+E1… are metrics, P1… the hottest functions, T1… the busiest threads, L1… the newest events, F1… the
+local forecasts, H1… patterns that hold, Q1… what tools gave. The same snapshot always gives the
+same table. Facts hold real names; what leaves the host is made from them by `prompt`.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 
 from perftui.advisor.patterns import shipped
-from perftui.model.findings import LOCAL, Evidence, EvidenceKind, Finding, Forecast, ForecastState
+from perftui.model.event import Event
+from perftui.model.findings import LOCAL, Finding, Forecast, ForecastState
 from perftui.model.noise import margin_pct
-from perftui.model.objective import Objective, format_duration
-from perftui.model.profile import FunctionRow, profile
+from perftui.model.objective import Objective
+from perftui.model.profile import FunctionRow, Profile, profile
+from perftui.model.question import Question
 from perftui.model.series import BUILT_IN, Origin, Series, SeriesKey, slope_per_s
 from perftui.model.snapshot import Snapshot
-from perftui.model.stacks import FunctionKey
-from perftui.model.text import plain
+from perftui.model.stacks import FunctionKey, Place, Thread
 from perftui.pattern_settings import PatternSettings
 
 RECENT_S = 10.0
@@ -31,7 +31,8 @@ MAX_SERIES_PER_NAME = 4
 MAX_FUNCTIONS = 12
 MAX_FORECASTS = 8
 MAX_FINDINGS = 3
-MAX_NAME = 80
+MAX_THREADS = 6
+MAX_EVENTS = 8
 GIST_POINTS = 10.0
 """A function's own share counts as another one when it differs by about so much."""
 
@@ -69,6 +70,28 @@ class FunctionFact:
 
 
 @dataclass(frozen=True)
+class ThreadFact:
+    """How much of the time a thread was at work lately, and held the GIL, in percent; None where
+    that is not known."""
+
+    id: str
+    thread: Thread
+    active_pct: float | None
+    gil_pct: float | None
+
+
+@dataclass(frozen=True)
+class EventFact:
+    """Something that happened `age_s` before the end of the span; `lasted_s` is None where that is
+    not known."""
+
+    id: str
+    event: Event
+    age_s: float
+    lasted_s: float | None
+
+
+@dataclass(frozen=True)
 class ForecastFact:
     """What the local forecaster says of one objective."""
 
@@ -97,7 +120,9 @@ class LookFact:
 
 @dataclass(frozen=True)
 class Facts:
-    """The table. `question` is the objective that a forecast is asked for, None without any.
+    """The table. `question` is the objective that a forecast is asked for, None without any, and
+    where a person asks something: that is `asked`, `words` its text as it may leave the host, and
+    `about` the id of the row it is about, empty where it is about the whole.
 
     `host` and `command` are where and as what the target runs. `recent_s` and `span_s` are the
     seconds that were sampled in the two spans of the functions.
@@ -112,6 +137,11 @@ class Facts:
     span_s: float
     findings: tuple[PatternFact, ...] = ()
     looks: tuple[LookFact, ...] = ()
+    threads: tuple[ThreadFact, ...] = ()
+    events: tuple[EventFact, ...] = ()
+    asked: Question | None = None
+    words: str = ""
+    about: str = ""
     host: str = ""
     command: tuple[str, ...] = ()
 
@@ -123,15 +153,23 @@ class Facts:
         )
 
 
-def facts(snapshot: Snapshot) -> Facts:
-    """The numbered facts of `snapshot`."""
+def facts(snapshot: Snapshot, asked: Question | None = None) -> Facts:
+    """The numbered facts of `snapshot`, for a forecast or for what a person asks."""
     local = [f for f in snapshot.forecasts if f.by == LOCAL]
-    question = _question(local, snapshot.objectives)
+    question = _question(local, snapshot.objectives) if asked is None else None
     # The forecast in question is always in the table, however many objectives there are.
     local.sort(key=lambda forecast: forecast.objective != question)
-    recent_s, span_s, functions = _functions(snapshot)
+    recent_s = RECENT_S
+    if asked is not None and asked.start is not None:
+        recent_s = snapshot.taken_at - asked.start
+    since = snapshot.taken_at - recent_s
+    newest = [window for window in snapshot.windows if window.end > since]
+    recent = profile(newest, since, snapshot.taken_at, gil_windows=snapshot.gil_windows)
+    whole = profile(snapshot.windows, snapshot.since, snapshot.taken_at)
+    functions = _functions(recent, whole, asked.place if asked else None)
+    metrics = _metrics(snapshot, asked.metric if asked else None)
     return Facts(
-        metrics=_metrics(snapshot),
+        metrics=metrics,
         functions=functions,
         forecasts=tuple(
             ForecastFact(f"F{number}", forecast)
@@ -139,14 +177,44 @@ def facts(snapshot: Snapshot) -> Facts:
         ),
         question=question,
         question_unit=_unit_of(question, snapshot.series),
-        recent_s=recent_s,
-        span_s=span_s,
+        recent_s=recent.seconds,
+        span_s=whole.seconds,
         findings=tuple(
             PatternFact(f"H{number}", pattern)
             for number, pattern in enumerate(_shipped(snapshot.findings)[:MAX_FINDINGS], 1)
         ),
+        threads=tuple(
+            ThreadFact(f"T{number}", row.thread, row.active_pct, row.gil_pct)
+            for number, row in enumerate(recent.threads[:MAX_THREADS], 1)
+        ),
+        events=_events(snapshot),
+        asked=asked,
+        about=_about(asked, functions, metrics) if asked else "",
         host=snapshot.target.host,
         command=snapshot.target.cmdline,
+    )
+
+
+def _about(
+    asked: Question, functions: Sequence[FunctionFact], metrics: Sequence[MetricFact]
+) -> str:
+    """The row that a question is about; it comes first among its kind, where there is one."""
+    if functions and asked.place == functions[0].key[:2]:
+        return functions[0].id
+    return metrics[0].id if metrics and asked.metric == metrics[0].key else ""
+
+
+def _events(snapshot: Snapshot) -> tuple[EventFact, ...]:
+    """The newest events, the newest first."""
+    newest = sorted(snapshot.events, key=lambda event: -event.at)[:MAX_EVENTS]
+    return tuple(
+        EventFact(
+            f"L{number}",
+            event,
+            max(0.0, snapshot.taken_at - event.at),
+            None if event.until is None else event.until - event.at,
+        )
+        for number, event in enumerate(newest, 1)
     )
 
 
@@ -197,11 +265,12 @@ def _unit_of(objective: Objective | None, series: Sequence[Series]) -> str:
     return next((s.key.unit for s in series if s.key.name == objective.metric), "")
 
 
-def _metrics(snapshot: Snapshot) -> tuple[MetricFact, ...]:
+def _metrics(snapshot: Snapshot, first: SeriesKey | None) -> tuple[MetricFact, ...]:
     wanted = {objective.metric for objective in snapshot.objectives}
     ranked = sorted(
         snapshot.series,
         key=lambda s: (
+            s.key != first,
             s.key.name not in wanted,
             s.key.name in _DETAILS,
             _ORDER.index(s.key.origin),
@@ -230,16 +299,16 @@ def _metrics(snapshot: Snapshot) -> tuple[MetricFact, ...]:
     return tuple(found)
 
 
-def _functions(snapshot: Snapshot) -> tuple[float, float, tuple[FunctionFact, ...]]:
-    since = snapshot.taken_at - RECENT_S
-    newest = [window for window in snapshot.windows if window.end > since]
-    recent = profile(newest, since, snapshot.taken_at)
-    whole = profile(snapshot.windows, snapshot.since, snapshot.taken_at)
+def _functions(recent: Profile, whole: Profile, first: Place | None) -> tuple[FunctionFact, ...]:
     now = {row.key: row for row in recent.functions}
     # Hottest in either span: a function that has cooled down says as much as one that has risen.
     ranked = sorted(
-        (row for row in whole.functions if row.own_samples),
-        key=lambda row: (-max(row.own_pct, _own_pct(now.get(row.key))), row.key[:2]),
+        (row for row in whole.functions if row.own_samples or row.key[:2] == first),
+        key=lambda row: (
+            row.key[:2] != first,
+            -max(row.own_pct, _own_pct(now.get(row.key))),
+            row.key[:2],
+        ),
     )
     found: list[FunctionFact] = []
     for row in ranked[:MAX_FUNCTIONS]:
@@ -252,72 +321,8 @@ def _functions(snapshot: Snapshot) -> tuple[float, float, tuple[FunctionFact, ..
             else (None, None, None)
         )
         found.append(FunctionFact(f"P{len(found) + 1}", row.key, own, margin, total, row))
-    return recent.seconds, whole.seconds, tuple(found)
+    return tuple(found)
 
 
 def _own_pct(row: FunctionRow | None) -> float:
     return row.own_pct if row else 0.0
-
-
-def evidence(table: Facts) -> tuple[Evidence, ...]:
-    """The table for the screen, with real names."""
-    return (
-        *(
-            Evidence(fact.id, EvidenceKind.METRIC, _metric_text(fact), fact.value, fact.key.unit)
-            for fact in table.metrics
-        ),
-        *(_function_evidence(fact, table) for fact in table.functions),
-        *(
-            Evidence(
-                fact.id,
-                EvidenceKind.FORECAST,
-                _forecast_text(fact.forecast),
-                fact.forecast.probability,
-                "",
-            )
-            for fact in table.forecasts
-        ),
-        *(
-            Evidence(fact.id, EvidenceKind.PATTERN, plain(fact.pattern.says), None, "")
-            for fact in table.findings
-        ),
-        *(
-            Evidence(fact.id, EvidenceKind.LOOK, plain(fact.text, 2 * MAX_NAME), None, "")
-            for fact in table.looks
-        ),
-    )
-
-
-def _metric_text(fact: MetricFact) -> str:
-    unit = f" {fact.key.unit}" if fact.key.unit else ""
-    labels = ", ".join(f"{name}={value}" for name, value in fact.key.labels)
-    name = f"{fact.key.name} ({labels})" if labels else fact.key.name
-    slope = "" if fact.per_min is None else f", {fact.per_min:+.3g}{unit}/min"
-    return plain(f"{plain(name, MAX_NAME)} {fact.value:.4g}{unit}{slope}", 2 * MAX_NAME)
-
-
-def _function_evidence(fact: FunctionFact, table: Facts) -> Evidence:
-    name = plain(fact.key.function, MAX_NAME)
-    file = plain(PurePath(fact.key.file).name, MAX_NAME)
-    span = format_duration(max(1.0, table.span_s))
-    whole = f"{fact.whole.own_pct:.1f} ± {fact.whole.own_margin:.1f} % own over {span}"
-    text = f"{name} ({file}) {whole}, {fact.whole.total_pct:.1f} % total"
-    if fact.own_pct is not None and table.span_s > table.recent_s:
-        text = (
-            f"{name} ({file}) {fact.own_pct:.1f} ± {fact.own_margin:.1f} % own now, "
-            f"{whole}, {fact.total_pct:.1f} % total"
-        )
-    value = fact.whole.own_pct if fact.own_pct is None else fact.own_pct
-    return Evidence(fact.id, EvidenceKind.PROFILE, text, value, "%")
-
-
-def _forecast_text(forecast: Forecast) -> str:
-    horizon = format_duration(forecast.objective.horizon_s)
-    usual = "" if forecast.base_rate is None else f" (usually {forecast.base_rate:.0%})"
-    if forecast.state is ForecastState.IN_BREACH:
-        said = "in breach"
-    elif forecast.probability is None:
-        said = forecast.state.value.replace("_", " ")
-    else:
-        said = f"{forecast.probability:.0%} within {horizon}{usual}"
-    return f"local forecast of {plain(str(forecast.objective), 2 * MAX_NAME)}: {said}"

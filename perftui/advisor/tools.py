@@ -306,11 +306,14 @@ class Toolbox:
             raise _NoLook(str(error)) from None
         if not self._names.share.library_names:
             rows = [replace(row, notes=()) for row in rows]
+        # With numbers alone not even a library's function is named.
+        told_names = self._names.share.library_names
+        notes = [row.notes if told_names else tuple("call" for _ in row.notes) for row in rows]
         told = [
             {"line": row.offset, "depth": row.depth, "is": row.kind}
-            | ({"does": row.notes} if row.notes else {})
+            | ({"does": does} if does else {})
             | ({"own": _short(row.own_pct)} if row.own_pct else {})
-            for row in rows
+            for row, does in zip(rows, notes, strict=True)
         ]
         return _Told(
             {"row": fact.id, "outline": told},
@@ -319,7 +322,7 @@ class Toolbox:
                 *((row.own_pct, "%") for row in rows if row.own_pct),
                 *((float(row.offset), "") for row in rows),
             ],
-            sorted({note for row in rows for note in row.notes}),
+            sorted({note for does in notes for note in does}),
         )
 
     def _alert_rules(self, arguments: Mapping[str, Any]) -> _Told:  # noqa: ARG002 - it has none

@@ -19,13 +19,15 @@ class EvidenceKind(StrEnum):
     FORECAST = "forecast"
     PATTERN = "pattern"
     LOOK = "look"
+    THREAD = "thread"
+    EVENT = "event"
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """One numbered fact: E1… a metric, P1… a profile share, F1… the local forecast, H1… a pattern
-    that holds, Q1… what a tool gave; R1… a reason of a local forecast, S1… what was seen of a
-    pattern."""
+    """One numbered fact: E1… a metric, P1… a profile share, T1… a thread, L1… an event, F1… the
+    local forecast, H1… a pattern that holds, Q1… what a tool gave; R1… a reason of a local
+    forecast, S1… what was seen of a pattern."""
 
     id: str
     kind: EvidenceKind

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from perftui.model.baseline import Baseline
@@ -10,7 +11,7 @@ from perftui.model.event import Event
 from perftui.model.findings import Finding, Forecast, LlmStatus
 from perftui.model.objective import Objective
 from perftui.model.offer import Offer
-from perftui.model.series import Series, Unavailable
+from perftui.model.series import Series, Unavailable, between
 from perftui.model.stacks import Window
 from perftui.model.target import Target, TargetState
 
@@ -70,6 +71,24 @@ class Snapshot:
         if self.target_state is TargetState.EXITED:
             return min(self.target_since, self.taken_at)
         return self.taken_at
+
+    def until(
+        self, end: float, since: float, windows: Iterable[Window], series: Iterable[Series]
+    ) -> Snapshot:
+        """What was known of the time from `since` to `end` (Unix seconds), out of these windows and
+        series; nothing is known of what was forecast or found then."""
+        cut = (replace(s, points=tuple(between(s.points, since, end))) for s in series)
+        return replace(
+            self,
+            taken_at=end,
+            since=since,
+            windows=tuple(w for w in windows if w.end > since and w.start < end),
+            gil_windows=(),
+            series=tuple(one for one in cut if one.points),
+            events=tuple(e for e in self.events if e.at <= end),
+            forecasts=(),
+            findings=(),
+        )
 
     def source(self, name: str) -> SourceStatus | None:
         """The status of one source, None if there is no such source."""

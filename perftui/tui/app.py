@@ -103,6 +103,9 @@ class PerftuiApp(App[None]):
             yield SystemCommand("Note", "On the time that is looked at", screen.action_note)
             yield SystemCommand("Follow", "The target's successor", screen.action_follow)
             yield SystemCommand("Ask", "Ask the LLM now", screen.action_ask)
+            yield SystemCommand(
+                "Ask about this", "What is selected, in your words", screen.action_ask_about
+            )
             yield SystemCommand("Consent", "What the LLM may be sent", screen.action_sent)
             yield SystemCommand("History", "Of forecasts, and what came", screen.action_past)
             for offer in screen.monitor.latest.offers:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from perftui.model.findings import LOCAL, Finding, Forecast, ForecastState, LlmState, Mitigation
 from perftui.model.present import format_age, format_probability, format_span, format_value
+from perftui.model.question import Explanation
 from perftui.model.snapshot import Snapshot
 from perftui.model.text import plain
 from perftui.model.warning import LIKELY, describe, said
@@ -97,13 +98,18 @@ def _advice(forecast: Forecast, now: float) -> Iterator[Line]:
         yield Line(plain(forecast.summary))
     if now > forecast.expires_at:
         yield Line(f"expired: made {format_age(now - forecast.made_at)} ago", "alarm")
-    for claim in forecast.claims:
+    yield from argued(forecast)
+
+
+def argued(answer: Forecast | Explanation) -> Iterator[Line]:
+    """What a model claims, what it proposes, and the evidence that it cites."""
+    for claim in answer.claims:
         mark = "" if claim.verified else "  [unverified]"
         cited = " ".join(claim.evidence) or "no evidence"
         yield Line(f"Why  {plain(claim.text)} ({plain(cited)}){mark}", indent=5)
-    yield from _advised(forecast.mitigations, forecast.disconfirming_check)
-    cited_ids = {evidence for claim in forecast.claims for evidence in claim.evidence}
-    for fact in forecast.evidence:
+    yield from _advised(answer.mitigations, answer.disconfirming_check)
+    cited_ids = {evidence for claim in answer.claims for evidence in claim.evidence}
+    for fact in answer.evidence:
         if fact.id in cited_ids:
             value = f" = {format_value(fact.value, fact.unit)}" if fact.value is not None else ""
             yield Line(f"{fact.id}  {plain(fact.text)}{value}", "quiet", indent=4)

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from llm_samples import JSON, MAIN, NOW, OWN, P99, RSS, local, series, snapshot, window, windows
 
-from perftui.advisor.evidence import evidence, facts
+from perftui.advisor.evidence import facts
+from perftui.advisor.evidence_text import evidence
 from perftui.model.findings import EvidenceKind, ForecastState
 from perftui.model.series import BUILT_IN, Origin
 from perftui.model.stacks import Frame
@@ -12,7 +13,7 @@ def test_same_snapshot_same_table():
     """The same snapshot gives the same rows, numbered by kind in a fixed order."""
     first, second = (evidence(facts(snapshot())) for _ in range(2))
     assert first == second
-    assert [row.id for row in first] == ["E1", "E2", "P1", "P2", "P3", "F1", "F2"]
+    assert [row.id for row in first] == ["E1", "E2", "P1", "P2", "P3", "T1", "F1", "F2"]
 
 
 def test_metric_rows():

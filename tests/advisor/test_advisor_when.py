@@ -11,10 +11,10 @@ from llm_samples import NOW, OWN, P99, SECRET, answer_text, local, series, snaps
 from llm_standin import Say, StandIn, message, streamed, tool_use
 from test_advisor import GOOD, WITH_KEY, Clock, Recorded, ask, early, running
 
-from perftui.advisor.advisor import AWAY_S
 from perftui.advisor.conditions import Risen
 from perftui.advisor.evidence import facts, gist
 from perftui.advisor.occasions import Occasions
+from perftui.advisor.schedule import AWAY_S
 from perftui.model.findings import ForecastState, LlmState
 from perftui.model.snapshot import Snapshot
 from perftui.model.stacks import Place

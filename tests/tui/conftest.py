@@ -12,10 +12,11 @@ from builders import NOW, P99, forecast, run_of_windows, series, snapshot, statu
 from perftui.errors import PerftuiError
 from perftui.model.consent import Choice, Consent
 from perftui.model.event import Event, EventKind
-from perftui.model.findings import Forecast
+from perftui.model.findings import Forecast, LlmStatus
 from perftui.model.objective import Objective
 from perftui.model.past import PastForecasts
 from perftui.model.query import QueryResult
+from perftui.model.question import Explanation, Question
 from perftui.model.sent import Sent
 from perftui.model.series import Series
 from perftui.model.snapshot import Snapshot
@@ -63,6 +64,31 @@ class FakePermission:
         return self.trouble
 
 
+class FakeAdvisor:
+    """What the screen uses of an advisor."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.calling = False
+        self.attended: list[bool] = []
+        self.questions: list[Question] = []
+        self.explanation: Explanation | None = None
+        self.status = LlmStatus()
+
+    def ask_now(self) -> None:
+        self.asked += 1
+
+    def cancel(self) -> bool:
+        was_calling, self.calling = self.calling, False
+        return was_calling
+
+    def attend(self, *, is_there: bool) -> None:
+        self.attended.append(is_there)
+
+    def explain(self, question: Question) -> None:
+        self.questions.append(question)
+
+
 class FakeMonitor:
     """What the screen uses of a monitor; `latest` is what the test wants to be seen."""
 
@@ -70,9 +96,7 @@ class FakeMonitor:
         self.latest = latest
         self.settings = Settings(profile=ProfileSettings(threads=threads))
         self.profiler_error: PerftuiError | None = None
-        self.asked = 0
-        self.calling = False
-        self.attended: list[bool] = []
+        self.advisor = FakeAdvisor()
         self.sources: dict[str, SourceText] = {}
         self.changes: list[dict[str, object]] = []
         self.refuses = ""
@@ -100,13 +124,6 @@ class FakeMonitor:
         event = Event(self.clock() if at is None else at, kind, text)
         self.latest = replace(self.latest, events=(*self.latest.events, event))
 
-    def cancel_advisor(self) -> bool:
-        was_calling, self.calling = self.calling, False
-        return was_calling
-
-    def attend(self, *, is_there: bool) -> None:
-        self.attended.append(is_there)
-
     def set_objective(self, objective: Objective) -> None:
         self.latest = replace(self.latest, objectives=(objective, *self.latest.objectives))
 
@@ -132,9 +149,6 @@ class FakeMonitor:
 
     def keep_query(self, metric: MetricSettings) -> None:
         self.kept.append(metric)
-
-    def ask_advisor(self) -> None:
-        self.asked += 1
 
     def past_forecasts(self) -> tuple[PastForecasts, ...]:
         if isinstance(self.past, PerftuiError):
@@ -222,3 +236,14 @@ def text_of() -> Callable[[Any], list[str]]:
 def names_of() -> Callable[[LineTable[Any]], list[str]]:
     """The functions of the table, in their order."""
     return lambda table: [item.key.function for item in table.items]
+
+
+@pytest.fixture
+def watch(make_app: Any, make_monitor: Any, picture: Any) -> Any:
+    """An app on one picture, and its monitor."""
+
+    def make(shown: Any = None, **more: Any) -> Any:
+        monitor = make_monitor(shown or picture(), **more)
+        return make_app(monitor), monitor
+
+    return make

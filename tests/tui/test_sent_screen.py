@@ -159,10 +159,10 @@ async def test_f5_and_the_palette_ask_where_nothing_was_said(asking: Any) -> Non
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.press("shift+tab", "f5")
         await shown(pilot)
-        assert monitor.asked == 0
+        assert monitor.advisor.asked == 0
         await pilot.press("enter", "f5")
         assert isinstance(app.screen, WatchScreen)
-        assert monitor.asked == 1
+        assert monitor.advisor.asked == 1
         command = next(c for c in app.get_system_commands(app.screen) if c.title == "Consent")
         command.callback()
         await pilot.pause()

@@ -61,17 +61,6 @@ async def click(pilot: Any, widget: Any, x: int, y: int) -> None:
     await pilot.click(offset=widget.content_region.offset + Offset(x, y))
 
 
-@pytest.fixture
-def watch(make_app: Any, make_monitor: Any, picture: Any) -> Any:
-    """An app on one picture, and its monitor."""
-
-    def make(shown: Any = None, **more: Any) -> Any:
-        monitor = make_monitor(shown or picture(), **more)
-        return make_app(monitor), monitor
-
-    return make
-
-
 async def test_functions_stand_in_the_order_of_their_own_share(watch: Any, names_of: Any) -> None:
     """The hottest function is the first row, and callers without own time are the last."""
     app, _ = watch()
@@ -577,9 +566,9 @@ async def test_f5_asks_the_llm_in_the_forecast_pane_alone(watch: Any) -> None:
     app, monitor = watch()
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("f5")
-        assert monitor.asked == 0
+        assert monitor.advisor.asked == 0
         await pilot.press("shift+tab", "f5")
-        assert monitor.asked == 1
+        assert monitor.advisor.asked == 1
 
 
 async def test_the_refresh_rate_has_ends(watch: Any) -> None:
@@ -694,9 +683,9 @@ async def test_escape_cancels_a_call_before_it_goes_back_to_live(watch: Any) -> 
     app, monitor = watch()
     async with app.run_test(size=WIDE) as pilot:
         view = screen_of(app).profile.view
-        monitor.calling = True
+        monitor.advisor.calling = True
         await pilot.press("p", "escape")
-        assert not monitor.calling
+        assert not monitor.advisor.calling
         assert view.paused_at is not None
         await pilot.press("escape")
         assert view.paused_at is None
@@ -710,4 +699,4 @@ async def test_a_screen_without_focus_is_told(watch: Any) -> None:
         await pilot.pause()
         app.post_message(events.AppFocus())
         await pilot.pause()
-        assert monitor.attended == [False, True]
+        assert monitor.advisor.attended == [False, True]

@@ -20,10 +20,12 @@ from perftui.model.event import EventKind
 from perftui.model.objective import parse_objective, toml_lines
 from perftui.model.offer import Offer
 from perftui.model.present import format_clock
+from perftui.model.question import Question
 from perftui.model.snapshot import Snapshot
 from perftui.model.warning import strongest
 from perftui.monitor import Monitor
 from perftui.tui.header_view import header
+from perftui.tui.screens.ask import AskScreen
 from perftui.tui.screens.query import QueryScreen
 from perftui.tui.screens.reading import PastScreen
 from perftui.tui.screens.sent import SentScreen
@@ -57,6 +59,7 @@ class WatchScreen(Screen[None]):
         Binding("shift+tab", "panel(-1)", "previous panel", show=False),
         Binding("plus", "refresh_rate(-1)", "faster", show=False),
         Binding("minus", "refresh_rate(1)", "slower", show=False),
+        Binding("A", "ask_about", "ask about what is selected", show=False),
         Binding("F", "follow", "follow the successor", show=False),
         Binding("M", "note", "mark a note", show=False),
         Binding("y", "take_offer", "watch what is offered", show=False),
@@ -115,7 +118,7 @@ class WatchScreen(Screen[None]):
         self._pace()
 
     def _attend(self, is_there: bool) -> None:
-        self.monitor.attend(is_there=is_there)
+        self.monitor.advisor.attend(is_there=is_there)
 
     def _look_for_first(self) -> None:
         """Draw the first window as soon as it is there, not only at the next refresh."""
@@ -285,7 +288,7 @@ class WatchScreen(Screen[None]):
             if not metrics.has_focus:
                 panels.reverse()
             # A call that is cancelled says so in the pane.
-            if not any(close() for close in (*panels, self.monitor.cancel_advisor)):
+            if not any(close() for close in (*panels, self.monitor.advisor.cancel)):
                 self.profile.view.resume()
         self.draw()
 
@@ -324,6 +327,16 @@ class WatchScreen(Screen[None]):
         else:
             self.notify(NO_PROMETHEUS, markup=False)
 
+    def action_ask_about(self) -> None:
+        """Ask the LLM about the function or metric that is selected, and the time that is looked
+        at."""
+        metrics, moment = self.query_one(MetricsPanel), self.profile.view.moment
+        start, end = moment or (None, None)
+        subject = Question(place=self.profile.selected(), start=start, end=end)
+        if metrics.has_focus and metrics.chart is not None:
+            subject = replace(subject, place=None, metric=metrics.chart)
+        self.app.push_screen(AskScreen(self.monitor, subject))
+
     def action_past(self) -> None:
         """What was forecast before, and what came of it."""
         self.app.push_screen(PastScreen(self.monitor))
@@ -337,4 +350,4 @@ class WatchScreen(Screen[None]):
         if self.monitor.permission.consent.is_wanted:
             self.action_sent()
         else:
-            self.monitor.ask_advisor()
+            self.monitor.advisor.ask_now()

@@ -189,7 +189,7 @@ class ProfilePanel(Vertical):
         table.empty_text = f"no source here: {plain(self._source.why)}" if not lines else ""
         table.show(lines)
 
-    def _selected(self) -> Place | None:
+    def selected(self) -> Place | None:
         """The function under the cursor of the view that is seen."""
         if self.showing in ("source", "threads"):
             return self._place
@@ -205,7 +205,7 @@ class ProfilePanel(Vertical):
 
     def action_view(self, name: str) -> None:
         """Another view of the same; the one that is seen already gives way to the functions."""
-        place = self._selected()
+        place = self.selected()
         name = "functions" if name == self.showing else name
         if name == "callers" and place is None:
             return
@@ -221,7 +221,7 @@ class ProfilePanel(Vertical):
 
     def action_source(self) -> None:
         """Open the file of the function under the cursor, at its hottest line."""
-        place = self._selected()
+        place = self.selected()
         if place is None or self.showing in ("source", "threads"):
             return
         self._place, self._behind, self._source = place, self.showing, None

@@ -1,0 +1,97 @@
+"""The evidence table in words, with real names, for the screen."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from perftui.advisor.evidence import Facts, FunctionFact, MetricFact
+from perftui.model.findings import Evidence, EvidenceKind, Forecast, ForecastState
+from perftui.model.objective import format_duration
+from perftui.model.text import plain
+
+MAX_NAME = 80
+
+
+def evidence(table: Facts) -> tuple[Evidence, ...]:
+    """The table for the screen, with real names."""
+    return (
+        *(
+            Evidence(fact.id, EvidenceKind.METRIC, _metric_text(fact), fact.value, fact.key.unit)
+            for fact in table.metrics
+        ),
+        *(_function_evidence(fact, table) for fact in table.functions),
+        *(
+            Evidence(
+                fact.id,
+                EvidenceKind.THREAD,
+                f"thread {plain(fact.thread.name, MAX_NAME)} at work",
+                fact.active_pct,
+                "%",
+            )
+            for fact in table.threads
+        ),
+        *(
+            Evidence(
+                fact.id,
+                EvidenceKind.EVENT,
+                f"{fact.event.kind.value} {format_duration(max(1.0, round(fact.age_s)))} before: "
+                f"{plain(fact.event.text, 2 * MAX_NAME)}",
+                None,
+                "",
+            )
+            for fact in table.events
+        ),
+        *(
+            Evidence(
+                fact.id,
+                EvidenceKind.FORECAST,
+                _forecast_text(fact.forecast),
+                fact.forecast.probability,
+                "",
+            )
+            for fact in table.forecasts
+        ),
+        *(
+            Evidence(fact.id, EvidenceKind.PATTERN, plain(fact.pattern.says), None, "")
+            for fact in table.findings
+        ),
+        *(
+            Evidence(fact.id, EvidenceKind.LOOK, plain(fact.text, 2 * MAX_NAME), None, "")
+            for fact in table.looks
+        ),
+    )
+
+
+def _metric_text(fact: MetricFact) -> str:
+    unit = f" {fact.key.unit}" if fact.key.unit else ""
+    labels = ", ".join(f"{name}={value}" for name, value in fact.key.labels)
+    name = f"{fact.key.name} ({labels})" if labels else fact.key.name
+    slope = "" if fact.per_min is None else f", {fact.per_min:+.3g}{unit}/min"
+    return plain(f"{plain(name, MAX_NAME)} {fact.value:.4g}{unit}{slope}", 2 * MAX_NAME)
+
+
+def _function_evidence(fact: FunctionFact, table: Facts) -> Evidence:
+    name = plain(fact.key.function, MAX_NAME)
+    file = plain(PurePath(fact.key.file).name, MAX_NAME)
+    span = format_duration(max(1.0, table.span_s))
+    whole = f"{fact.whole.own_pct:.1f} ± {fact.whole.own_margin:.1f} % own over {span}"
+    text = f"{name} ({file}) {whole}, {fact.whole.total_pct:.1f} % total"
+    if fact.own_pct is not None and table.span_s > table.recent_s:
+        text = (
+            f"{name} ({file}) {fact.own_pct:.1f} ± {fact.own_margin:.1f} % own now, "
+            f"{whole}, {fact.total_pct:.1f} % total"
+        )
+    value = fact.whole.own_pct if fact.own_pct is None else fact.own_pct
+    return Evidence(fact.id, EvidenceKind.PROFILE, text, value, "%")
+
+
+def _forecast_text(forecast: Forecast) -> str:
+    horizon = format_duration(forecast.objective.horizon_s)
+    usual = "" if forecast.base_rate is None else f" (usually {forecast.base_rate:.0%})"
+    if forecast.state is ForecastState.IN_BREACH:
+        said = "in breach"
+    elif forecast.probability is None:
+        said = forecast.state.value.replace("_", " ")
+    else:
+        said = f"{forecast.probability:.0%} within {horizon}{usual}"
+    return f"local forecast of {plain(str(forecast.objective), 2 * MAX_NAME)}: {said}"

@@ -1,0 +1,84 @@
+"""Asking the advisor about what is selected, in one's own words or in none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Footer, Input, Static
+
+from perftui.model.question import EXPLAIN, MOST_TEXT, Question
+from perftui.monitor import Monitor
+from perftui.tui.ask_view import about, answer_lines
+from perftui.tui.widgets.bars import Header
+from perftui.tui.widgets.line_input import LineInput
+
+REFRESH_S = 0.3
+WORDS = "a question, like: why did it rise? Enter asks; with nothing typed: explain this"
+
+
+class AskScreen(Screen[None]):
+    """Asks the LLM of `monitor` what is typed about `subject`, and shows the answer as it comes."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "ask", "ask"),
+        Binding("up", "scroll(-1)", "up", show=False, priority=True),
+        Binding("down", "scroll(1)", "down", show=False, priority=True),
+        Binding("escape", "close", "cancel, close", key_display="Esc"),
+    ]
+
+    def __init__(self, monitor: Monitor, subject: Question) -> None:
+        super().__init__()
+        self.monitor = monitor
+        self._subject = subject
+        self._asked: Question | None = None
+
+    def compose(self) -> ComposeResult:
+        """A line to type in above the answer."""
+        yield Header(id="header")
+        yield LineInput(
+            id="words", placeholder=WORDS, compact=True, select_on_focus=False, max_length=MOST_TEXT
+        )
+        with VerticalScroll(id="answer", can_focus=False):
+            yield Static(markup=False)
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Give the keys to the question."""
+        self.query_one(Header).show(f"Ask about {about(self._subject)}", "")
+        self.set_focus(self.query_one("#words"))
+        self.set_interval(REFRESH_S, self._draw)
+        self._draw()
+
+    def _draw(self) -> None:
+        advisor = self.monitor.advisor
+        lines = answer_lines(self._asked, advisor.explanation, advisor.status)
+        # Content, since what a model says may look like markup.
+        self.query_one("#answer > Static", Static).update(Content("\n".join(lines)))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter comes in its turn: after all that was typed before it."""
+        self._ask(event.value)
+
+    def action_ask(self) -> None:
+        """Ask what is typed."""
+        self._ask(self.query_one("#words", Input).value)
+
+    def _ask(self, typed: str) -> None:
+        self._asked = replace(self._subject, text=typed.strip() or EXPLAIN)
+        self.monitor.advisor.explain(self._asked)
+        self._draw()
+
+    def action_scroll(self, step: int) -> None:
+        """Look further while the typing goes on."""
+        self.query_one("#answer").scroll_relative(y=step, animate=False)
+
+    def action_close(self) -> None:
+        """Cancel the call under way, or close."""
+        if not self.monitor.advisor.cancel():
+            self.dismiss()

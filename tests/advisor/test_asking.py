@@ -1,0 +1,243 @@
+"""What a person asks the advisor: the evidence, the words that leave, and the answer."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from llm_samples import (
+    JSON,
+    MAIN,
+    NOW,
+    OWN,
+    P99,
+    SECRET,
+    answer_text,
+    local,
+    series,
+    snapshot,
+    windows,
+)
+from llm_standin import StandIn, failure, message, streamed, tool_use
+from test_advisor import running
+
+from perftui.advisor import prompt
+from perftui.advisor.advisor import Advisor
+from perftui.advisor.asked import redacted
+from perftui.advisor.claims import is_verified
+from perftui.advisor.evidence import facts
+from perftui.advisor.evidence_text import evidence
+from perftui.advisor.prompt import MAX_CHARACTERS, fitted
+from perftui.advisor.redact import Pseudonyms
+from perftui.model.event import Event, EventKind
+from perftui.model.findings import LlmState
+from perftui.model.question import EXPLAIN, Question
+from perftui.model.series import Origin
+from perftui.model.snapshot import Snapshot
+from perftui.model.stacks import Place
+from perftui.model.target import TargetState
+from perftui.settings import ShareSettings
+
+ABOUT = Question("why does it take so long?", place=Place(JSON.function, JSON.file))
+
+
+_PAUSE = threading.Event()
+
+
+def explained(advisor: Advisor, question: Question = ABOUT) -> None:
+    advisor.explain(question)
+    for _ in range(2000):
+        if advisor.explanation is not None or advisor.status.state is LlmState.FAILED:
+            return
+        advisor.wait(0.01)
+        _PAUSE.wait(0.01)
+    raise AssertionError(advisor.status.message)
+
+
+def test_an_answer_about_a_function():
+    """Its row comes first and is named; the answer is checked like any other."""
+    text = answer_text(probability=None, claims=[{"text": "It takes 20 %.", "evidence": ["P1"]}])
+    with (
+        StandIn(message(text)) as server,
+        running(server.env, picture=snapshot, settings=None) as advisor,
+    ):
+        explained(advisor)
+        answer = advisor.explanation
+        assert answer is not None
+    asked = next(
+        body
+        for body in (json.loads(r["messages"][0]["content"]) for r in server.requests)
+        if "ask" in body
+    )
+    assert asked["ask"] == {"about": "P1", "text": ABOUT.text}
+    assert asked["question"] is None
+    assert asked["functions"][0]["name"] == "json.decoder.raw_decode"
+    assert answer.question == ABOUT
+    assert [claim.verified for claim in answer.claims] == [True]
+    assert answer.by == "claude-haiku-5-5"
+
+
+def test_it_may_look_closer():
+    """With the same tools, and the same limits."""
+    look = streamed(tool_use("call_tree", 1, row="P1"), stop_reason="tool_use")
+    picture = snapshot(windows_=windows(5))
+    with (
+        StandIn(look, message(answer_text())) as server,
+        running(server.env, picture=lambda: picture) as advisor,
+    ):
+        explained(advisor)
+        assert advisor.explanation is not None
+        assert "Q1" in [one.id for one in advisor.explanation.evidence]
+    assert len(server.requests) == 2
+
+
+def test_a_target_that_has_gone_can_still_be_asked_about():
+    """Who asks wants to know; the forecasts pause."""
+    gone = snapshot(state=TargetState.EXITED)
+    with StandIn(message(answer_text())) as server, running(server.env, picture=lambda: gone) as a:
+        explained(a)
+        assert a.explanation is not None
+
+
+def test_a_time_of_which_nothing_is_known():
+    """It says so, and nothing is sent."""
+    empty = snapshot(windows_=[], series_=[])
+    with StandIn(message(answer_text())) as server, running(server.env, picture=lambda: empty) as a:
+        explained(a)
+        assert a.explanation is None
+        assert "nothing of that time" in a.status.message
+    assert server.bodies == []
+
+
+def test_a_failure_is_a_state_and_the_next_question_works():
+    """No answer of an older question stands in for it."""
+    picture = snapshot(windows_=windows(5))
+    with (
+        StandIn(message(answer_text()), failure(529), message(answer_text())) as server,
+        running(server.env, picture=lambda: picture) as advisor,
+    ):
+        explained(advisor)
+        assert advisor.explanation is not None
+        explained(advisor, replace(ABOUT, text="again?"))
+        assert advisor.explanation is None
+        assert "529" in advisor.status.message
+
+
+def test_off_is_off():
+    """Without consent a question changes nothing."""
+    with StandIn(message(answer_text())) as server:
+        with running(server.env, allowed=False) as advisor:
+            advisor.explain(ABOUT)
+            assert advisor.wait(1)
+            assert advisor.status.state is LlmState.OFF
+        assert server.bodies == []
+
+
+def test_the_time_that_is_asked_about():
+    """`now` is that time, and the rest of the snapshot what was before it."""
+    asked = replace(ABOUT, start=NOW - 5, end=NOW)
+    table = facts(snapshot(windows_=windows(60)), asked)
+    assert table.recent_s == pytest.approx(5, abs=1)
+    assert table.span_s == pytest.approx(60)
+    assert (table.question, table.local) == (None, None)
+
+
+def test_a_metric_comes_first():
+    """Also one that would not be in the table at all."""
+    many = [series(f"m{n}", 1.0, 2.0, origin=Origin.SCRAPE) for n in range(300)]
+    table = facts(snapshot(series_=many), Question(metric=many[-1].key))
+    assert table.about == "E1"
+    assert table.metrics[0].key == many[-1].key
+    gone = facts(snapshot(), Question(metric=many[-1].key, place=Place("gone", "gone.py")))
+    assert gone.about == ""
+
+
+OWN_WORDS = [
+    (f"why is {OWN.function} slow", "why is fn_1 slow"),
+    (f"is {OWN.function}() hot?", "is fn_1() hot?"),
+    ("why raw_decode", "why json.decoder.raw_decode"),
+    (f"what does worker-{SECRET} do", "what does thread_1 do"),
+    (f"is {SECRET}-host full", "is host_1 full"),
+    (f"did {SECRET}.example:80 fail", "did host_1 fail"),
+    ("look at billing.py", "look at path_1"),
+    ("is password=hunter2hunter2 fine", "is password=[removed] fine"),
+    ("plain words stay", "plain words stay"),
+    ("café \x1b[31m\u202e", None),
+]
+
+
+@pytest.mark.parametrize(("typed", "leaves"), OWN_WORDS)
+def test_the_words_that_leave(typed: str, leaves: str | None):
+    """Names in the snapshot as they may be told; secrets not at all; other words as they are."""
+    names = Pseudonyms()
+    told = redacted(typed, snapshot(), names)
+    assert told.isprintable()
+    if leaves is not None:
+        assert told == leaves
+        assert SECRET not in told
+        if not any(word in leaves for word in ("json", "removed", "path_")):
+            assert names.restore(told) == typed
+    shared = Pseudonyms(ShareSettings(function_names=True))
+    assert OWN.function in redacted(f"why {OWN.function}", snapshot(), shared)
+
+
+@given(st.text(max_size=200))
+def test_any_words_can_be_asked(text: str):
+    """Nothing is raised, and what leaves is plain."""
+    assert redacted(text, snapshot(), Pseudonyms()).isprintable()
+
+
+def eventful(**more: Any) -> Snapshot:
+    events = (
+        Event(NOW - 90, EventKind.RESTART, f"pid {SECRET}"),
+        Event(NOW - 40, EventKind.BREACH, f"p99 of {SECRET}", "p99", NOW - 10),
+    )
+    return replace(snapshot(**more), events=events)
+
+
+def test_threads_and_events_are_rows():
+    """By kind and time; names and words only where they are shared."""
+    table, names = facts(eventful()), Pseudonyms()
+    body = json.loads(prompt.request(table, names, "m").content)
+    assert body["threads"] == [{"id": "T1", "name": "thread_1", "active": 70.0, "gil": None}]
+    assert body["events"] == [
+        {"id": "L1", "kind": "breach", "s_before": 40.0, "lasted_s": 30.0},
+        {"id": "L2", "kind": "restart", "s_before": 90.0, "lasted_s": None},
+    ]
+    opened = Pseudonyms(ShareSettings(events=True, threads=True))
+    open_body = json.loads(prompt.request(table, opened, "m").content)
+    assert open_body["events"][0]["text"] == f"p99 of {SECRET}"
+    assert open_body["threads"][0]["name"] == f"worker-{SECRET}"
+    assert is_verified("thread_1 was at work 70 % of the time.", ["T1"], table, names)
+    assert is_verified("A breach 40 s ago lasted 30 s.", ["L1"], table, names)
+    assert not is_verified("A breach 40 s ago lasted 31 s.", ["L1"], table, names)
+    texts = {one.id: one.text for one in evidence(table)}
+    assert texts["T1"] == f"thread worker-{SECRET} at work"
+    assert texts["L1"] == f"breach 40s before: p99 of {SECRET}"
+
+
+def test_the_table_has_a_bound():
+    """2,500 tokens at two characters each; what tells least goes, the row in question stays."""
+    stacks = {(MAIN, OWN._replace(function=f"function_{n}_" + "x" * 40)): n + 1 for n in range(40)}
+    many = [series(f"metric_{n}_" + "y" * 40, 1.23456, 7.891) for n in range(60)]
+    objectives = [replace(P99, threshold=0.5 + n, label="") for n in range(8)]
+    forecasts = [local(one, 0.3, series_unit="s") for one in objectives]
+    whole = facts(eventful(windows_=windows(30, stacks), series_=many, forecasts=forecasts))
+    names = Pseudonyms()
+    assert len(prompt.request(whole, names, "m").content) > MAX_CHARACTERS
+    small = fitted(whole, names)
+    assert 0.8 * MAX_CHARACTERS < len(prompt.request(small, names, "m").content) <= MAX_CHARACTERS
+    assert small.local is not None
+    assert small.metrics == whole.metrics[: len(small.metrics)]
+    assert len(small.functions) >= 5
+    assert fitted(facts(snapshot()), names) == facts(snapshot())
+
+
+def test_explain_is_the_default():
+    """Nothing typed asks for an explanation."""
+    assert Question().text == EXPLAIN

@@ -1,0 +1,106 @@
+"""Asking the advisor about what is selected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from builders import NOW
+from textual.widgets import Input, Static
+
+from perftui.model.findings import Claim, LlmState, LlmStatus, Mitigation
+from perftui.model.question import EXPLAIN, MOST_TEXT, Explanation, Question
+from perftui.model.series import SeriesKey
+from perftui.tui.screens.ask import AskScreen
+from perftui.tui.screens.watch import WatchScreen
+
+NARROW, WIDE = (80, 24), (120, 36)
+
+
+def shown(app: Any) -> str:
+    app.screen._draw()
+    return str(app.screen.query_one("#answer > Static", Static).content)
+
+
+async def test_a_function_in_ones_own_words(watch: Any) -> None:
+    """A and a question, typed in one go; the answer comes piece by piece, and with its marks."""
+    app, monitor = watch()
+    advisor = monitor.advisor
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("A", *"why p99?", "enter")
+        assert isinstance(app.screen, AskScreen)
+        [question] = advisor.questions
+        assert question.text == "why p99?"
+        assert question.place is not None
+        assert (question.metric, question.start) == (None, None)
+        advisor.status = LlmStatus(LlmState.OK, calling=True)
+        assert "asking, Esc cancels…" in shown(app)
+        advisor.status = LlmStatus(LlmState.OK, calling=True, partial="It rose [b]since")
+        assert "It rose [b]since…" in shown(app)
+        advisor.status = LlmStatus(LlmState.OK)
+        advisor.explanation = Explanation(
+            question,
+            "claude-haiku-5-5",
+            NOW,
+            "It rose since work() takes longer.\x1b[2J",
+            claims=(Claim("work takes 40 %", ("P1",), True), Claim("magic", (), False)),
+            mitigations=(Mitigation("restart it", "it helps", "low"),),
+        )
+        text = shown(app)
+    assert "It rose since work() takes longer." in text
+    assert "\x1b" not in text
+    assert "Why  work takes 40 % (P1)\n" in text
+    assert "magic (no evidence)  [unverified]" in text
+    assert "Do   1 restart it: it helps (risk: low)  [unlisted]" in text
+
+
+async def test_nothing_typed_is_explain_this(watch: Any) -> None:
+    """Enter alone asks; every letter belongs to the question, and it has an end."""
+    app, monitor = watch()
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("A", "enter")
+        assert [q.text for q in monitor.advisor.questions] == [EXPLAIN]
+        box = app.screen.query_one("#words", Input)
+        box.value = "x" * 2 * MOST_TEXT
+        await pilot.press("q", "enter")
+        assert len(monitor.advisor.questions[-1].text) <= 2 * MOST_TEXT
+
+
+async def test_a_metric_and_a_time(watch: Any) -> None:
+    """In the metrics panel the metric under the cursor, and the time that is looked at."""
+    app, monitor = watch()
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("tab", "down", "left", "left", "A", "enter")
+        [question] = monitor.advisor.questions
+        assert isinstance(question.metric, SeriesKey)
+        assert question.place is None
+        assert question.start is not None
+        assert question.end is not None
+        assert question.start < question.end
+
+
+async def test_why_there_is_no_answer(watch: Any) -> None:
+    """Where it is off, before anything is typed; what failed, after it."""
+    app, monitor = watch()
+    monitor.advisor.status = LlmStatus(LlmState.OFF, "off: --no-llm")
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("A")
+        assert "LLM off: --no-llm" in shown(app)
+        await pilot.press("enter")
+        monitor.advisor.status = LlmStatus(LlmState.FAILED, "The key was not accepted (401).")
+        assert "FAILED: The key was not accepted (401)." in shown(app)
+        other = Question("another")
+        monitor.advisor.explanation = Explanation(other, "m", NOW, "of another question")
+        assert "of another" not in shown(app)
+
+
+async def test_escape_cancels_then_closes(watch: Any) -> None:
+    """The call under way first."""
+    app, monitor = watch()
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("A", "enter")
+        monitor.advisor.calling = True
+        await pilot.press("escape")
+        assert isinstance(app.screen, AskScreen)
+        assert not monitor.advisor.calling
+        await pilot.press("escape")
+        assert isinstance(app.screen, WatchScreen)
