@@ -211,7 +211,7 @@ def test_llm_is_being_asked():
     """While it is asked for the first time, it says both."""
     found = llm_lines(state=LlmState.OK, model="claude", calling=True, message="first call")
     assert found == [
-        Line("claude  asking… no answer yet", "quiet"),
+        Line("claude  asking, Esc cancels… no answer yet", "quiet"),
         Line("first call", "quiet"),
     ]
 
