@@ -296,7 +296,7 @@ class Toolbox:
         windows = of_newest_kind(self._snapshot.windows)
         for window in windows:
             for (_, stack), count in window.stacks.items():
-                if _is(stack[-1], fact) and stack[-1].line is not None:
+                if stack and _is(stack[-1], fact) and stack[-1].line is not None:
                     spent[stack[-1].line] += count
         ticks = sum(window.expected_ticks for window in windows)
         shares = {line: 100 * count / ticks for line, count in spent.items()} if ticks else {}

@@ -112,6 +112,16 @@ def test_the_shape_of_a_function():
     ]
 
 
+def test_a_sample_without_a_stack_holds_nothing_up():
+    """py-spy has such, of a thread that has just begun."""
+    picture = steady()
+    empty = [window(NOW - 0.5, {(): 5})]
+    looking = Looking(replace(picture, windows=(*picture.windows, *empty)))
+    told = looking.ask("source_outline", row=looking.row(OWN.function))
+    assert [row["is"] for row in told["outline"]] == ["for", "do"]
+    assert "reached" in looking.ask("call_tree", row=looking.row("raw_decode"))
+
+
 def test_without_names_there_is_the_shape_alone():
     """Where no function is named, what it calls is not named either."""
     looking = Looking(share=NUMBERS_ONLY)
