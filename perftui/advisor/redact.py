@@ -172,8 +172,11 @@ class Pseudonyms:
 
     def metric(self, name: str) -> str:
         """The name of a metric, or m_N; those of perftui's own go by their names always."""
-        is_plain = self.share.metric_names and _METRIC.fullmatch(name) and _may_leave(name)
-        return name if name in BUILT_IN or is_plain else self._given.name("m", name, name)
+        # A colon is part of the names of recording rules: job:tokens:rate5m says no token.
+        is_plain = _METRIC.fullmatch(name) and _may_leave(name.replace(":", "_"))
+        if name in BUILT_IN or (self.share.metric_names and is_plain):
+            return name
+        return self._given.name("m", name, name)
 
     def label(self, name: str, value: str) -> tuple[str, str]:
         """The name and the value of a label, or label_N and value_N; values that name a host or a
