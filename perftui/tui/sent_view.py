@@ -21,8 +21,8 @@ Beside the body below go the key, and what the SDK says of itself.
 What looks like a secret is left out in any case.\
 """
 TOOLS = """\
-The body is what F5 sends, tools and all: with them a model may look closer, three
-times at most, and is told no other names. On schedule it has none.\
+The body is what F5 sends, with tools: a model may look closer by them,
+three times at most, and is told no other names. On schedule it has none.\
 """
 NUMBERS = "numbers only: figures and units; all names go as fn_1, m_1"
 NAMES = {
