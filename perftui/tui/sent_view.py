@@ -51,18 +51,26 @@ def sent_lines(
         lines += TOOLS.splitlines()
     if sent.consent.is_open:
         lines += ["", *_choices(sent, settings, shown)]
-    lines.append("")
-    if sent.last_at is not None:
-        age = format_age(now - sent.last_at)
-        lines += [f"LAST SENT, {age} ago", *_body(sent.last), ""]
-    elif not sent.consent.is_open:
-        lines += ["Nothing was sent in this run.", ""]
-    body = sent.choices.get(shown, sent.now)
+    would, was = _would(sent, shown), _was(sent, now)
+    # What would change is looked at before what was.
+    is_other = sent.consent.is_open and shown is not sent.consent.choice
+    for part in (would, was) if is_other else (was, would):
+        lines += ["", *part] if part else []
+    return lines
+
+
+def _would(sent: Sent, shown: Choice) -> list[str]:
     which = ""
     if sent.consent.is_open:
         which = ", numbers only" if shown is Choice.NUMBERS else ", with function names"
-    lines += [f"WOULD BE SENT NOW{which}", *(_body(body) if body else [NOTHING])]
-    return lines
+    body = sent.choices.get(shown, sent.now)
+    return [f"WOULD BE SENT NOW{which}", *(_body(body) if body else [NOTHING])]
+
+
+def _was(sent: Sent, now: float) -> list[str]:
+    if sent.last_at is not None:
+        return [f"LAST SENT, {format_age(now - sent.last_at)} ago", *_body(sent.last)]
+    return [] if sent.consent.is_wanted else ["Nothing was sent in this run."]
 
 
 def _consent(sent: Sent, status: LlmStatus) -> Iterator[str]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from builders import NOW
@@ -53,6 +54,18 @@ def test_what_was_sent_comes_first():
     lines = lines_of(Sent("https://x", "", BODY, NOW - 40))
     assert lines.index("LAST SENT, 40 s ago") < lines.index(BODY) < lines.index("WOULD BE SENT NOW")
     assert lines[-1] == NOTHING
+
+
+def test_another_choice_than_what_holds_comes_first():
+    """What would change is right below the choices; what holds is below what was sent last."""
+    sent = replace(ASKING, consent=Consent(Choice.NAMES, "you", is_open=True), last=BODY, last_at=1)
+
+    def order(shown: Choice) -> list[str]:
+        heads = ("LAST SENT", "WOULD BE SENT NOW")
+        return [line.split(",")[0] for line in lines_of(sent, shown) if line.startswith(heads)]
+
+    assert order(Choice.NAMES) == ["LAST SENT", "WOULD BE SENT NOW"]
+    assert order(Choice.NUMBERS) == ["WOULD BE SENT NOW", "LAST SENT"]
 
 
 def test_no_line_holds_what_a_terminal_obeys():
