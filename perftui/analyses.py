@@ -54,9 +54,10 @@ class Analyses:
         """Forecast these from now on."""
         self._forecaster.change(objectives)
 
-    def look_ahead(self, timeline: Timeline, now: float) -> None:
-        """Forecast from what the timeline holds at `now` (Unix seconds), if that is due."""
-        self._forecasts.turn(now, lambda: self._forecaster.look(timeline, now))
+    def look_ahead(self, timeline: Timeline, now: float, answers: Sequence[Forecast]) -> None:
+        """Forecast from what the timeline holds at `now` (Unix seconds), if that is due, and write
+        down what models have answered meanwhile."""
+        self._forecasts.turn(now, lambda: self._forecaster.look(timeline, now, answers))
 
     def look_for_patterns(self, snapshot: Snapshot) -> None:
         """Look which of them hold, if that is due."""

@@ -257,6 +257,7 @@ def as_forecast(
         base_rate=local.base_rate if local else None,
         summary=names.restore(answer.summary),
         series_unit=local.series_unit if local else table.question_unit,
+        labels=local.labels if local else (),
         record=held,
         evidence=evidence(table),
         claims=_claims(answer, table, names),

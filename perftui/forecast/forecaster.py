@@ -34,13 +34,29 @@ class Forecaster:
         self._keeping = keeping
         self._tracks: dict[tuple[Objective, SeriesKey], Track] = {}
         self._last: dict[Objective, tuple[Track, Forecast]] = {}
+        self._heard: set[str] = set()
 
     def change(self, objectives: Sequence[Objective]) -> None:
         """Other objectives from now on; what is known of those that stay is kept."""
         self._objectives = tuple(objectives)
 
-    def look(self, timeline: Timeline, now: float) -> tuple[Forecast, ...]:
-        """:meth:`forecast` of what the timeline holds at `now`."""
+    def hear(self, answers: Sequence[Forecast]) -> None:
+        """What models say at present. Each chance is written down once, under the model's name,
+        beside what is said here next of the objective and the series that it is about."""
+        told = [answer for answer in answers if answer.probability is not None]
+        for answer in told:
+            about = answer.objective, answer.labels
+            tracks = (t for (o, key), t in self._tracks.items() if (o, key.labels) == about)
+            track = next(tracks, None)
+            if track is not None and answer.id not in self._heard:
+                track.hear(answer)
+        self._heard = {answer.id for answer in told}
+
+    def look(
+        self, timeline: Timeline, now: float, answers: Sequence[Forecast] = ()
+    ) -> tuple[Forecast, ...]:
+        """:meth:`forecast` of what the timeline holds at `now`; `answers` are heard before."""
+        self.hear(answers)
         since = now - HISTORY_S
         return self.forecast(now, lambda name: timeline.named(name, since), beside(timeline, now))
 
@@ -128,6 +144,7 @@ def forecast(series: Series | None, objective: Objective, now: float, track: Tra
         learned=min(len(points), NEEDED_POINTS),
         needed=NEEDED_POINTS,
         series_unit=series.key.unit if series is not None else "",
+        labels=series.key.labels if series is not None else (),
     )
     if not points:
         return replace(base, summary=f"no value of {objective.metric} yet")

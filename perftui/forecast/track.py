@@ -46,6 +46,7 @@ class Track:
     _tellers: tuple[Teller, ...] = ()
     _early: list[tuple[Point, list[Outcome], Beside]] = field(default_factory=list)
     _asked: deque[float] = field(default_factory=deque)
+    _heard: dict[str, Forecast] = field(default_factory=dict)
     _at: float = float("-inf")
     _kept_at: float = float("-inf")
 
@@ -146,9 +147,31 @@ class Track:
         return known
 
     def _has_begun(self, breach: Breach) -> None:
+        self._heard.clear()
         self.warnings.breach(breach.onset)
         if self.keeping is not None and self.key is not None:
             self.keeping.breach(self.log.objective, self.key, breach)
+
+    def hear(self, answer: Forecast) -> None:
+        """Keep a model's answer until something is said here, in place of its last one. One that a
+        breach has overtaken says nothing of what is to come."""
+        ends = (end for _, end in self.log.breaches)
+        if self.log.since is None and all(end < answer.made_at for end in ends):
+            self._heard[answer.by] = answer
+
+    def _answers(self) -> dict[str, float]:
+        """What models said before the newest point and within a horizon of it; each once.
+
+        They spoke first, so none of them can have known more than is known here.
+        """
+        due = [answer for answer in self._heard.values() if answer.made_at <= self._at]
+        for answer in due:
+            del self._heard[answer.by]
+        return {
+            answer.by: answer.probability
+            for answer in due
+            if answer.probability is not None and self._at < answer.expires_at
+        }
 
     def note(self, made: Forecast) -> None:
         """Keep what was just said, of the newest point, until its outcome is known."""
@@ -164,7 +187,8 @@ class Track:
             return
         said_by = {t.name: t.chance() for t in self._tellers if t.name != LOCAL}
         chances = {name: chance for name, chance in said_by.items() if chance is not None}
-        chances[LOCAL] = made.probability
+        # A model that is called like one of these does not speak for it.
+        chances = self._answers() | chances | {LOCAL: made.probability}
         self.keeping.forecast(self.log.objective, self.key, self._at, chances)
         if made.made_at - self._kept_at >= KEEP_LEARNED_S:
             self._kept_at = made.made_at

@@ -89,7 +89,8 @@ class Forecast:
 
     `probability` and `base_rate` are 0 to 1, None while not known; times are Unix seconds.
     `learned` and `needed` count points while the state is learning. `record` is a sentence on how
-    earlier forecasts of `by` turned out. `series_unit` is the unit of the threshold.
+    earlier forecasts of `by` turned out. `series_unit` is the unit of the threshold, and `labels`
+    are those of the series that it is about, of several that the objective has.
     """
 
     id: str
@@ -106,6 +107,7 @@ class Forecast:
     needed: int = 0
     since: float | None = None
     series_unit: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
     evidence: tuple[Evidence, ...] = ()
     claims: tuple[Claim, ...] = ()
     mitigations: tuple[Mitigation, ...] = ()
