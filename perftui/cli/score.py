@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 
 def score(arguments: argparse.Namespace) -> int:
     """Score the forecasters, and print the table or the JSON."""
+    from perftui.forecast.logged import paired
     from perftui.forecast.report import document, lines, picture
 
-    told = _labelled(Path(arguments.data)) if arguments.data is not None else _logged()
-    result = document(list(_counted(told)))
+    if arguments.data is not None:
+        result = document(list(_counted(_labelled(Path(arguments.data)))))
+    else:
+        log = _log()
+        result = document(list(_counted(_logged(log))), paired(log))
     if arguments.svg is not None:
         _draw(Path(arguments.svg), picture(result))
     if arguments.json:
@@ -56,10 +60,10 @@ def _labelled(directory: Path) -> Iterator[Told]:
         yield replay(episode, [local, *others], partial(getattr, local, "riser"))
 
 
-def _logged() -> Iterator[Told]:
+def _log() -> Path:
+    """The log of forecasts. UsageError where there is none."""
     from perftui.config import state_path
     from perftui.forecast.keeping import FILE
-    from perftui.forecast.logged import watched
 
     path = state_path() / FILE
     if not path.exists():
@@ -67,6 +71,12 @@ def _logged() -> Iterator[Told]:
             f"No forecast was logged yet: there is no {path}.",
             "Watch a process first, or score labelled data with --data DIR.",
         )
+    return path
+
+
+def _logged(path: Path) -> Iterator[Told]:
+    from perftui.forecast.logged import watched
+
     found = list(watched(path))
     if not found:
         raise UsageError(

@@ -14,6 +14,9 @@ Interval = tuple[float, float]
 
 SHARE = 0.95
 RESAMPLES = 400
+BLOCK_HORIZONS = 20
+"""Moments are drawn again in runs of so many horizons, or of a whole episode where that is
+shorter: what is further apart hardly belongs together."""
 _HALVINGS = 60
 
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from perftui.errors import StateError
 from perftui.forecast.outcome import Outcome
+from perftui.model.findings import LOCAL
 from perftui.model.objective import Objective
 from perftui.model.series import SeriesKey
 from perftui.state_file import StateFile
@@ -68,6 +69,19 @@ class Resolved(NamedTuple):
     breached: bool
 
 
+class Pair(NamedTuple):
+    """What a model and the local forecaster said (0 to 1) of the moment `made_at` (Unix seconds) of
+    a question, and whether a breach came. The model's is the chance that was shown: the one that
+    was held to the local one."""
+
+    question: int
+    made_at: float
+    horizon_s: float
+    said: float
+    local: float
+    breached: bool
+
+
 class ForecastLog:
     """The file `path`, made where it is not there: 0600, in a directory of 0700.
 
@@ -113,7 +127,7 @@ class ForecastLog:
 
     def write(self, question: int, made_at: float, chances: Mapping[str, float]) -> None:
         """Keep what each forecaster said at `made_at` (Unix seconds)."""
-        rows = [(question, made_at, name, chance) for name, chance in chances.items()]
+        rows = [(question, made_at, _text(name), chance) for name, chance in chances.items()]
         with self._file.transaction() as database:
             database.executemany("INSERT INTO forecast VALUES (?, ?, ?, ?)", rows)
 
@@ -183,6 +197,33 @@ class ForecastLog:
             found.setdefault(made_at, ({}, bool(breached)))[0][name] = chance
         return [Resolved(at, chances, breached) for at, (chances, breached) in found.items()]
 
+    def models(self) -> list[str]:
+        """The models that have said something, by name."""
+        with self._file.failing():
+            rows = self._file.database.execute(
+                f"SELECT DISTINCT forecaster FROM forecast WHERE {_OF_MODELS} ORDER BY forecaster"  # noqa: S608
+            ).fetchall()
+        return [name for (name,) in rows]
+
+    def pairs(self, model: str) -> list[Pair]:
+        """What a model and the local forecaster said of the same moments whose outcome is known, by
+        question, oldest first."""
+        with self._file.failing():
+            rows = self._file.database.execute(
+                f"SELECT {', '.join(Pair._fields)} FROM"  # noqa: S608
+                " (SELECT question, made_at, probability AS said FROM forecast"
+                f" WHERE {_OF_MODELS} AND forecaster = ?)"
+                " JOIN (SELECT question, made_at, probability AS local FROM forecast"
+                " WHERE forecaster = ?) USING (question, made_at)"
+                " JOIN outcome USING (question, made_at) JOIN question ON question.id = question"
+                " ORDER BY question, made_at",
+                (_text(model), LOCAL),
+            ).fetchall()
+        return [
+            Pair(number, at, horizon_s, said, local, bool(breached))
+            for number, at, horizon_s, said, local, breached in rows
+        ]
+
     def breaches(self, question: int) -> Sequence[tuple[float, float]]:
         """Onsets of a question's breaches, each with when a rule would have fired."""
         with self._file.failing():
@@ -197,6 +238,8 @@ def _text(name: str) -> str:
 
 
 _MARKS = ", ".join("?" * 7)
+_OF_MODELS = "forecaster NOT IN ('local', 'predict_linear', 'holt', 'base_rate')"
+"""What is written down of others than those that are always there."""
 
 
 def _statements(schema: str) -> Iterator[str]:

@@ -11,6 +11,7 @@ import numpy as np
 from perftui.forecast.labelled import Episode
 from perftui.forecast.log import ForecastLog, Question, Resolved
 from perftui.forecast.outcome import Breach
+from perftui.forecast.pairs import Paired, compare
 from perftui.forecast.score import Told, length_s
 from perftui.forecast.teller import BASE_RATE, HOLT, PREDICT_LINEAR
 from perftui.forecast.warn import Trigger
@@ -59,6 +60,16 @@ def watched(path: Path) -> Iterator[Told]:
             )
     finally:
         log.close()
+
+
+def paired(path: Path) -> list[Paired]:
+    """How each model did beside the local forecaster. StateError where the file cannot be read."""
+    log = ForecastLog(path)
+    try:
+        compared = [compare(name, log.pairs(name)) for name in log.models()]
+    finally:
+        log.close()
+    return [one for one in compared if one is not None]
 
 
 def past_forecasts(path: Path, target: str) -> tuple[PastForecasts, ...]:

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from perftui.forecast import pairs
 from perftui.forecast.diagram import svg, text_lines
-from perftui.forecast.intervals import Interval, bootstrap, exact
+from perftui.forecast.intervals import BLOCK_HORIZONS, Interval, bootstrap, exact
 from perftui.forecast.labelled import SCHEMA, Kind
+from perftui.forecast.pairs import Paired
 from perftui.forecast.score import (
     Counts,
     Floats,
@@ -25,16 +27,14 @@ from perftui.forecast.score import (
 from perftui.forecast.teller import BASE_RATE, PREDICT_LINEAR
 
 ALL = "all"
-BLOCK_HORIZONS = 20
-"""Moments are drawn again in runs of so many horizons, or of a whole episode where that is
-shorter: what is further apart hardly belongs together."""
 
 Block = tuple[Floats, dict[str, Floats]]
 """Outcomes, and chances by forecaster, of one run of moments."""
 
 
-def document(told: Sequence[Told]) -> dict[str, Any]:
-    """All results, by kind and forecaster, and each episode with the forecast of the first."""
+def document(told: Sequence[Told], paired: Iterable[Paired] = ()) -> dict[str, Any]:
+    """All results, by kind and forecaster, each episode with the forecast of the first, and what
+    models said beside the local forecaster."""
     kinds = [ALL, *(kind for kind in Kind if any(one.episode.kind is kind for one in told))]
     return {
         "schema": SCHEMA,
@@ -44,6 +44,7 @@ def document(told: Sequence[Told]) -> dict[str, Any]:
             for result in _results(kind, [t for t in told if kind in (ALL, t.episode.kind)])
         ],
         "episodes": [_episode(one) for one in told],
+        "paired": pairs.documents(paired),
     }
 
 
@@ -197,6 +198,7 @@ def lines(result: dict[str, Any]) -> Iterable[str]:
             yield f"what {first['forecaster']} said, and what came"
             yield from ("  " + line for line in text_lines(first["reliability"]))
             yield ""
+    yield from pairs.lines(result["paired"])
 
 
 _HEAD = (
