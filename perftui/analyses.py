@@ -9,6 +9,7 @@ from perftui.advisor.occasions import Occasions
 from perftui.advisor.patterns import Patterns
 from perftui.forecast.forecaster import Forecaster
 from perftui.forecast.keeping import Keeping
+from perftui.forecast.verdicts import Verdicts
 from perftui.model.findings import Finding, Forecast
 from perftui.model.objective import Objective
 from perftui.model.snapshot import Snapshot, SourceState, SourceStatus
@@ -21,7 +22,8 @@ FORECAST_EVERY_S, FIND_EVERY_S = 2.0, 5.0
 
 class Analyses:
     """The forecasts of `objectives`, kept in `keeping`, and the patterns that hold, the user's
-    `own` among them. One thread looks; what it has found can be read by all."""
+    `own` among them; and a person's `verdicts` on both. One thread looks; what it has found can be
+    read by all."""
 
     def __init__(
         self, objectives: Sequence[Objective], keeping: Keeping, own: Sequence[PatternSettings]
@@ -29,6 +31,8 @@ class Analyses:
         self._forecaster = Forecaster(objectives, keeping)
         self._patterns = Patterns(own)
         self._occasions = Occasions()
+        self._keeping = keeping
+        self.verdicts = Verdicts(keeping)
         self._forecasts: Periodic[tuple[Forecast, ...]] = Periodic("forecast", FORECAST_EVERY_S, ())
         # What was seen of a pattern says nothing of now: it goes where the next look fails.
         self._findings: Periodic[tuple[Finding, ...]] = Periodic(
@@ -57,6 +61,7 @@ class Analyses:
     def look_ahead(self, timeline: Timeline, now: float, answers: Sequence[Forecast]) -> None:
         """Forecast from what the timeline holds at `now` (Unix seconds), if that is due, and write
         down what models have answered meanwhile."""
+        self.verdicts.load()
         self._forecasts.turn(now, lambda: self._forecaster.look(timeline, now, answers))
 
     def look_for_patterns(self, snapshot: Snapshot) -> None:
@@ -68,12 +73,14 @@ class Analyses:
         return replace(snapshot, findings=self._patterns.look(snapshot))
 
     def statuses(self, now: float) -> Iterator[SourceStatus]:
-        """What cannot be looked at, and why."""
+        """What cannot be looked at or kept, and why."""
         yield from (s for s in (self._forecasts.failure, self._findings.failure) if s is not None)
         if self._patterns.slow:
             slow = ", ".join(self._patterns.slow)
             said = f"{slow} took too long for a name, and is not looked for any more"
             yield SourceStatus("patterns", SourceState.FAILED, now, said)
+        if self._keeping.status is not None:
+            yield self._keeping.status
 
     def close(self) -> None:
         """Keep what was learned; on the thread that has looked."""

@@ -33,6 +33,7 @@ from perftui.model.source import SourceText
 from perftui.model.stacks import Window
 from perftui.model.target import Target, TargetState
 from perftui.model.timeline import Timeline
+from perftui.model.verdict import Decision, Item, decide
 from perftui.settings import DEFAULT_OBJECTIVES, MetricSettings, Settings
 from perftui.sources.assembly import NamedSources, TargetSources, with_offer
 from perftui.sources.base import Clock, Source, steady_clock
@@ -319,6 +320,12 @@ class Monitor:
         """Mark a moment (Unix seconds), or the present, on the time axis."""
         self._timeline.add_event(Event(self.clock() if at is None else at, kind, text))
 
+    def judge(self, item: Item, decision: Decision, note: str = "") -> None:
+        """Keep what a person has decided on a forecast, or on what is proposed."""
+        now = self.clock()
+        self._analyses.verdicts.add(decide(item, decision, now, note))
+        self.latest = replace(self.latest, verdicts=self._analyses.verdicts.standing(now))
+
     def set_objective(self, objective: Objective) -> None:
         """Watch this objective from now on, in place of those of the same metric."""
         others = tuple(o for o in self._objectives if o.metric != objective.metric)
@@ -364,6 +371,7 @@ class Monitor:
             unavailable=self._timeline.unavailable(),
             offers=self._of_target.offers(self.settings),
             findings=self._analyses.findings,
+            verdicts=self._analyses.verdicts.standing(now),
         )
 
     def _statuses(self) -> tuple[SourceStatus, ...]:
@@ -371,7 +379,6 @@ class Monitor:
             *(source.status for source in self._sources),
             *self._unusable,
             *self._analyses.statuses(self.clock()),
-            *([self._keeping.status] if self._keeping.status is not None else []),
         )
 
     def _tick(self) -> None:

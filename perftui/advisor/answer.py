@@ -21,12 +21,12 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from perftui.advisor.claims import action_key, is_verified, listed_actions
+from perftui.advisor.claims import is_verified, listed_actions
 from perftui.advisor.evidence import Facts
 from perftui.advisor.evidence_text import evidence
 from perftui.advisor.redact import Pseudonyms
 from perftui.errors import PerftuiError
-from perftui.model.findings import Claim, Forecast, ForecastState, Mitigation
+from perftui.model.findings import Claim, Forecast, ForecastState, Mitigation, action_key
 from perftui.model.question import Explanation
 from perftui.model.text import plain
 

@@ -25,6 +25,7 @@ from perftui.advisor.evidence import (
 )
 from perftui.advisor.patterns import shipped
 from perftui.advisor.redact import Pseudonyms
+from perftui.model.findings import action_key
 
 NEAR = 0.02
 """A number may be off by this part, or by half of its last digit."""
@@ -83,13 +84,8 @@ def is_verified(text: str, cited: Sequence[str], table: Facts, names: Pseudonyms
 
 @lru_cache(maxsize=1)
 def listed_actions() -> frozenset[str]:
-    """What perftui's own patterns propose, in the form of :func:`action_key`."""
+    """What perftui's own patterns propose, in the form of :func:`.action_key`."""
     return frozenset(action_key(one.action) for pattern in shipped() for one in pattern.try_)
-
-
-def action_key(action: str) -> str:
-    """An action without what does not matter when two are compared."""
-    return " ".join(re.findall(r"\w+", action.casefold()))
 
 
 class _Known(NamedTuple):

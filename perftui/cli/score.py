@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 def score(arguments: argparse.Namespace) -> int:
     """Score the forecasters, and print the table or the JSON."""
-    from perftui.forecast.logged import paired
+    from perftui.forecast.logged import judged, paired
     from perftui.forecast.report import document, lines, picture
 
     if arguments.data is not None:
         result = document(list(_counted(_labelled(Path(arguments.data)))))
     else:
         log = _log()
-        result = document(list(_counted(_logged(log))), paired(log))
+        result = document(list(_counted(_logged(log))), paired(log), judged(log))
     if arguments.svg is not None:
         _draw(Path(arguments.svg), picture(result))
     if arguments.json:

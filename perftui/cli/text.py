@@ -49,7 +49,9 @@ def line(snapshot: Snapshot) -> str:
     state = snapshot.target_state.value if hot else f"{snapshot.target_state.value}, no samples"
     at = time.strftime("%H:%M:%S", time.localtime(snapshot.taken_at))
     process = f"{at}  {state}  {figures}".rstrip()
-    return "  |  ".join(part for part in (process, hot, strongest(snapshot).text) if part)
+    warning = strongest(snapshot)
+    parts = (process, hot, warning.text, warning.aside)
+    return "  |  ".join(part for part in parts if part)
 
 
 def _report(snapshot: Snapshot) -> Iterator[str]:

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from perftui.model.past import PastForecasts
 from perftui.model.series import SeriesKey
 from perftui.model.snapshot import SourceState, SourceStatus
 from perftui.model.target import Target
+from perftui.model.verdict import Verdict
 
 if TYPE_CHECKING:
     from perftui.forecast.log import ForecastLog, Resolved
@@ -100,6 +101,15 @@ class Keeping:
     def learned(self, objective: Objective, key: SeriesKey, state: str) -> None:
         """Keep what the local forecaster has learned."""
         self._write(lambda log: log.learned(self._question(log, objective, key), state))
+
+    def verdict(self, verdict: Verdict) -> None:
+        """Keep what a person has decided."""
+        self._write(lambda log: log.judge(self._target, verdict))
+
+    def read_verdicts(self, take: Callable[[Sequence[Verdict]], None]) -> None:
+        """Hand over the verdicts of earlier runs, as soon as they are read, on a thread of its
+        own."""
+        self._write(lambda log: take(log.verdicts(self._target)))
 
     def past(
         self, objective: Objective, key: SeriesKey

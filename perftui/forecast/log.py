@@ -9,6 +9,7 @@ most what was not committed.
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,14 +20,20 @@ from perftui.forecast.outcome import Outcome
 from perftui.model.findings import LOCAL
 from perftui.model.objective import Objective
 from perftui.model.series import SeriesKey
+from perftui.model.verdict import Decision, Item, Verdict
 from perftui.state_file import StateFile
 
-VERSION = 1
 KEPT_S = 30 * 86_400.0
+Labels = tuple[tuple[str, str], ...]
+
 BUSY_S = 0.3
 """Another perftui holds the file for milliseconds; a tick does not wait longer than this."""
 
-_SCHEMA = """
+_OF_MODELS = "forecaster NOT IN ('local', 'predict_linear', 'holt', 'base_rate')"
+"""What is written down of others than those that are always there."""
+
+_SCHEMAS = (
+    """
 CREATE TABLE question (
     id INTEGER PRIMARY KEY, target TEXT NOT NULL, metric TEXT NOT NULL, labels TEXT NOT NULL,
     threshold REAL NOT NULL, above INTEGER NOT NULL, hold_s REAL NOT NULL, horizon_s REAL NOT NULL,
@@ -49,7 +56,20 @@ CREATE TRIGGER forecast_comes_first BEFORE INSERT ON forecast
     WHEN EXISTS (SELECT 1 FROM outcome
                  WHERE question = NEW.question AND made_at = NEW.made_at)
     BEGIN SELECT RAISE(ABORT, 'its outcome is known'); END;
-"""
+""",
+    # Most rows are not a model's: with this, theirs are found without going through all.
+    f"""
+CREATE INDEX forecast_of_model ON forecast (forecaster) WHERE {_OF_MODELS};
+CREATE TABLE verdict (
+    id INTEGER PRIMARY KEY, decided_at REAL NOT NULL, until REAL, decision TEXT NOT NULL,
+    note TEXT NOT NULL, target TEXT NOT NULL, said_by TEXT NOT NULL,
+    question INTEGER REFERENCES question, made_at REAL, probability REAL, action TEXT NOT NULL);
+CREATE TRIGGER verdict_is_final BEFORE UPDATE ON verdict
+    BEGIN SELECT RAISE(ABORT, 'a verdict is never changed'); END;
+""",
+)
+"""What makes each version of the file from the one before; one that is out is never changed."""
+VERSION = len(_SCHEMAS)
 
 
 class Question(NamedTuple):
@@ -58,7 +78,7 @@ class Question(NamedTuple):
     id: int
     target: str
     objective: Objective
-    labels: tuple[tuple[str, str], ...]
+    labels: Labels
 
 
 class Resolved(NamedTuple):
@@ -89,7 +109,7 @@ class ForecastLog:
     """
 
     def __init__(self, path: Path) -> None:
-        self._questions: dict[tuple[str, Objective, SeriesKey], int] = {}
+        self._questions: dict[tuple[str, Objective, Labels], int] = {}
         self._file = StateFile(path, busy_s=BUSY_S, without="forecasts are not kept")
         with self._file.transaction() as database:
             version = database.execute("PRAGMA user_version").fetchone()[0]
@@ -97,10 +117,10 @@ class ForecastLog:
                 raise StateError(
                     f"{self._file.name} was written by a newer perftui.", "Update this one."
                 )
-            if version == 0:
-                for statement in _statements(_SCHEMA):
+            for schema in _SCHEMAS[version:]:
+                for statement in _statements(schema):
                     database.execute(statement)
-                database.execute(f"PRAGMA user_version = {VERSION}")
+            database.execute(f"PRAGMA user_version = {VERSION}")
 
     def close(self) -> None:
         """Close the file."""
@@ -108,11 +128,14 @@ class ForecastLog:
 
     def question(self, target: str, objective: Objective, key: SeriesKey) -> int:
         """The row of a question, made where it is new."""
-        known = self._questions.get((target, objective, key))
+        return self._row_of(target, objective, key.labels)
+
+    def _row_of(self, target: str, objective: Objective, labels: Labels) -> int:
+        known = self._questions.get((target, objective, labels))
         if known is not None:
             return known
         row = (
-            *(target, _text(objective.metric), json.dumps(key.labels), objective.threshold),
+            *(target, _text(objective.metric), json.dumps(labels), objective.threshold),
             *(objective.above, objective.hold_s, objective.horizon_s),
         )
         columns = "target, metric, labels, threshold, above, hold_s, horizon_s"
@@ -122,7 +145,7 @@ class ForecastLog:
                 f"SELECT id FROM question WHERE ({columns}) = ({_MARKS})",  # noqa: S608
                 row,
             ).fetchone()[0]
-        self._questions[target, objective, key] = found
+        self._questions[target, objective, labels] = found
         return int(found)
 
     def write(self, question: int, made_at: float, chances: Mapping[str, float]) -> None:
@@ -165,6 +188,53 @@ class ForecastLog:
             database.execute("DELETE FROM outcome WHERE made_at < ?", (oldest,))
             database.execute("DELETE FROM forecast WHERE made_at < ?", (oldest,))
             database.execute("DELETE FROM breach WHERE onset < ?", (oldest,))
+            database.execute("DELETE FROM verdict WHERE decided_at < ?", (oldest,))
+
+    def judge(self, target: str, verdict: Verdict) -> None:
+        """Keep what a person has decided; what was decided before stays."""
+        item = verdict.item
+        question = None
+        if item.objective is not None:
+            question = self._row_of(target, item.objective, item.labels)
+        until = verdict.until if verdict.until < math.inf else None
+        row = (
+            *(verdict.at, until, verdict.decision.value, _text(verdict.note), target),
+            *(_text(item.by), question, item.made_at, item.chance, _text(item.action)),
+        )
+        with self._file.transaction() as database:
+            database.execute("INSERT INTO verdict VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+    def came(self, question: int, said_at: float) -> bool | None:
+        """Whether a breach came within the horizon of what was said last up to `said_at` (Unix
+        seconds); None while that is not known, or if that was more than a horizon before."""
+        with self._file.failing():
+            row = self._file.database.execute(
+                "SELECT breached FROM"
+                " (SELECT question, max(made_at) AS made_at FROM forecast"
+                "  WHERE question = ? AND made_at <= ?) JOIN outcome USING (question, made_at)"
+                " JOIN question ON question.id = question WHERE made_at > ? - horizon_s",
+                (question, said_at, said_at),
+            ).fetchone()
+        return bool(row[0]) if row else None
+
+    def verdicts(self, target: str) -> list[Verdict]:
+        """What was decided on this target's forecasts and on what was proposed, oldest first."""
+        asked = {question.id: question for question in self.questions()}
+        with self._file.failing():
+            rows = self._file.database.execute(
+                "SELECT said_by, question, action, made_at, probability,"
+                " decision, decided_at, until, note FROM verdict"
+                " WHERE target = ? ORDER BY decided_at, id",
+                (target,),
+            ).fetchall()
+        found = []
+        for by, number, action, made_at, chance, decision, at, until, note in rows:
+            question = asked.get(number)
+            objective, labels = (question.objective, question.labels) if question else (None, ())
+            item = Item(by, objective, labels, action, made_at, chance)
+            ends = math.inf if until is None else until
+            found.append(Verdict(item, Decision(decision), at, ends, note))
+        return found
 
     def questions(self) -> list[Question]:
         """All questions, in the order in which they were first asked."""
@@ -238,8 +308,6 @@ def _text(name: str) -> str:
 
 
 _MARKS = ", ".join("?" * 7)
-_OF_MODELS = "forecaster NOT IN ('local', 'predict_linear', 'holt', 'base_rate')"
-"""What is written down of others than those that are always there."""
 
 
 def _statements(schema: str) -> Iterator[str]:

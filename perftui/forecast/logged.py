@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from perftui.forecast.judged import Judged, judge, that_count
 from perftui.forecast.labelled import Episode
 from perftui.forecast.log import ForecastLog, Question, Resolved
 from perftui.forecast.outcome import Breach
@@ -18,6 +19,7 @@ from perftui.forecast.warn import Trigger
 from perftui.model.findings import LOCAL
 from perftui.model.objective import format_duration
 from perftui.model.past import Bin, PastForecasts, PastWarning
+from perftui.model.verdict import Verdict
 
 BINS = 10
 NAMES = (LOCAL, PREDICT_LINEAR, HOLT, BASE_RATE)
@@ -70,6 +72,45 @@ def paired(path: Path) -> list[Paired]:
     finally:
         log.close()
     return [one for one in compared if one is not None]
+
+
+def judged(path: Path) -> Judged:
+    """How a person's verdicts agree with what came. StateError where the file cannot be read."""
+    log = ForecastLog(path)
+    try:
+        asked = log.questions()
+        rows = {(q.target, q.objective, q.labels): q.id for q in asked}
+        decided: dict[int, list[Verdict]] = {}
+        for target in dict.fromkeys(question.target for question in asked):
+            for verdict in that_count(log.verdicts(target)):
+                item = verdict.item
+                if item.objective is not None:
+                    decided.setdefault(rows[target, item.objective, item.labels], []).append(
+                        verdict
+                    )
+        known = [
+            (verdict, came)
+            for number, verdicts in decided.items()
+            for verdict in verdicts
+            if verdict.item.made_at is not None
+            and (came := log.came(number, verdict.item.made_at)) is not None
+        ]
+        begun = [
+            any(at <= verdict.at <= at + question.objective.horizon_s for verdict in verdicts)
+            for question in asked
+            for verdicts in [decided.get(question.id, [])]
+            for at in _local_warnings(log, question)
+        ]
+    finally:
+        log.close()
+    return judge(known, len(begun), sum(begun))
+
+
+def _local_warnings(log: ForecastLog, question: Question) -> list[float]:
+    known = [one for one in log.resolved(question.id) if LOCAL in one.chances]
+    breaches = [Breach(*pair) for pair in log.breaches(question.id)]
+    times, chances = [one.made_at for one in known], [one.chances[LOCAL] for one in known]
+    return _warnings(times, chances, breaches)
 
 
 def past_forecasts(path: Path, target: str) -> tuple[PastForecasts, ...]:

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from perftui.forecast import pairs
+from perftui.forecast import judged, pairs
 from perftui.forecast.diagram import svg, text_lines
 from perftui.forecast.intervals import BLOCK_HORIZONS, Interval, bootstrap, exact
+from perftui.forecast.judged import Judged
 from perftui.forecast.labelled import SCHEMA, Kind
 from perftui.forecast.pairs import Paired
 from perftui.forecast.score import (
@@ -32,9 +33,11 @@ Block = tuple[Floats, dict[str, Floats]]
 """Outcomes, and chances by forecaster, of one run of moments."""
 
 
-def document(told: Sequence[Told], paired: Iterable[Paired] = ()) -> dict[str, Any]:
-    """All results, by kind and forecaster, each episode with the forecast of the first, and what
-    models said beside the local forecaster."""
+def document(
+    told: Sequence[Told], paired: Iterable[Paired] = (), verdicts: Judged | None = None
+) -> dict[str, Any]:
+    """All results, by kind and forecaster, each episode with the forecast of the first; of a log,
+    too, what models said beside the local forecaster, and a person's verdicts."""
     kinds = [ALL, *(kind for kind in Kind if any(one.episode.kind is kind for one in told))]
     return {
         "schema": SCHEMA,
@@ -45,6 +48,7 @@ def document(told: Sequence[Told], paired: Iterable[Paired] = ()) -> dict[str, A
         ],
         "episodes": [_episode(one) for one in told],
         "paired": pairs.documents(paired),
+        "verdicts": None if verdicts is None else judged.document(verdicts),
     }
 
 
@@ -199,6 +203,7 @@ def lines(result: dict[str, Any]) -> Iterable[str]:
             yield from ("  " + line for line in text_lines(first["reliability"]))
             yield ""
     yield from pairs.lines(result["paired"])
+    yield from judged.lines(result["verdicts"])
 
 
 _HEAD = (

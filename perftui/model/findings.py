@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -56,6 +57,16 @@ class Mitigation:
     why: str
     risk: str
     listed: bool = False
+
+    @property
+    def key(self) -> str:
+        """The action, for comparing it with others."""
+        return action_key(self.action)
+
+
+def action_key(action: str) -> str:
+    """An action without what does not matter when two are compared."""
+    return " ".join(re.findall(r"\w+", action.casefold()))
 
 
 @dataclass(frozen=True)

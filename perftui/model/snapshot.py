@@ -14,6 +14,7 @@ from perftui.model.offer import Offer
 from perftui.model.series import Series, Unavailable, between
 from perftui.model.stacks import Window
 from perftui.model.target import Target, TargetState
+from perftui.model.verdict import Verdict
 
 
 class SourceState(StrEnum):
@@ -43,7 +44,8 @@ class Snapshot:
     and points in every later snapshot. `baseline` is what the user compares with;
     `gil_windows` are short looks at the holder of the GIL, beside the others; `events` are
     what happened in the span, oldest first; `unavailable` are metrics that cannot be had, `offers`
-    what could be watched, too; `findings` are the patterns that hold.
+    what could be watched, too; `findings` are the patterns that hold; `verdicts` are those of a
+    person that stand.
     """
 
     taken_at: float
@@ -64,6 +66,7 @@ class Snapshot:
     unavailable: tuple[Unavailable, ...] = ()
     offers: tuple[Offer, ...] = ()
     findings: tuple[Finding, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
 
     @property
     def data_at(self) -> float:

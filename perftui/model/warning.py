@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from perftui.model.findings import LOCAL, Forecast, ForecastState
@@ -11,6 +11,7 @@ from perftui.model.present import format_age, format_probability, format_span, f
 from perftui.model.snapshot import Snapshot, SourceState
 from perftui.model.target import TargetState
 from perftui.model.text import plain
+from perftui.model.verdict import Decision, Item
 
 LIKELY = 0.5
 """From this chance on a forecast is a warning."""
@@ -27,15 +28,23 @@ class Level(IntEnum):
 
 @dataclass(frozen=True)
 class Warning:  # noqa: A001 - the field's word; Python's own is never used here
-    """One sentence and how much it matters."""
+    """One sentence and how much it matters; `aside` is what it does not speak of."""
 
     level: Level
     text: str
+    aside: str = ""
 
 
 def strongest(snapshot: Snapshot) -> Warning:
-    """The one that matters most; of equals the first of: target, breach, forecast, source."""
-    return max(_warnings(snapshot), key=lambda warning: warning.level)
+    """The one that matters most; of equals the first of: target, breach, forecast, source. It
+    speaks of no forecast that is snoozed, but says how many are."""
+    found = max(_warnings(snapshot), key=lambda warning: warning.level)
+    snoozed = len(_snoozed(snapshot))
+    if not snoozed:
+        return found
+    # All is not well where a warning is snoozed.
+    level = max(found.level, Level.NOTICE)
+    return replace(found, level=level, aside=f"{snoozed} snoozed")
 
 
 def describe(forecast: Forecast) -> str:
@@ -89,13 +98,8 @@ def _warnings(snapshot: Snapshot) -> Iterator[Warning]:
 
 def _likely(snapshot: Snapshot) -> Iterator[Warning]:
     """What the forecasts whose time is not up say, the likeliest breach first."""
-    rated = [
-        (forecast.probability, forecast)
-        for forecast in snapshot.forecasts
-        if forecast.state is ForecastState.OK
-        and forecast.probability is not None
-        and forecast.expires_at > snapshot.taken_at
-    ]
+    snoozed = _snoozed(snapshot)
+    rated = [pair for pair in _rated(snapshot) if pair[1] not in snoozed]
     for chance, forecast in sorted(rated, key=lambda pair: -pair[0]):
         what = f"{format_probability(chance)} within {format_span(forecast.objective.horizon_s)}"
         what += f": {describe(forecast)}"
@@ -105,10 +109,29 @@ def _likely(snapshot: Snapshot) -> Iterator[Warning]:
         if chance >= LIKELY:
             yield Warning(Level.WARNING, what)
         else:
-            yield Warning(Level.CALM, f"no warning; highest chance {what}")
+            other = "other " if snoozed else ""
+            yield Warning(Level.CALM, f"no {other}warning; highest chance {what}")
+
+
+def _rated(snapshot: Snapshot) -> list[tuple[float, Forecast]]:
+    return [
+        (forecast.probability, forecast)
+        for forecast in snapshot.forecasts
+        if forecast.state is ForecastState.OK
+        and forecast.probability is not None
+        and forecast.expires_at > snapshot.taken_at
+    ]
+
+
+def _snoozed(snapshot: Snapshot) -> list[Forecast]:
+    """The warnings of which a person wants to hear nothing for a while."""
+    asleep = {v.item for v in snapshot.verdicts if v.decision is Decision.SNOOZED}
+    return [f for chance, f in _rated(snapshot) if chance >= LIKELY and Item.of(f) in asleep]
 
 
 def _calm(snapshot: Snapshot) -> str:
+    if _snoozed(snapshot):
+        return "no other warning"
     states = {forecast.state for forecast in snapshot.forecasts}
     if states == {ForecastState.NO_SKILL}:
         return "no warning: there is no forecastable signal"

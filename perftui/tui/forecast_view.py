@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from perftui.model.findings import LOCAL, Finding, Forecast, ForecastState, LlmState, Mitigation
-from perftui.model.present import format_age, format_probability, format_span, format_value
+from perftui.model.present import (
+    format_about,
+    format_age,
+    format_clock,
+    format_probability,
+    format_span,
+    format_value,
+)
 from perftui.model.question import Explanation
 from perftui.model.snapshot import Snapshot
 from perftui.model.text import plain
+from perftui.model.verdict import SNOOZE_S, Decision, Item, Verdict, decide
 from perftui.model.warning import LIKELY, describe, said
 
 MOST_FINDINGS = 2
 """So many patterns are shown whole: who is tired reads no more."""
+SIGNS = {Decision.ACCEPTED: "✓", Decision.REJECTED: "✗", Decision.SNOOZED: "z"}
+LONG_AGO_S = 3600.0
+"""A verdict that is older than this says its age."""
+MOST_NAME = 20
 OLD_S, OLD_SHARE = 10.0, 1 / 20
 """A forecast older than this, and than this part of its horizon, says its age: the next one should
 have come."""
@@ -21,16 +33,64 @@ have come."""
 
 @dataclass(frozen=True)
 class Line:
-    """One paragraph of the pane; `tone` is title, alarm, quiet or empty; `indent` in cells."""
+    """One paragraph of the pane; `tone` is title, alarm, quiet or empty; `indent` in cells. With
+    `item` it is what a person can decide on."""
 
     text: str
     tone: str = ""
     indent: int = 0
+    item: Item | None = None
+
+    @property
+    def selected(self) -> Line:
+        """The same with a sign that it is what a key would decide on."""
+        if self.text.startswith(_DO):
+            return replace(self, text=f"{_DO[:-2]}▸ {self.text[len(_DO) :]}")
+        return replace(self, text=f"▸ {self.text}", indent=self.indent or 2)
 
 
 def forecast_lines(snapshot: Snapshot) -> list[Line]:
     """The whole pane: the most urgent local forecast, the patterns that hold, what the LLM says,
     the other objectives."""
+    lines = _lines(snapshot)
+    stand = {verdict.item: verdict for verdict in snapshot.verdicts}
+    return [part for line in lines for part in _with_verdict(line, stand, snapshot.taken_at)]
+
+
+def question_of(item: Item, decision: Decision, now: float) -> str:
+    """What is asked before a verdict is kept, in at most 76 cells."""
+    name = plain(item.name, MOST_NAME)
+    verb = {
+        Decision.ACCEPTED: f"accepts {name}",
+        Decision.REJECTED: f"rejects {name}",
+        Decision.SNOOZED: f"snoozes {name} for {_snooze_span(item, now)}",
+    }[decision]
+    return f"a note, or none; Enter {verb}, Esc does not"
+
+
+def _snooze_span(item: Item, now: float) -> str:
+    ends = decide(item, Decision.SNOOZED, now).until - now
+    return format_span(SNOOZE_S) if ends == SNOOZE_S else format_about(ends)
+
+
+def _with_verdict(line: Line, stand: Mapping[Item, Verdict], now: float) -> Iterator[Line]:
+    """What a person has decided stands below what it was decided on."""
+    yield line
+    verdict = stand.get(line.item) if line.item is not None else None
+    if verdict is None:
+        return
+    words = f"{SIGNS[verdict.decision]} {verdict.decision.value}"
+    if verdict.decision is Decision.SNOOZED:
+        words += f" until {format_clock(verdict.until)}"
+    elif now - verdict.at > LONG_AGO_S:
+        words += f" {format_about(now - verdict.at)} ago"
+    if verdict.note:
+        words += f": {plain(verdict.note)}"
+    margin = line.indent * " "
+    yield Line(f"{margin}{words}", indent=line.indent + 2)
+
+
+def _lines(snapshot: Snapshot) -> list[Line]:
     now = snapshot.taken_at
     local = sorted((f for f in snapshot.forecasts if f.by == LOCAL), key=_urgency)
     lines: list[Line] = []
@@ -52,6 +112,7 @@ def forecast_lines(snapshot: Snapshot) -> list[Line]:
     return lines[:-1]
 
 
+_DO = "Do   "
 _URGENT = (ForecastState.IN_BREACH, ForecastState.OK, ForecastState.NO_SKILL)
 
 
@@ -62,7 +123,7 @@ def _urgency(forecast: Forecast) -> tuple[int, float]:
 
 def _local(forecast: Forecast, now: float) -> Iterator[Line]:
     horizon_s = forecast.objective.horizon_s
-    yield Line(describe(forecast), "title")
+    yield _title(describe(forecast), forecast, now)
     if forecast.state is ForecastState.LEARNING:
         yield Line(said(forecast, now), "quiet")
     else:
@@ -84,10 +145,18 @@ def _local(forecast: Forecast, now: float) -> Iterator[Line]:
         yield Line(f"made {format_age(age)} ago", "quiet")
 
 
+def _title(text: str, forecast: Forecast, now: float) -> Line:
+    """What is forecast; as long as its chance is one of what is to come, a person can decide on
+    it."""
+    is_open = forecast.probability is not None and now < forecast.expires_at
+    named = replace(Item.of(forecast), name=text)
+    return Line(text, "title", item=named if is_open else None)
+
+
 def _advice(forecast: Forecast, now: float) -> Iterator[Line]:
     chance = format_probability(forecast.probability)
     ahead = format_span(forecast.objective.horizon_s)
-    yield Line(f"{plain(forecast.by)} on {describe(forecast)}", "title")
+    yield _title(f"{plain(forecast.by)} on {describe(forecast)}", forecast, now)
     if forecast.probability is None:
         yield Line("inconclusive", "quiet")
     else:
@@ -107,7 +176,9 @@ def argued(answer: Forecast | Explanation) -> Iterator[Line]:
         mark = "" if claim.verified else "  [unverified]"
         cited = " ".join(claim.evidence) or "no evidence"
         yield Line(f"Why  {plain(claim.text)} ({plain(cited)}){mark}", indent=5)
-    yield from _advised(answer.mitigations, answer.disconfirming_check)
+    # Of what answers a person's own question nothing is decided, and nothing scored.
+    said = answer if isinstance(answer, Forecast) else None
+    yield from _advised(said, answer.mitigations, answer.disconfirming_check)
     cited_ids = {evidence for claim in answer.claims for evidence in claim.evidence}
     for fact in answer.evidence:
         if fact.id in cited_ids:
@@ -120,15 +191,19 @@ def _finding(finding: Finding) -> Iterator[Line]:
     yield Line(f"Seen {plain(finding.says)}", indent=5)
     for fact in finding.evidence:
         yield Line(f"     {plain(fact.text)}", "quiet", indent=5)
-    yield from _advised(finding.mitigations, finding.check)
+    yield from _advised(finding, finding.mitigations, finding.check)
 
 
-def _advised(mitigations: Sequence[Mitigation], check: str | None) -> Iterator[Line]:
+def _advised(
+    said: Forecast | Finding | None, mitigations: Sequence[Mitigation], check: str | None
+) -> Iterator[Line]:
     for number, mitigation in enumerate(mitigations, 1):
         risk = f" (risk: {plain(mitigation.risk)})" if mitigation.risk else ""
         why = f": {plain(mitigation.why)}" if mitigation.why else ""
         mark = "" if mitigation.listed else "  [unlisted]"
-        yield Line(f"Do   {number} {plain(mitigation.action)}{why}{risk}{mark}", indent=5)
+        text = f"{_DO}{number} {plain(mitigation.action)}{why}{risk}{mark}"
+        item = None if said is None else Item.of(said, mitigation)
+        yield Line(text, indent=5, item=item)
     if check:
         yield Line(f"Check {plain(check)}", "quiet", indent=6)
 

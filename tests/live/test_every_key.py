@@ -46,7 +46,7 @@ TESTED = {
     "CALLERS": f"Enter {MOVES}",
     "SOURCE": f"n N {MOVES}",
     "METRICS": "← → Shift+← Shift+→ PgUp PgDn End ↑ k ↓ j z Z [ ] Enter E O",
-    "FORECAST": "↑ k ↓ j h v F5",
+    "FORECAST": "↑ k ↓ j a x s h v F5",
 }
 """The keys of the help, by its titles, that a test on a real terminal presses."""
 
@@ -222,7 +222,7 @@ def test_the_keys_of_metrics_and_forecast(terminal: Open, python_target: Any) ->
     with opened(terminal, python_target(MANY), 80, 12) as tmux:
         for title, top in (("[Metrics", "cpu "), ("[Forecast", "RSS above 90 %")):
             tmux.keys("Tab")
-            inside = re.compile(rf"^ ?{top}", re.MULTILINE)
+            inside = re.compile(rf"^[ ▸]*{top}", re.MULTILINE)
             tmux.wait(title, inside)
             for down, up in (("Down", "Up"), ("j", "k")):
                 tmux.keys(*[down] * 12)
@@ -320,6 +320,44 @@ def test_space_pauses(terminal: Open, python_target: Any) -> None:
         tmux.wait("PAUSED")
         tmux.keys("Space")
         tmux.wait("● LIVE", without="PAUSED")
+
+
+def test_the_keys_of_verdicts(terminal: Open, python_target: Any) -> None:
+    """`a`, `x` and `s` decide on what the arrows have selected, with a note, and the next run knows
+    it; Esc drops a verdict."""
+    target = python_target(MANY)
+    tmux = terminal(200, 60)
+    # Two forecasts that stay: nothing of it is ever near.
+    wanted = [f"{name} > 99000 for 10m within 1h" for name in ("cpu_used", "rss_used")]
+    options = [part for one in wanted for part in ("--objective", one)]
+    tmux.run(target.pid, *options)
+    tmux.wait("● LIVE")
+    tmux.keys("BTab")
+    tmux.wait(re.compile(r"▸ (cpu|rss)_used above "), timeout=90)
+    tmux.wait(re.compile(r"within 1 h.*within 1 h", re.DOTALL), timeout=90)
+    tmux.keys("a")
+    tmux.wait(re.compile(r"a note, or none; Enter accepts (cpu|rss)_used above.*, Esc does not"))
+    tmux.type("planned [b]load", "Enter")
+    tmux.wait("✓ accepted: planned [b]load")
+    tmux.keys("Down", "x")
+    tmux.wait("Enter rejects")
+    tmux.keys("Escape")
+    tmux.wait("✓ accepted", "● LIVE", without="Enter rejects")
+    assert "rejected" not in tmux.text()
+    tmux.keys("s")
+    tmux.wait(re.compile(r"Enter snoozes .* for (15|60) min, Esc does not"))
+    tmux.keys("Enter")
+    tmux.wait(re.compile(r"z snoozed until \d\d:\d\d:\d\d"))
+    tmux.keys("x", "Enter")
+    tmux.wait("✗ rejected", without="snoozed until")
+    tmux.keys("q")
+    tmux.back()
+    tmux.run(target.pid, *options)
+    tmux.wait("● LIVE")
+    tmux.keys("BTab")
+    tmux.wait("✓ accepted: planned [b]load", "✗ rejected", timeout=90)
+    tmux.keys("q")
+    tmux.back()
 
 
 def test_the_history_of_forecasts(terminal: Open, python_target: Any) -> None:

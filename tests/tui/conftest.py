@@ -10,6 +10,8 @@ import pytest
 from builders import NOW, P99, forecast, run_of_windows, series, snapshot, status
 
 from perftui.errors import PerftuiError
+from perftui.forecast.keeping import Keeping
+from perftui.forecast.verdicts import Verdicts
 from perftui.model.consent import Choice, Consent
 from perftui.model.event import Event, EventKind
 from perftui.model.findings import Forecast, LlmStatus
@@ -23,6 +25,7 @@ from perftui.model.snapshot import Snapshot
 from perftui.model.source import SourceText
 from perftui.model.stacks import Window
 from perftui.model.target import Candidate
+from perftui.model.verdict import Decision, Item, decide
 from perftui.monitor import Monitor
 from perftui.settings import MetricSettings, ProfileSettings, Settings
 from perftui.tui.app import PerftuiApp
@@ -104,6 +107,7 @@ class FakeMonitor:
         self.ended = 0
         self.permission = FakePermission()
         self.past: tuple[PastForecasts, ...] | PerftuiError = ()
+        self.verdicts = Verdicts(Keeping(None, ""))
 
     def clock(self) -> float:
         return self.latest.taken_at
@@ -126,6 +130,10 @@ class FakeMonitor:
 
     def set_objective(self, objective: Objective) -> None:
         self.latest = replace(self.latest, objectives=(objective, *self.latest.objectives))
+
+    def judge(self, item: Item, decision: Decision, note: str = "") -> None:
+        self.verdicts.add(decide(item, decision, self.clock(), note))
+        self.latest = replace(self.latest, verdicts=self.verdicts.standing(self.clock()))
 
     def follow(self) -> str:
         return "The target still runs."

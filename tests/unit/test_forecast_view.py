@@ -17,14 +17,17 @@ from perftui.model.findings import (
     Mitigation,
 )
 from perftui.model.objective import Objective
-from perftui.tui.forecast_view import Line, forecast_lines
+from perftui.model.verdict import Decision, Item, Verdict
+from perftui.tui.forecast_view import Line, forecast_lines, question_of
 
 NO_RECORD = Line("no record yet: the first is checked after 1 min", "quiet")
 OFF = Line("LLM off", "quiet")
 
 
 def lines(*forecasts: Forecast, **more: object) -> list[Line]:
-    return forecast_lines(snapshot(forecasts=forecasts, **more))
+    """The pane, without what a person can decide on."""
+    found = forecast_lines(snapshot(forecasts=forecasts, **more))
+    return [replace(line, item=None) for line in found]
 
 
 def llm_lines(**more: object) -> list[Line]:
@@ -256,3 +259,71 @@ def test_a_pattern_that_holds():
     assert "Seen b" in found
     assert "seen, too: c, d" in found
     assert at > found.index(NO_RECORD.text)
+
+
+ADVICE = forecast(
+    P99, by="claude", probability=0.7, mitigations=(Mitigation("Cache it", "it is hot", ""),)
+)
+FINDING = Finding("cold", "It is cold.", (), (Mitigation("warm it", "", "slow", True),))
+
+
+def test_what_a_person_can_decide_on():
+    """Forecasts with a chance whose time is not up, and all that is proposed, from the top down."""
+    shown = snapshot(
+        forecasts=[
+            forecast(Objective("learns", 1), ForecastState.LEARNING),
+            forecast(Objective("broken", 1), ForecastState.IN_BREACH, since=NOW - 5),
+            forecast(Objective("old", 1), probability=0.9, made_at=NOW - 901),
+            forecast(probability=0.8, labels=(("n", "a"),)),
+            ADVICE,
+        ],
+        findings=(FINDING,),
+    )
+    items = [line.item for line in forecast_lines(shown) if line.item is not None]
+    assert [(item.by, item.action, item.labels) for item in items] == [
+        ("cold", "warm it", ()),
+        ("claude", "", ()),
+        ("claude", "cache it", ()),
+        ("local", "", (("n", "a"),)),
+    ]
+    assert [item.name for item in items][1:3] == ["claude on p99 above 0.50", "Cache it"]
+
+
+@pytest.mark.parametrize(
+    ("decision", "more", "words"),
+    [
+        (Decision.ACCEPTED, {}, "✓ accepted"),
+        (Decision.REJECTED, {"note": "planned\x1b[2J"}, "✗ rejected: planned�"),
+        (Decision.REJECTED, {"at": NOW - 3 * 86_400}, "✗ rejected 3 d ago"),
+        (Decision.SNOOZED, {"until": NOW + 900}, "z snoozed until 08:15:00"),
+    ],
+)
+def test_a_verdict_stands_below_what_it_is_on(decision: Decision, more: dict, words: str):
+    """By a sign and a word, with the note, its age where it is old, and the end of a snooze."""
+    for on, margin in ((Item.of(ADVICE), ""), (Item.of(ADVICE, ADVICE.mitigations[0]), "     ")):
+        verdict = Verdict(on, decision, **{"at": NOW, **more})
+        found = forecast_lines(snapshot(forecasts=[ADVICE], verdicts=(verdict,)))
+        at = next(n for n, line in enumerate(found) if line.item == on)
+        assert found[at + 1].text == f"{margin}{words}"
+        others = forecast_lines(snapshot(forecasts=[ADVICE]))
+        assert found[: at + 1] + found[at + 2 :] == others
+
+
+def test_what_is_selected_can_be_seen_without_colour():
+    """By a sign before a title, and in the place between the word and the number of a proposal."""
+    title, proposal = (one for one in forecast_lines(snapshot(forecasts=[ADVICE])) if one.item)
+    assert title.selected.text == "▸ claude on p99 above 0.50"
+    assert proposal.text == "Do   1 Cache it: it is hot  [unlisted]"
+    assert proposal.selected.text == "Do ▸ 1 Cache it: it is hot  [unlisted]"
+
+
+@pytest.mark.parametrize("horizon_s", [60.0, 5400.0, 86_400.0])
+@pytest.mark.parametrize("decision", Decision)
+def test_the_question_fits_into_80_columns(decision: Decision, horizon_s: float):
+    """However long the name is and the snooze."""
+    said = forecast(Objective("p" * 60, 1, horizon_s=horizon_s), probability=0.5)
+    [item, *_] = [one.item for one in forecast_lines(snapshot(forecasts=[said])) if one.item]
+    words = question_of(item, decision, NOW)
+    assert len(words) <= 76
+    assert words.startswith("a note, or none; Enter ")
+    assert words.endswith(", Esc does not")

@@ -91,6 +91,6 @@ def key_rows(bindings: Iterable[Binding]) -> list[tuple[str, str]]:
     """The keys of each action, as people call them, and what it does."""
     rows: dict[tuple[str, str], list[str]] = {}
     for binding in bindings:
-        keys = rows.setdefault((binding.action, binding.description), [])
+        keys = rows.setdefault((binding.action, binding.tooltip or binding.description), [])
         keys.extend(_NAMES.get(key.strip(), key.strip()) for key in binding.key.split(","))
     return [(" ".join(keys), text) for (_, text), keys in rows.items()]

@@ -22,8 +22,10 @@ from perftui.model.offer import Offer
 from perftui.model.present import format_clock
 from perftui.model.question import Question
 from perftui.model.snapshot import Snapshot
+from perftui.model.verdict import Decision, Item
 from perftui.model.warning import strongest
 from perftui.monitor import Monitor
+from perftui.tui.forecast_view import question_of
 from perftui.tui.header_view import header
 from perftui.tui.screens.ask import AskScreen
 from perftui.tui.screens.query import QueryScreen
@@ -42,9 +44,10 @@ FIRST_LOOKS_S = 0.1
 """How often it looks for the first window, so that it is shown as soon as it is there."""
 KEEP_WORDS, KEEP_S = "until perftui ends; perftui.toml keeps it:", 15.0
 OBJECTIVE_WORDS = "an objective, like p99 > 0.5 for 1m within 15m; Enter sets it, Esc drops it"
+NOTHING_TO_DECIDE = "There is no forecast and no proposal to decide on yet."
 NO_PROMETHEUS = "To try a query, start perftui with --prometheus URL."
 PANELS = ("profile", "metrics", "forecast")
-SPARED = frozenset({"sort_next", "panel(1)", "pause"})
+SPARED = frozenset({"sort_next", "panel(1)", "pause", "screen.sent", "screen.ask"})
 """Keys that the footer of a narrow screen leaves out; help has them."""
 
 
@@ -89,6 +92,7 @@ class WatchScreen(Screen[None]):
         self._timer: Timer | None = None
         self._titles: dict[str, str] = {}
         self._following: Worker[str] | None = None
+        self._decided: tuple[Item, Decision] | None = None
 
     def compose(self) -> ComposeResult:
         """Every panel, for wide and narrow screens alike; the stylesheet arranges them."""
@@ -148,7 +152,7 @@ class WatchScreen(Screen[None]):
             left += f"  every {self._refresh_s:g} s"
         self.query_one(Header).show(left, right)
         warning = strongest(snapshot)
-        self.query_one(WarningLine).show(warning.level, warning.text)
+        self.query_one(WarningLine).show(warning.level, warning.text, warning.aside)
         self._draw_titles()
 
     def _draw_titles(self) -> None:
@@ -185,11 +189,24 @@ class WatchScreen(Screen[None]):
         """Type the objective of a metric."""
         self.query_one(Prompt).ask("objective", OBJECTIVE_WORDS, event.text)
 
+    def action_decide(self, decision: str) -> None:
+        """Ask for a note on what is selected in the forecast pane, and whether it is meant."""
+        item = self.query_one(ForecastPane).choose()
+        if item is None:
+            self.notify(NOTHING_TO_DECIDE, markup=False)
+            return
+        self._decided = item, Decision(decision)
+        words = question_of(*self._decided, self.monitor.clock())
+        self.query_one(Prompt).ask("verdict", words)
+
     def on_prompt_answered(self, event: Prompt.Answered) -> None:
-        """A note is marked, an objective set; a bad one says what is wrong and is asked again."""
+        """A note is marked, a verdict kept, an objective set; a bad one says what is wrong and is
+        asked again."""
         if event.purpose == "note" and event.text.strip():
             moment = self.profile.view.moment
             self.monitor.mark(EventKind.NOTE, event.text, moment.start if moment else None)
+        elif event.purpose == "verdict" and self._decided is not None:
+            self.monitor.judge(*self._decided, event.text.strip())
         elif event.purpose == "objective":
             try:
                 objective = parse_objective(event.text)

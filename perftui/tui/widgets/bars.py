@@ -70,7 +70,8 @@ def _whole_parts(text: str, width: int) -> str:
 
 
 class WarningLine(Painted[tuple["Level", str]], Widget):
-    """The strongest warning in words, with a sign for how much it matters."""
+    """The strongest warning in words, with a sign for how much it matters, and on the right what it
+    does not speak of."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"warning--{level.name.lower()}" for level in Level}
     SIGNS: ClassVar[dict[Level, str]] = {
@@ -80,18 +81,22 @@ class WarningLine(Painted[tuple["Level", str]], Widget):
         Level.ALARM: "▲▲",
     }
 
-    text = ""
+    text = aside = ""
     level = Level.CALM
 
-    def show(self, level: Level, text: str) -> None:
+    def show(self, level: Level, text: str, aside: str = "") -> None:
         """Say this."""
-        self.level, self.text = level, text
+        self.level, self.text, self.aside = level, text, aside
         self.refresh_changed()
 
     def content(self, y: int) -> tuple[Level, str]:  # noqa: ARG002 - it has one line
         """All that decides how the one line looks."""
         text = f" {self.SIGNS[self.level]} {self.text}" if self.text else ""
-        return self.level, fit(text, self.size.width)
+        width = self.size.width
+        if not self.aside:
+            return self.level, fit(text, width)
+        aside = f"  {self.aside} "
+        return self.level, fit(text, max(0, width - cell_len(aside))) + fit(aside, width)
 
     def paint(self, content: tuple[Level, str]) -> Strip:
         """Draw it."""
