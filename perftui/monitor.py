@@ -390,7 +390,7 @@ class Monitor:
                 self._described_at = self.clock()
                 self._describe_again()
             if self._state is not TargetState.EXITED:
-                self._analyses.look_ahead(self._timeline, self.clock(), self._advisor.forecasts)
+                self._analyses.look_ahead(self._timeline, self.clock(), self.advisor.forecasts)
             self.latest = self.snapshot()
             self._analyses.look_for_patterns(self.latest)
             for event in self._changes.events(self.latest):

@@ -21,6 +21,7 @@ from perftui.advisor.prompt import Looks
 from perftui.advisor.redact import Pseudonyms
 from perftui.advisor.reply import CallError, Reply
 from perftui.advisor.schedule import ENOUGH_S, Schedule
+from perftui.advisor.standing import Standing, read_standing
 from perftui.advisor.tools import ReadSource, Toolbox
 from perftui.errors import PerftuiError
 from perftui.model.findings import Forecast, LlmState, LlmStatus
@@ -81,6 +82,7 @@ class Advisor:
         self._picture = picture or (lambda _: snapshot())
         self._look_s = look_s
         self._caller = Caller(settings, self._env, clock, ledger, client_factory)
+        self._log, self._standing = ledger, Standing()
         self._names = Pseudonyms(settings.share)
         self._refusal = ""
         """Why no call may be made at present; empty where one may."""
@@ -297,9 +299,17 @@ class Advisor:
         from perftui.advisor.answer import as_forecast
 
         answer, table = self._consult(table, snapshot, names, asked=asked)
+        model = self._settings.model
+        self._standing = read_standing(self._log, model, self._standing)
         with self._naming:
             forecast = as_forecast(
-                answer, table, names, by=self._settings.model, made_at=self._clock()
+                answer,
+                table,
+                names,
+                by=model,
+                made_at=self._clock(),
+                most_shift=self._standing.most_shift,
+                earlier=self._standing.record,
             )
         if forecast is not None:
             self._forecasts = (forecast,)

@@ -25,6 +25,7 @@ from perftui.advisor.claims import is_verified, listed_actions
 from perftui.advisor.evidence import Facts
 from perftui.advisor.evidence_text import evidence
 from perftui.advisor.redact import Pseudonyms
+from perftui.advisor.standing import MOST_SHIFT
 from perftui.errors import PerftuiError
 from perftui.model.findings import Claim, Forecast, ForecastState, Mitigation, action_key
 from perftui.model.question import Explanation
@@ -34,9 +35,6 @@ MAX_ANSWER = 100_000
 """Characters of an answer that are looked at; a longer one is refused."""
 _MAX_STARTS = 50
 """Opening braces that are tried in an answer with text around its object."""
-
-MOST_SHIFT = 1.0
-"""By so much, in log-odds, a model may move the local chance: 31 % to 55 % at most."""
 
 _FENCE = re.compile(r"```[A-Za-z]*\s*\n(.*?)```", re.DOTALL)
 _NEXT = "The next call tries again; another model may fit better."
@@ -234,18 +232,26 @@ def _explain(error: ValidationError) -> str:
 
 
 def as_forecast(
-    answer: Answer, table: Facts, names: Pseudonyms, *, by: str, made_at: float
+    answer: Answer,
+    table: Facts,
+    names: Pseudonyms,
+    *,
+    by: str,
+    made_at: float,
+    most_shift: float = MOST_SHIFT,
+    earlier: str | None = None,
 ) -> Forecast | None:
     """The answer as a forecast of the objective in question, with real names in its text.
 
-    None where `table` asks about no objective. The chance may be `MOST_SHIFT` away from the local
-    one in log-odds; what the model said beyond that, or with no local chance, is in `record`.
+    None where `table` asks about no objective. The chance may be `most_shift` away from the local
+    one in log-odds; what the model said beyond that, or with no local chance, is in `record`, with
+    how `earlier` ones turned out.
     """
     objective = table.question
     if objective is None:
         return None
     local = table.local
-    chance, held = _held(answer.probability, local.probability if local else None)
+    chance, held = _held(answer.probability, local.probability if local else None, most_shift)
     return Forecast(
         id=f"{by}-{made_at:.3f}",
         objective=objective,
@@ -258,7 +264,7 @@ def as_forecast(
         summary=names.restore(answer.summary),
         series_unit=local.series_unit if local else table.question_unit,
         labels=local.labels if local else (),
-        record=held,
+        record="; ".join(words for words in (held, earlier) if words) or None,
         evidence=evidence(table),
         claims=_claims(answer, table, names),
         mitigations=_mitigations(answer, names),
@@ -311,15 +317,20 @@ def _check(answer: Answer, names: Pseudonyms) -> str | None:
     return names.restore(check) if check else None
 
 
-def _held(said: float | None, local: float | None) -> tuple[float | None, str | None]:
-    """The model's chance within `MOST_SHIFT` of the local one, and a word if it was beyond that;
+def _held(
+    said: float | None, local: float | None, most_shift: float
+) -> tuple[float | None, str | None]:
+    """The model's chance within `most_shift` of the local one, and a word if it was beyond that;
     none where there is no local one to hold it to."""
     if said is None:
         return None, None
     if local is None:
         return None, f"it said {said:.0%}; there is no local chance yet that holds it"
+    if not most_shift:
+        why = f"its record is worse than the local one: {local:.0%} stays"
+        return local, f"it said {said:.0%}; {why}"
     odds = math.log(local / (1 - local)) if 0 < local < 1 else math.copysign(math.inf, local - 0.5)
-    low, high = (0.5 * (1 + math.tanh((odds + s) / 2)) for s in (-MOST_SHIFT, MOST_SHIFT))
+    low, high = (0.5 * (1 + math.tanh((odds + s) / 2)) for s in (-most_shift, most_shift))
     held = min(max(said, low), high)
     if held == said:
         return said, None

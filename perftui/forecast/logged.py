@@ -64,6 +64,16 @@ def watched(path: Path) -> Iterator[Told]:
         log.close()
 
 
+def paired_with_local(path: Path, model: str) -> Paired | None:
+    """How one model did beside the local forecaster; None before anything of it has come out.
+    StateError where the file cannot be read."""
+    log = ForecastLog(path)
+    try:
+        return compare(model, log.pairs(model))
+    finally:
+        log.close()
+
+
 def paired(path: Path) -> list[Paired]:
     """How each model did beside the local forecaster. StateError where the file cannot be read."""
     log = ForecastLog(path)
