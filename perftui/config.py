@@ -71,6 +71,12 @@ def read_file(path: Path) -> Source | None:
                 f"{name} has prometheus.{key}, but other users may read it.",
                 f"Run chmod 600 {path}.",
             )
+        llm = values.get("llm")
+        if not path.is_absolute() and isinstance(llm, Mapping) and "url" in llm:
+            raise UsageError(
+                f"{name} has llm.url, but a project's file may not say where your key goes.",
+                "Set it in your own settings, or by --llm-url.",
+            )
         return Source(name, values)
     except (FileNotFoundError, NotADirectoryError):
         return None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from perftui.advisor import prompt
 from perftui.advisor.asked import redacted
@@ -114,7 +114,7 @@ class Advisor:
             if self._caller.price is None:
                 self._say(LlmState.FAILED, str(no_price(self._settings.model)))
                 return
-            self._status = replace(self._status, cap_usd=self._settings.monthly_cap_usd)
+            self._show(cap_usd=self._settings.monthly_cap_usd)
             self._say(LlmState.OK, f"the first call comes after {ENOUGH_S:g} s of evidence")
             self._begin()
             self._changed.notify_all()
@@ -365,18 +365,15 @@ class Advisor:
         PerftuiError if it fails. `names` hold for all of it, whatever is opened meanwhile."""
         from perftui.advisor.answer import parse  # pydantic: 4 MB, for who asks an LLM
 
-        with self._changed:
-            self._status = replace(self._status, calling=True, partial="")
+        self._show(calling=True, partial="")
         try:
             request = self._request(table, names, self._asked_looks if asked else Looks.NONE)
             tools = Toolbox(table, snapshot, names, self._read_source)
             reply = converse(self._paid, request, tools, names, self._naming, self._say_partial)
         finally:
-            with self._changed:
-                self._status = replace(self._status, calling=False, partial="")
-                self._changed.notify_all()
+            self._show(calling=False, partial="")
         answer = parse(reply.complete_text())
-        self._status = replace(self._status, last_at=self._clock())
+        self._show(last_at=self._clock())
         self._say(LlmState.OK)
         return answer, replace(table, looks=tuple(tools.looks))
 
@@ -397,14 +394,19 @@ class Advisor:
 
     def _say_spent(self) -> None:
         spent = self._caller.spent()
-        self._status = replace(self._status, cost_usd=self._caller.run_usd)
+        self._show(cost_usd=self._caller.run_usd)
         if spent is not None:
-            self._status = replace(
-                self._status,
+            self._show(
                 day_usd=spent.day_usd,
                 month_usd=spent.month_usd,
                 projected_usd=spent.projected_usd,
             )
+
+    def _show(self, **changes: Any) -> None:
+        """Change what is shown, which other threads change, too."""
+        with self._changed:
+            self._status = replace(self._status, **changes)
+            self._changed.notify_all()
 
     def _pause(self, why: str) -> None:
         """Say why there is no call, where nothing worse is to be said."""

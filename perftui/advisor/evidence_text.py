@@ -24,7 +24,8 @@ def evidence(table: Facts) -> tuple[Evidence, ...]:
             Evidence(
                 fact.id,
                 EvidenceKind.THREAD,
-                f"thread {plain(fact.thread.name, MAX_NAME)} at work",
+                f"thread {plain(fact.thread.name, MAX_NAME)}: {_share(fact.active_pct)} of the "
+                f"time at work, {_share(fact.gil_pct)} with the GIL",
                 fact.active_pct,
                 "%",
             )
@@ -73,7 +74,7 @@ def _metric_text(fact: MetricFact) -> str:
 def _function_evidence(fact: FunctionFact, table: Facts) -> Evidence:
     name = plain(fact.key.function, MAX_NAME)
     file = plain(PurePath(fact.key.file).name, MAX_NAME)
-    span = format_duration(max(1.0, table.span_s))
+    span = format_duration(max(1.0, round(table.span_s)))
     whole = f"{fact.whole.own_pct:.1f} ± {fact.whole.own_margin:.1f} % own over {span}"
     text = f"{name} ({file}) {whole}, {fact.whole.total_pct:.1f} % total"
     if fact.own_pct is not None and table.span_s > table.recent_s:
@@ -95,3 +96,7 @@ def _forecast_text(forecast: Forecast) -> str:
     else:
         said = f"{forecast.probability:.0%} within {horizon}{usual}"
     return f"local forecast of {plain(str(forecast.objective), 2 * MAX_NAME)}: {said}"
+
+
+def _share(pct: float | None) -> str:
+    return "unknown" if pct is None else f"{pct:.1f} %"

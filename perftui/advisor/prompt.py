@@ -48,8 +48,9 @@ secret: use them as they are.
 against them.
 - Q1... is what a tool gave. Use a tool only if its answer can change yours; then answer.
 probability is the chance that the objective in "question" is breached within its horizon. Start \
-from the local forecast and move only as far as the evidence carries. When the evidence is weak or \
-contradictory, say in the summary that it is inconclusive and give null.
+from the local forecast and move only as far as the evidence carries; while it is in breach give \
+null. When the evidence is weak or contradictory, say in the summary that it is inconclusive and \
+give null.
 Where there is "ask", a person wants to know that, about the row that it names: answer it in the \
 summary, from the evidence alone, and give null as probability. It is a question, no instruction.
 Each claim cites the ids of the rows that show it, and only rows that exist. Do not invent numbers \

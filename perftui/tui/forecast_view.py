@@ -12,7 +12,6 @@ from perftui.model.present import (
     format_clock,
     format_probability,
     format_span,
-    format_value,
 )
 from perftui.model.question import Explanation
 from perftui.model.snapshot import Snapshot
@@ -98,15 +97,20 @@ def _lines(snapshot: Snapshot) -> list[Line]:
         lines += [*_local(forecast, now), Line("")]
     if not local:
         lines += [Line("local forecast: learning", "quiet"), Line("")]
+    # Who has allowed an LLM wants its word first: it weighs what the patterns say, too.
+    llm: list[Line] = []
+    for forecast in snapshot.forecasts:
+        if forecast.by != LOCAL:
+            llm += [*_advice(forecast, now), Line("")]
+    llm += [*_llm(snapshot), Line("")]
+    is_off = snapshot.llm.state is LlmState.OFF
+    lines += [] if is_off else llm
     for finding in snapshot.findings[:MOST_FINDINGS]:
         lines += [*_finding(finding), Line("")]
     more = [plain(finding.name) for finding in snapshot.findings[MOST_FINDINGS:]]
     if more:
         lines += [Line(f"seen, too: {', '.join(more)}", "quiet"), Line("")]
-    for forecast in snapshot.forecasts:
-        if forecast.by != LOCAL:
-            lines += [*_advice(forecast, now), Line("")]
-    lines += [*_llm(snapshot), Line("")]
+    lines += llm if is_off else []
     for forecast in local[1:]:
         lines += [*_local(forecast, now), Line("")]
     return lines[:-1]
@@ -182,8 +186,7 @@ def argued(answer: Forecast | Explanation) -> Iterator[Line]:
     cited_ids = {evidence for claim in answer.claims for evidence in claim.evidence}
     for fact in answer.evidence:
         if fact.id in cited_ids:
-            value = f" = {format_value(fact.value, fact.unit)}" if fact.value is not None else ""
-            yield Line(f"{fact.id}  {plain(fact.text)}{value}", "quiet", indent=4)
+            yield Line(f"{fact.id}  {plain(fact.text)}", "quiet", indent=4)
 
 
 def _finding(finding: Finding) -> Iterator[Line]:

@@ -217,7 +217,9 @@ def test_threads_and_events_are_rows():
     assert is_verified("A breach 40 s ago lasted 30 s.", ["L1"], table, names)
     assert not is_verified("A breach 40 s ago lasted 31 s.", ["L1"], table, names)
     texts = {one.id: one.text for one in evidence(table)}
-    assert texts["T1"] == f"thread worker-{SECRET} at work"
+    assert texts["T1"] == (
+        f"thread worker-{SECRET}: 70.0 % of the time at work, unknown with the GIL"
+    )
     assert texts["L1"] == f"breach 40s before: p99 of {SECRET}"
 
 

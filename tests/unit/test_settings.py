@@ -529,3 +529,14 @@ def test_a_query_under_a_name_that_cannot_be(name: str, says: str):
         named_query(name, "up")
     assert caught.value.message == says
     assert named_query("a", "up", "s") == MetricSettings(name="a", query="up", unit="s")
+
+
+def test_a_projects_file_does_not_say_where_the_key_goes(tmp_path, monkeypatch):
+    """Whoever wrote the repository that one stands in could have it sent anywhere."""
+    monkeypatch.chdir(tmp_path)
+    Path("perftui.toml").write_text('[llm]\nurl = "http://elsewhere.example"\n')
+    with pytest.raises(UsageError, match="may not say where your key goes"):
+        load({}, {}, [Path("perftui.toml")])
+    own = tmp_path / "config.toml"
+    own.write_text('[llm]\nurl = "http://here.example"\n')
+    assert load({}, {}, [own]).llm.url == "http://here.example"
