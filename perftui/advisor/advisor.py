@@ -17,6 +17,7 @@ from perftui.advisor.caller import Caller, CapReached, ClientFactory
 from perftui.advisor.client import KEY_NAMES, SERVER, URL_NAME, Heard, Key, connect, find_key
 from perftui.advisor.conversation import converse
 from perftui.advisor.evidence import Facts, facts
+from perftui.advisor.excerpt import excerpt
 from perftui.advisor.prompt import Looks
 from perftui.advisor.redact import Pseudonyms
 from perftui.advisor.reply import CallError, Reply
@@ -135,6 +136,14 @@ class Advisor:
     def forecasts(self) -> tuple[Forecast, ...]:
         """The last good answer, kept when a later call fails; empty before the first."""
         return self._forecasts
+
+    def excerpt(self, question: Question) -> tuple[str, ...]:
+        """The lines of the function that a question is about, as they would go along with it; takes
+        a moment. PerftuiError where there are none."""
+        snapshot = self._picture(question)
+        if question.place is None or snapshot is None:
+            raise PerftuiError("No function is selected.")
+        return excerpt(question.place, snapshot, self._read_source(question.place.file))
 
     @property
     def explanation(self) -> Explanation | None:

@@ -56,13 +56,7 @@ def outline(
 ) -> list[OutlineRow]:
     """The outline of the `function` that `line` is part of, `own_pct` by line. ValueError, in a few
     words, where there is none."""
-    try:
-        module = ast.parse("\n".join(lines))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ValueError("its source cannot be parsed") from None
-    found = _found(module, function.rpartition(".")[2], line)
-    if found is None:
-        raise ValueError("its source does not hold it")
+    module, found = _looked_up(lines, function, line)
     modules = _modules(module)
     body: Sequence[ast.stmt] = (
         [ast.copy_location(ast.Return(found.body), found)]
@@ -70,6 +64,26 @@ def outline(
         else found.body
     )
     return list(_rows(body, found.lineno, modules, own_pct))[:MOST_ROWS]
+
+
+def lines_of(lines: Sequence[str], function: str, line: int | None) -> tuple[int, int]:
+    """The first and the last line of the `function` that `line` is part of, from 1 on, with its
+    decorators. ValueError, in a few words, where it is not found."""
+    _, found = _looked_up(lines, function, line)
+    decorators = [] if isinstance(found, ast.Lambda) else found.decorator_list
+    first = min([found.lineno, *(one.lineno for one in decorators)])
+    return first, found.end_lineno or found.lineno
+
+
+def _looked_up(lines: Sequence[str], function: str, line: int | None) -> tuple[ast.Module, _Def]:
+    try:
+        module = ast.parse("\n".join(lines))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise ValueError("its source cannot be parsed") from None
+    found = _found(module, function.rpartition(".")[2], line)
+    if found is None:
+        raise ValueError("its source does not hold it")
+    return module, found
 
 
 def _found(module: ast.Module, name: str, line: int | None) -> _Def | None:

@@ -17,7 +17,8 @@ class Question:
     """A question in a person's own words, `EXPLAIN` where there are none.
 
     It is about a function, a metric or neither; about the time from `start` to `end` (Unix
-    seconds), where those are not None, else about the present.
+    seconds), where those are not None, else about the present. `source` are the lines of the
+    function that a person has seen and lets go along.
     """
 
     text: str = EXPLAIN
@@ -25,6 +26,7 @@ class Question:
     metric: SeriesKey | None = None
     start: float | None = None
     end: float | None = None
+    source: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

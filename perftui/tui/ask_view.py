@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from perftui.model.findings import LlmState, LlmStatus
 from perftui.model.present import format_clock, series_name
@@ -27,11 +27,21 @@ def about(question: Question) -> str:
 
 
 def answer_lines(
-    question: Question | None, answer: Explanation | None, llm: LlmStatus
+    question: Question | None,
+    answer: Explanation | None,
+    llm: LlmStatus,
+    source: Sequence[str] = (),
 ) -> Iterator[str]:
-    """The answer to a question, or how far it is; before there is one, what is to be known."""
+    """The answer to a question, or how far it is; before there is one, what is to be known, and the
+    `source` that would go along."""
+    if question is None and source:
+        yield "These lines of the function go along with the question; Ctrl+S drops them."
+        yield ""
+        yield from source
+        return
     if question is None:
         yield "What you type is sent as it is, but for secrets; names of your own go as fn_1, m_1 …"
+        yield "Ctrl+S shows the source of the function, and lets it go along."
         if llm.state is LlmState.OFF:
             yield f"LLM {plain(llm.message) or 'off'}"
         return

@@ -32,13 +32,16 @@ from perftui.advisor.asked import redacted
 from perftui.advisor.claims import is_verified
 from perftui.advisor.evidence import facts
 from perftui.advisor.evidence_text import evidence
+from perftui.advisor.excerpt import MOST_LINES, excerpt
 from perftui.advisor.prompt import MAX_CHARACTERS, fitted
 from perftui.advisor.redact import Pseudonyms
+from perftui.errors import PerftuiError
 from perftui.model.event import Event, EventKind
 from perftui.model.findings import LlmState
 from perftui.model.question import EXPLAIN, Question
 from perftui.model.series import Origin
 from perftui.model.snapshot import Snapshot
+from perftui.model.source import SourceText
 from perftui.model.stacks import Place
 from perftui.model.target import TargetState
 from perftui.settings import ShareSettings
@@ -243,3 +246,56 @@ def test_the_table_has_a_bound():
 def test_explain_is_the_default():
     """Nothing typed asks for an explanation."""
     assert Question().text == EXPLAIN
+
+
+SOURCE = (
+    "import os",
+    "",
+    "@cached",
+    f"def {OWN.function}(order):",
+    '    password = "hunter2hunter2"',
+    '    key = """-----BEGIN RSA PRIVATE KEY-----',
+    "    MIIEpAIBAAKCAQEA7",
+    '    -----END RSA PRIVATE KEY-----"""',
+    "    return order  # \x1b[31m",
+    "",
+    "def other(): pass",
+)
+
+
+def test_the_source_of_one_function():
+    """Its own lines alone, with its decorators, and nothing that looks like a secret."""
+    place = Place(OWN.function, OWN.file)
+    picture = snapshot(windows_=windows(5, {(MAIN, OWN._replace(line=5)): 3}))
+    text = "\n".join(excerpt(place, picture, SourceText(OWN.file, SOURCE)))
+    assert text.startswith("@cached\ndef bill_")
+    assert "    return order  # " in text
+    for word in ("hunter2", "MIIE", "PRIVATE", "\x1b", "other", "import"):
+        assert word not in text
+    for source, why in (
+        (SourceText(OWN.file, why="it cannot be read"), "it cannot be read"),
+        (SourceText(OWN.file, SOURCE, is_stale=True), "has changed"),
+        (SourceText(OWN.file, ("x = 1",)), "does not hold it"),
+    ):
+        with pytest.raises(PerftuiError, match=why):
+            excerpt(place, picture, source)
+    long = [f"def {OWN.function}():", *(f"    call({n})" for n in range(500))]
+    taken = excerpt(place, picture, SourceText(OWN.file, tuple(long)))
+    assert len(taken) == MOST_LINES
+    wide = [f"def {OWN.function}():", *("    " + "call() " * 100 for _ in range(50))]
+    assert 1 < len(excerpt(place, picture, SourceText(OWN.file, tuple(wide)))) < 10
+
+
+def test_source_goes_with_a_question_alone():
+    """Where a person let it; the table keeps its own room."""
+    picture = snapshot(windows_=windows(5))
+    lines = ("def f():", "    return 1")
+    with (
+        StandIn(message(answer_text())) as server,
+        running(server.env, picture=lambda: picture) as advisor,
+    ):
+        explained(advisor, replace(ABOUT, source=lines))
+        explained(advisor, replace(ABOUT, text="another"))
+    first, second = (json.loads(r["messages"][0]["content"]) for r in server.requests)
+    assert first["source"] == list(lines)
+    assert "source" not in second

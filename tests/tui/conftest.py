@@ -77,6 +77,10 @@ class FakeAdvisor:
         self.questions: list[Question] = []
         self.explanation: Explanation | None = None
         self.status = LlmStatus()
+        self.lines: tuple[str, ...] = ()
+
+    def excerpt(self, question: Question) -> tuple[str, ...]:
+        return self.lines
 
     def ask_now(self) -> None:
         self.asked += 1

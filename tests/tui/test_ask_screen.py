@@ -104,3 +104,23 @@ async def test_escape_cancels_then_closes(watch: Any) -> None:
         assert not monitor.advisor.calling
         await pilot.press("escape")
         assert isinstance(app.screen, WatchScreen)
+
+
+async def test_the_source_goes_along_once_it_was_seen(watch: Any) -> None:
+    """One key shows the lines that would go; asked then, they go; the key again drops them."""
+    app, monitor = watch()
+    advisor = monitor.advisor
+    advisor.lines = ("def work():", "    [b]return 1")
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("A", "enter")
+        assert advisor.questions[-1].source == ()
+        await pilot.press("ctrl+s")
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        text = shown(app)
+        assert "go along with the question" in text
+        assert "    [b]return 1" in text
+        await pilot.press("enter")
+        assert advisor.questions[-1].source == advisor.lines
+        await pilot.press("ctrl+s", "enter")
+        assert advisor.questions[-1].source == ()

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer, Input, Static
+from textual.worker import Worker, WorkerState
 
 from perftui.model.question import EXPLAIN, MOST_TEXT, Question
+from perftui.model.text import plain
 from perftui.monitor import Monitor
 from perftui.tui.ask_view import about, answer_lines
 from perftui.tui.widgets.bars import Header
@@ -27,6 +30,8 @@ class AskScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "ask", "ask"),
+        # Ctrl, since every letter belongs to the question.
+        Binding("ctrl+s", "source", "with its source", key_display="Ctrl+S", priority=True),
         Binding("up", "scroll(-1)", "up", show=False, priority=True),
         Binding("down", "scroll(1)", "down", show=False, priority=True),
         Binding("escape", "close", "cancel, close", key_display="Esc"),
@@ -57,7 +62,8 @@ class AskScreen(Screen[None]):
 
     def _draw(self) -> None:
         advisor = self.monitor.advisor
-        lines = answer_lines(self._asked, advisor.explanation, advisor.status)
+        source = self._subject.source
+        lines = answer_lines(self._asked, advisor.explanation, advisor.status, source)
         # Content, since what a model says may look like markup.
         self.query_one("#answer > Static", Static).update(Content("\n".join(lines)))
 
@@ -73,6 +79,30 @@ class AskScreen(Screen[None]):
         self._asked = replace(self._subject, text=typed.strip() or EXPLAIN)
         self.monitor.advisor.explain(self._asked)
         self._draw()
+
+    def action_source(self) -> None:
+        """Show the source of the function, which goes along then, or drop it."""
+        self._asked = None
+        if self._subject.source:
+            self._subject = replace(self._subject, source=())
+            self._draw()
+        elif self._subject.place is None:
+            self.notify("No function is selected.", markup=False)
+        else:
+            self._read(self._subject)
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="source")
+    def _read(self, subject: Question) -> tuple[str, ...]:
+        """Read it off the screen's thread."""
+        return self.monitor.advisor.excerpt(subject)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Show it, or why there is none."""
+        if event.state is WorkerState.SUCCESS:
+            self._subject = replace(self._subject, source=event.worker.result or ())
+            self._draw()
+        elif event.state is WorkerState.ERROR:
+            self.notify(plain(str(event.worker.error)), severity="warning", markup=False)
 
     def action_scroll(self, step: int) -> None:
         """Look further while the typing goes on."""
