@@ -17,9 +17,6 @@ MOST_SHIFT = 1.0
 at most."""
 PROVEN_SHIFT = 2.0
 """And one whose record is better: 31 % to 77 %."""
-ENOUGH_BLOCKS = 10
-"""Of fewer blocks the bootstrap's interval is too narrow: five that happen to lie on one side of 0
-would do."""
 ENOUGH_BREACHES = 3
 """Before so many have come, who always says less than the local forecaster is the better one."""
 
@@ -42,14 +39,14 @@ def most_shift(paired: Paired | None) -> float:
     not known is not punished, and is not trusted far. 0 where the 95 % interval of the difference
     says that the model makes the local chance worse: it still explains. `PROVEN_SHIFT` where it
     says that the model makes it better, with breaches among what came. An interval, and not the
-    difference alone, since moments near each other tell the same; it counts in blocks of 20
-    horizons, so with one of 15 minutes all of this begins after two days of watch.
+    difference alone, since moments near each other tell the same; there is none of fewer than ten
+    blocks of 20 horizons, so with one of 15 minutes all of this begins after about two days.
 
     What is scored is what was shown, within the bound of its time. So a wide bound is lost again
     where it does harm; and a model whose bound is 0 says what the local forecaster says, proves
     nothing any more, and has another try once the log (30 days) has forgotten what closed it.
     """
-    if paired is None or paired.interval is None or paired.blocks < ENOUGH_BLOCKS:
+    if paired is None or paired.interval is None:
         return MOST_SHIFT
     low, high = paired.interval
     if low > 0:

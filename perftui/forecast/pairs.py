@@ -15,6 +15,9 @@ from perftui.forecast.intervals import BLOCK_HORIZONS, Interval, bootstrap
 from perftui.forecast.log import Pair
 from perftui.model.text import plain
 
+ENOUGH_BLOCKS = 10
+"""Of fewer blocks the bootstrap's interval is too narrow: five that happen to lie on one side of 0
+would do."""
 MOST_NAME = 40
 
 
@@ -24,7 +27,8 @@ class Paired:
 
     `nearer` are the moments at which its chance was nearer to what came. `brier` and `local_brier`
     are mean squared errors; `interval` holds their difference (below 0: the model is better) with
-    95 %, None where all is of one block of `BLOCK_HORIZONS`; there are `blocks` of them.
+    95 %, None where that is of fewer than `ENOUGH_BLOCKS` blocks of `BLOCK_HORIZONS`; there are
+    `blocks` of them.
     """
 
     name: str
@@ -70,7 +74,7 @@ def compare(name: str, pairs: Sequence[Pair]) -> Paired | None:
         sum(own < local for own, local in errors),
         math.fsum(own for own, _ in errors) / len(pairs),
         math.fsum(local for _, local in errors) / len(pairs),
-        bootstrap(list(blocks.values()), _mean),
+        bootstrap(list(blocks.values()), _mean) if len(blocks) >= ENOUGH_BLOCKS else None,
         len(blocks),
     )
 

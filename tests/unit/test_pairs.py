@@ -14,7 +14,7 @@ from perftui.forecast.keeping import FILE
 from perftui.forecast.log import _OF_MODELS, ForecastLog, Pair
 from perftui.forecast.logged import NAMES, paired
 from perftui.forecast.outcome import Outcome
-from perftui.forecast.pairs import compare, documents, lines
+from perftui.forecast.pairs import ENOUGH_BLOCKS, compare, documents, lines
 from perftui.model.series import Origin, SeriesKey
 
 MODEL = "claude-test"
@@ -48,17 +48,18 @@ def test_both_are_scored_on_the_same_moments():
 
 
 def test_the_interval_is_by_blocks():
-    """Moments of one block tell one thing: none of it with a single block; with several, each is
+    """Moments of one block tell one thing: there is none of few blocks; of enough of them each is
     drawn as a whole, and one of another question is another block."""
-    short, long = pairs(0.1, 0.2, BLOCK_HORIZONS), pairs(0.1, 0.2, 5 * BLOCK_HORIZONS)
-    assert (one := compare(MODEL, short)) is not None
-    assert (one.blocks, one.interval) == (1, None)
+    short = pairs(0.1, 0.2, (ENOUGH_BLOCKS - 1) * BLOCK_HORIZONS)
+    long = pairs(0.1, 0.2, ENOUGH_BLOCKS * BLOCK_HORIZONS)
+    assert (few := compare(MODEL, short)) is not None
+    assert (few.blocks, few.interval) == (ENOUGH_BLOCKS - 1, None)
     assert (many := compare(MODEL, long)) is not None
-    assert many.blocks == 5
+    assert many.blocks == ENOUGH_BLOCKS
     assert many.interval == pytest.approx((0.01 - 0.04, 0.01 - 0.04))
     other = [pair._replace(question=2) for pair in short]
     assert (both := compare(MODEL, [*short, *other])) is not None
-    assert both.blocks == 2
+    assert both.blocks == 2 * (ENOUGH_BLOCKS - 1)
     mixed = pairs(0.1, 0.2, 10 * BLOCK_HORIZONS)
     for n in range(0, len(mixed), 2 * BLOCK_HORIZONS):
         mixed[n : n + BLOCK_HORIZONS] = [
@@ -71,7 +72,7 @@ def test_the_interval_is_by_blocks():
 
 def test_the_table_says_where_it_is_too_little():
     """A row for each model, with no interval where there is none; a name is plain text."""
-    found = [compare("m\x1b", pairs(0.1, 0.2, 2)), compare("n", pairs(0.2, 0.1, 40))]
+    found = [compare("m\x1b", pairs(0.1, 0.2, 2)), compare("n", pairs(0.2, 0.1, 400))]
     text = list(lines(documents([one for one in found if one is not None])))
     assert text[0].startswith("beside local, at the moments of which both spoke")
     assert text[2].split()[:4] == ["m�", "2", "0", "2"]

@@ -15,6 +15,7 @@ from perftui.model.series import Origin, SeriesKey, Unavailable
 from perftui.model.snapshot import Snapshot, SourceState
 from perftui.model.stacks import Frame, Mode, Place, Window
 from perftui.model.target import TargetState
+from perftui.model.verdict import Decision, Item, decide
 
 COUNTS = {"main:3 work:7": 40, "main:3 idle:9": 10}
 
@@ -62,6 +63,13 @@ def test_a_line_without_anything():
     assert line(exited) == (
         f"{AT}  exited, no samples  |  the target EXITED 0 s ago; what is shown is its last"
     )
+
+
+def test_a_line_says_what_is_snoozed():
+    """A warning that was snoozed on the screen is not lost where there is none."""
+    [likely] = full().forecasts
+    snoozed = decide(Item.of(likely), Decision.SNOOZED, NOW)
+    assert line(full(verdicts=(snoozed,))).endswith("  |  no other warning  |  1 snoozed")
 
 
 def test_a_line_is_one_line():
