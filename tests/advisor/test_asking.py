@@ -282,7 +282,7 @@ def test_the_source_of_one_function():
     long = [f"def {OWN.function}():", *(f"    call({n})" for n in range(500))]
     taken = excerpt(place, picture, SourceText(OWN.file, tuple(long)))
     assert len(taken) == MOST_LINES
-    wide = [f"def {OWN.function}():", *("    " + "call() " * 100 for _ in range(50))]
+    wide = [f"def {OWN.function}():", *("    " + "call(); " * 90 for _ in range(50))]
     assert 1 < len(excerpt(place, picture, SourceText(OWN.file, tuple(wide)))) < 10
 
 
