@@ -91,7 +91,7 @@ class Advisor:
         """Held while names get pseudonyms: the next request is looked at from other threads."""
         self._schedule = Schedule(clock)
         self._question: Question | None = None
-        self._started = self._stopping = False
+        self._started = self._stopping = self._is_busy = False
         self._changed = threading.Condition()
         self._wanted = 0
         self._served = 0
@@ -257,9 +257,7 @@ class Advisor:
             return True
         with self._changed:
             return self._changed.wait_for(
-                lambda: (
-                    self._stopping or (self._served >= self._wanted and not self._status.calling)
-                ),
+                lambda: self._stopping or not (self._is_wanted() or self._is_busy),
                 timeout,
             )
 
@@ -279,12 +277,15 @@ class Advisor:
                     return
                 wanted, asked = self._wanted, self._wanted > self._served
                 question, self._question = self._question, None
+                self._is_busy = True
             if question is not None:
                 self._turn(partial(self._answer, question))
-                continue
-            due = self._clock() + self._turn(partial(self._look, asked=asked))
+            else:
+                due = self._clock() + self._turn(partial(self._look, asked=asked))
             with self._changed:
-                self._served = max(self._served, wanted)
+                if question is None:
+                    self._served = max(self._served, wanted)
+                self._is_busy = False
                 self._changed.notify_all()
 
     def _is_wanted(self) -> bool:
@@ -303,8 +304,6 @@ class Advisor:
         if reason := self._schedule.nothing_new(content, table, asked=asked):
             self._pause(reason)
             return every
-        with self._changed:
-            self._served = self._wanted
         from perftui.advisor.answer import as_forecast
 
         answer, table = self._consult(table, snapshot, names, asked=asked)
