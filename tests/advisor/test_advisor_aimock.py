@@ -22,6 +22,7 @@ import pytest
 from llm_samples import OWN, SECRET, answer_text, snapshot, windows
 
 from perftui.advisor.advisor import Advisor
+from perftui.advisor.client import connect
 from perftui.model.findings import LlmState
 from perftui.model.snapshot import Snapshot
 from perftui.settings import LlmSettings
@@ -88,11 +89,15 @@ Serve = Callable[..., Any]
 def serve(aimock: list[str], tmp_path: Path) -> Serve:
     @contextmanager
     def started(
-        *options: str, response: Any = None, after_tools: Any = None, keys: str = ""
+        *options: str,
+        response: Any = None,
+        after_tools: Any = None,
+        keys: str = "",
+        **how: Any,
     ) -> Iterator[Server]:
         fixtures = tmp_path / "fixtures.json"
         match = {"model": "claude-haiku-5-5"}
-        said = [{"match": match, "response": response or {"content": "x"}}]
+        said = [{"match": match, "response": response or {"content": "x"}, **how}]
         if after_tools is not None:
             later = match | {"hasToolResult": True}
             said.insert(0, {"match": later, "response": after_tools})
@@ -123,7 +128,7 @@ def early() -> Snapshot:
 
 
 @contextmanager
-def asked(server: Server) -> Iterator[Advisor]:
+def asked(server: Server, timeout_s: float = 30.0) -> Iterator[Advisor]:
     advisor = Advisor(
         LlmSettings(),
         allowed=True,
@@ -131,6 +136,7 @@ def asked(server: Server) -> Iterator[Advisor]:
         env=server.env,
         snapshot=early,
         clock=time.time,
+        client_factory=lambda env, clock: connect(env, clock, timeout_s),
     )
     advisor.start()
     try:
@@ -187,6 +193,17 @@ def test_a_fenced_answer(serve: Serve) -> None:
         ({"error": {"message": "x", "type": "overloaded_error"}, "status": 529}, (), "(529)"),
         ({"error": {"message": "x", "type": "not_found_error"}, "status": 404}, (), "no model"),
         ({"error": {"message": "x", "type": "api_error"}, "status": 500}, (), "failed (500)"),
+        ({"error": {"message": "x", "type": "permission_error"}, "status": 403}, (), "(403)"),
+        ({"error": {"message": "x", "type": "request_too_large"}, "status": 413}, (), "(413)"),
+        (
+            {"error": {"message": "x", "type": "invalid_request"}, "status": 400},
+            (),
+            "refused (400)",
+        ),
+        ({"content": ""}, (), "empty"),
+        ({"content": "no", "finishReason": "refusal"}, (), "refused to answer"),
+        ({"content": "x" * 100_001}, (), "far too long"),
+        ({"content": '{"summary": "x', "finishReason": "length"}, (), "cut off"),
         ({"content": "The weather is fine."}, (), "no JSON object"),
         ({"content": '{"probability": 0.5}'}, (), "does not fit: summary"),
         (None, ("--chaos-ratelimit", "1"), "asks to wait"),
@@ -204,6 +221,26 @@ def test_failures_are_states(
         assert words in advisor.status.message
         assert advisor.forecasts == ()
         assert len([e for e in server.journal() if e["path"] == "/v1/messages"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"truncateAfterChunks": 4}, "broke off"),
+        ({"latency": 40, "disconnectAfterMs": 150}, "broke off"),
+        ({"latency": 2000}, "No answer within 1 s"),
+    ],
+)
+def test_a_stream_that_does_not_end_well(serve: Serve, how: dict[str, Any], words: str) -> None:
+    """Cut, broken off or too slow: no half of an answer is taken for one, and it is paid for."""
+    with (
+        serve(response=answered(input_tokens=9, output_tokens=9), **how) as server,
+        asked(server, timeout_s=1.0) as advisor,
+    ):
+        assert advisor.status.state is LlmState.FAILED
+        assert words in advisor.status.message
+        assert advisor.forecasts == ()
+        assert advisor.status.cost_usd > 0.002
 
 
 def test_a_wrong_key(serve: Serve) -> None:
