@@ -58,6 +58,12 @@ class Analyses:
         """Forecast these from now on."""
         self._forecaster.change(objectives)
 
+    def forget_target(self) -> None:
+        """Another target is watched from now on: what a model and a person said of the last one is
+        said of that one."""
+        self._forecaster.forget_answers()
+        self.verdicts.forget()
+
     def look_ahead(self, timeline: Timeline, now: float, answers: Sequence[Forecast]) -> None:
         """Forecast from what the timeline holds at `now` (Unix seconds), if that is due, and write
         down what models have answered meanwhile."""

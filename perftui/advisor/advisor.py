@@ -97,6 +97,7 @@ class Advisor:
         self._served = 0
         self._forecasts: tuple[Forecast, ...] = ()
         self._explanation: Explanation | None = None
+        self._answering: Question | None = None
         self._status = LlmStatus(since=clock(), model=settings.model)
         self._thread = threading.Thread(target=self._main, name="perftui-llm", daemon=True)
 
@@ -110,7 +111,10 @@ class Advisor:
         """Call from now on, and tell what `share` opens; where that cannot be, it is said why. From
         any thread."""
         with self._changed:
+            if any(kind not in share.opened for kind in self._names.share.opened):
+                self._caller.cancel()  # what is under way was begun with more
             self._refusal = ""
+            self._question = None
             self._names = self._names.sharing(share)
             if self._caller.price is None:
                 self._say(LlmState.FAILED, str(no_price(self._settings.model)))
@@ -124,8 +128,9 @@ class Advisor:
         """Call no more from now on, and say why; a call under way is ended. From any thread."""
         with self._changed:
             self._refusal = why
+            self._question = None
             self._say(LlmState.OFF, why)
-        self.cancel()
+        self._caller.cancel()
 
     @property
     def status(self) -> LlmStatus:
@@ -217,8 +222,8 @@ class Advisor:
     def ask_now(self) -> None:
         """Call as soon as the server, the budget and the evidence allow, not on schedule."""
         with self._changed:
-            # A call under way is as fresh as one that would follow it.
-            if not self._status.calling:
+            # A forecast under way is as fresh as one that would follow it.
+            if not self._status.calling or self._answering is not None:
                 self._wanted += 1
                 self._changed.notify_all()
 
@@ -236,10 +241,34 @@ class Advisor:
         self._schedule.attend(is_there=is_there)
 
     def explain(self, question: Question) -> None:
-        """Answer this next, in place of one that waits; :attr:`explanation` is the answer."""
+        """Answer this next, in place of one that waits; :attr:`explanation` is the answer. Where no
+        call may be made it is not kept for later: what is sent then was not seen."""
         with self._changed:
-            self._question, self._explanation = question, None
+            self._explanation = None
+            self._question = None if self._refusal else question
             self._changed.notify_all()
+
+    @property
+    def answering(self) -> Question | None:
+        """The question that is being answered, None while there is none."""
+        return self._answering
+
+    def withdraw(self, question: Question | None) -> bool:
+        """Answer it no more; False where it neither waits nor is being answered."""
+        with self._changed:
+            waits = question is not None and self._question == question
+            if waits:
+                self._question = None
+            is_answered = question is not None and self._answering == question
+            if is_answered:
+                self._caller.cancel()
+        return waits or is_answered
+
+    def forget(self) -> None:
+        """Another target is watched: what was said of the last one is not said of it."""
+        with self._changed:
+            self._forecasts, self._explanation = (), None
+            self._schedule = Schedule(self._clock)
 
     def cancel(self) -> bool:
         """End the call under way; False if there is none. From any thread."""
@@ -276,8 +305,13 @@ class Advisor:
                 if self._stopping:
                     return
                 wanted, asked = self._wanted, self._wanted > self._served
+                if self._question is not None and self._clock() < self._caller.not_before:
+                    # The server wants to wait: it is not forgotten meanwhile.
+                    self._changed.wait(self._look_s)
+                    continue
                 question, self._question = self._question, None
-                self._is_busy = True
+                self._answering, self._is_busy = question, True
+                self._caller.begin()
             if question is not None:
                 self._turn(partial(self._answer, question))
             else:
@@ -285,7 +319,7 @@ class Advisor:
             with self._changed:
                 if question is None:
                     self._served = max(self._served, wanted)
-                self._is_busy = False
+                self._answering, self._is_busy = None, False
                 self._changed.notify_all()
 
     def _is_wanted(self) -> bool:
@@ -328,7 +362,9 @@ class Advisor:
         """Answer what a person asks, about the time that it is about."""
         snapshot, names = self._picture(question), self._names
         if snapshot is None or not (snapshot.windows or snapshot.series):
-            raise CallError("There is nothing of that time to ask about.")
+            nothing = "There is nothing of that time to ask about."
+            self._explanation = Explanation(question, "", self._clock(), nothing)
+            return 0.0
         table = facts(snapshot, question)
         with self._naming:
             table = replace(table, words=redacted(question.text, snapshot, names))

@@ -109,6 +109,9 @@ def worst_case(price: ModelPrice, characters: int, max_tokens: int) -> float:
 
 def cost(price: ModelPrice, usage: Usage, characters: int, max_tokens: int) -> float:
     """What a call cost, in US dollars; where the server counted nothing, its worst case."""
+    counted = (usage.input, usage.output, usage.cache_read, usage.cache_write)
+    if not any(counted):
+        usage = Usage()  # some gateways fill in zeros; no call has none
     return (
         worst_case(price, 0 if usage.input is not None else characters, 0)
         + (usage.input or 0) * price.input / 1e6

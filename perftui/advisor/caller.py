@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,6 +48,7 @@ class Caller:
         self._client: Client | None = None
         self._capped_in: float | None = None
         """The month in which its cap was reached."""
+        self._cancelled = threading.Event()
         self.last: tuple[float, Request] | None = None
         self.not_before = 0.0
         self.run_usd = 0.0
@@ -56,6 +58,10 @@ class Caller:
         """What the model costs now; None if nobody says."""
         today = datetime.fromtimestamp(self._clock(), UTC).date()
         return price_of(self._settings.model, self._settings.prices, today)
+
+    def begin(self) -> None:
+        """Another question: what was cancelled before is over."""
+        self._cancelled.clear()
 
     def call(self, request: Request, heard: Heard) -> Reply:
         """One call; `heard` gets its text so far as it comes.
@@ -85,7 +91,8 @@ class Caller:
         return None if self._ledger is None else self._ledger.spent(self._clock())
 
     def cancel(self) -> None:
-        """End the call under way, if there is one."""
+        """End the call under way or about to go out, and let none follow before :meth:`begin`."""
+        self._cancelled.set()
         if self._client is not None:
             self._client.cancel()
 
@@ -102,7 +109,9 @@ class Caller:
         if self._capped_in != month_of(now):
             entry = ledger.reserve(now, self._settings.model, worst, cap)
         if entry is None:
-            self._capped_in = month_of(now)
+            # What is under way in another perftui may come to less than is held back for it.
+            if ledger.settled(now) + worst > cap:
+                self._capped_in = month_of(now)
             raise CapReached(
                 f"stopped: the next call could exceed the ${cap:.2f} of this month; "
                 "the local forecast goes on"
@@ -115,7 +124,7 @@ class Caller:
             self._client = self._connect(self._env, self._clock)
         began = self._clock()
         try:
-            reply = self._client.ask(request, heard)
+            reply = self._client.ask(request, heard, self._cancelled)
         except CallError as error:
             if error.billed:
                 self.last = began, request  # it may have arrived

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from perftui.advisor.prompt import Request
 from perftui.advisor.reply import CallError, Reply, reply_of
+from perftui.advisor.reply import cancelled as cancelled_call
 from perftui.model.text import plain
 from perftui.sources.base import Clock
 
@@ -42,12 +43,13 @@ _BROKE_OFF = "The connection broke off."
 class Client(Protocol):
     """Whatever can answer a request."""
 
-    def ask(self, request: Request, heard: Heard) -> Reply:
+    def ask(self, request: Request, heard: Heard, cancelled: threading.Event) -> Reply:
         """Call once, and wait; `heard` gets the text so far, on any thread, as it comes. CallError
-        if nothing usable came back."""
+        if nothing usable came back, or if it is `cancelled` before."""
 
     def cancel(self) -> None:
-        """End the call under way, if there is one: a CallError for who waits. From any thread."""
+        """`cancelled` was set: the call under way, if there is one, need not wait for what it would
+        find out by itself. From any thread."""
 
 
 @dataclass(frozen=True)
@@ -101,14 +103,20 @@ class AnthropicClient:
             timeout=timeout_s,
             max_retries=0,
             open_telemetry=False,
+            # What is sent was allowed for this server, and for no other that it names.
+            http_client=anthropic.DefaultHttpxClient(follow_redirects=False),
         )
 
-    def ask(self, request: Request, heard: Heard) -> Reply:
+    def ask(self, request: Request, heard: Heard, cancelled: threading.Event) -> Reply:
         """Call once, and wait `timeout_s` at most. CallError if nothing usable came back."""
         import anthropic
         import httpx2  # what the SDK speaks HTTP with: in mid-stream its errors come as they are
 
         exchange = self._exchange = _Exchange[object]()
+        # In this order: who cancels sets the event first, then looks for an exchange.
+        if cancelled.is_set():
+            self._exchange = None
+            raise cancelled_call(billed=False)
         try:
             message = exchange.result(
                 lambda: self._stream(request, heard, exchange.is_given_up), self._timeout_s
@@ -139,7 +147,7 @@ class AnthropicClient:
         """End the call under way, if there is one. From any thread."""
         exchange = self._exchange
         if exchange is not None:
-            exchange.give_up(CallError("The call was cancelled.", billed=True, is_cancelled=True))
+            exchange.give_up(cancelled_call(billed=True))
 
     def _stream(self, request: Request, heard: Heard, is_given_up: threading.Event) -> object:
         from anthropic import omit
@@ -152,7 +160,7 @@ class AnthropicClient:
             return _streamed(stream, heard, is_given_up)
 
     def _status_error(self, error: anthropic.APIStatusError, model: str) -> CallError:
-        in_stream = error.status_code < 400
+        in_stream = error.status_code < 300
         status = _status_in_stream(error.body) if in_stream else error.status_code
         known = {
             401: ("The key was not accepted (401).", "Set a valid ANTHROPIC_API_KEY."),
@@ -167,6 +175,9 @@ class AnthropicClient:
         }
         if status in known:
             message, fix = known[status]
+        elif status < 400:
+            message = f"The server answers with a redirect ({status}), which is not followed."
+            fix = "Name the server itself, by --llm-url or ANTHROPIC_BASE_URL."
         elif status >= 500:
             message, fix = f"The service failed ({status}).", "The next call tries again."
         else:

@@ -66,6 +66,14 @@ class Ledger:
         with self._file.transaction() as database:
             database.execute("UPDATE call SET cost_usd = ? WHERE id = ?", (cost_usd, call))
 
+    def settled(self, now: float) -> float:
+        """What the calls of this month came to that are over, in US dollars."""
+        with self._file.failing():
+            [total] = self._file.database.execute(
+                "SELECT total(cost_usd) FROM call WHERE began_at >= ?", (month_of(now),)
+            ).fetchone()
+        return float(total)
+
     def spent(self, now: float) -> Spent:
         """What was spent up to `now` (Unix seconds)."""
         with self._file.failing():

@@ -123,7 +123,8 @@ class Request:
     @property
     def body(self) -> str:
         """The body as JSON."""
-        return json.dumps({**self.parameters, "stream": True}, separators=(",", ":"))
+        document = {**self.parameters, "stream": True}
+        return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
 
     @property
     def characters(self) -> int:

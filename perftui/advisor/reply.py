@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,11 @@ class CallError(PerftuiError):
         self.retry_after_s = retry_after_s
         self.billed = billed
         self.is_cancelled = is_cancelled
+
+
+def cancelled(*, billed: bool) -> CallError:
+    """The user ended it: before it went out, or when it may have cost something."""
+    return CallError("The call was cancelled.", billed=billed, is_cancelled=True)
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,9 @@ class Reply:
 def reply_of(message: object) -> Reply:
     """The reply in a message of the API. Servers leave out what they do not know, and may send
     anything: CallError where it is no message."""
+    # Lone surrogates, which JSON can hold, are no text that could go back.
+    clean = json.dumps(message, ensure_ascii=False).encode("utf-8", "replace")
+    message = json.loads(clean)
     content = message.get("content") if isinstance(message, Mapping) else None
     if not isinstance(message, Mapping) or not isinstance(content, list):
         raise CallError(*_ODD, billed=True)

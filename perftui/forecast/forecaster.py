@@ -52,6 +52,11 @@ class Forecaster:
                 track.hear(answer)
         self._heard = {answer.id for answer in told}
 
+    def forget_answers(self) -> None:
+        """What models said is not written down any more: it was said of another target."""
+        for track in self._tracks.values():
+            track.forget_answers()
+
     def look(
         self, timeline: Timeline, now: float, answers: Sequence[Forecast] = ()
     ) -> tuple[Forecast, ...]:

@@ -80,7 +80,8 @@ class Keeping:
         self, objective: Objective, key: SeriesKey, at: float, chances: Mapping[str, float]
     ) -> None:
         """Keep what each forecaster said at `at` (Unix seconds)."""
-        self._write(lambda log: log.write(self._question(log, objective, key), at, chances))
+        question = self._question(objective, key)
+        self._write(lambda log: log.write(question(log), at, chances))
 
     def outcomes(
         self, objective: Objective, key: SeriesKey, outcomes: Iterable[Outcome], now: float
@@ -88,7 +89,8 @@ class Keeping:
         """Keep what came of earlier ones; once an hour what is too old goes."""
         found = tuple(outcomes)
         if found:
-            self._write(lambda log: log.resolve(self._question(log, objective, key), found, now))
+            question = self._question(objective, key)
+            self._write(lambda log: log.resolve(question(log), found, now))
         if now - self._pruned_at >= PRUNE_S:
             self._pruned_at = now
             self._write(lambda log: log.prune(now))
@@ -96,20 +98,24 @@ class Keeping:
     def breach(self, objective: Objective, key: SeriesKey, breach: Breach) -> None:
         """Keep that a breach began."""
         onset, alerted = breach.onset, breach.alerted
-        self._write(lambda log: log.breach(self._question(log, objective, key), onset, alerted))
+        question = self._question(objective, key)
+        self._write(lambda log: log.breach(question(log), onset, alerted))
 
     def learned(self, objective: Objective, key: SeriesKey, state: str) -> None:
         """Keep what the local forecaster has learned."""
-        self._write(lambda log: log.learned(self._question(log, objective, key), state))
+        question = self._question(objective, key)
+        self._write(lambda log: log.learned(question(log), state))
 
     def verdict(self, verdict: Verdict) -> None:
         """Keep what a person has decided."""
-        self._write(lambda log: log.judge(self._target, verdict))
+        target = self._target
+        self._write(lambda log: log.judge(target, verdict))
 
     def read_verdicts(self, take: Callable[[Sequence[Verdict]], None]) -> None:
         """Hand over the verdicts of earlier runs, as soon as they are read, on a thread of its
         own."""
-        self._write(lambda log: take(log.verdicts(self._target)))
+        target = self._target
+        self._write(lambda log: take(log.verdicts(target)))
 
     def past(
         self, objective: Objective, key: SeriesKey
@@ -118,8 +124,10 @@ class Keeping:
         of it where that takes longer than `PAST_S`, or cannot be read."""
         found: list[tuple[list[Resolved], list[float], str | None]] = []
 
+        question_of = self._question(objective, key)
+
         def read(log: ForecastLog) -> None:
-            question = self._question(log, objective, key)
+            question = question_of(log)
             onsets = [onset for onset, _ in log.breaches(question)]
             found.append((log.resolved(question), onsets, log.last_learned(question)))
 
@@ -151,8 +159,10 @@ class Keeping:
         with self._changed:
             self._changed.wait_for(lambda: not self._waiting or self.failure, timeout_s)
 
-    def _question(self, log: ForecastLog, objective: Objective, key: SeriesKey) -> int:
-        return log.question(self._target, objective, key)
+    def _question(self, objective: Objective, key: SeriesKey) -> Callable[[ForecastLog], int]:
+        """Finds the question's row when it is written; it is about the target of now, though."""
+        target = self._target
+        return lambda log: log.question(target, objective, key)
 
     def _write(self, act: Act) -> None:
         if self._path is None:

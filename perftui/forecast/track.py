@@ -159,6 +159,10 @@ class Track:
         if self.log.since is None and all(end < answer.made_at for end in ends):
             self._heard[answer.by] = answer
 
+    def forget_answers(self) -> None:
+        """What models said is not of this target."""
+        self._heard.clear()
+
     def _answers(self) -> dict[str, float]:
         """What models said before the newest point and within a horizon of it; each once.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from functools import partial
 
 from perftui.forecast.keeping import Keeping
 from perftui.model.verdict import Item, Verdict
@@ -17,15 +18,24 @@ class Verdicts:
         self._lock = threading.Lock()
         self._newest: dict[Item, Verdict] = {}
         self._is_loaded = False
+        self._target = 0
 
     def load(self) -> None:
         """Have those of earlier runs read; the first time only."""
         if not self._is_loaded:
             self._is_loaded = True
-            self._keeping.read_verdicts(self._remember)
+            self._keeping.read_verdicts(partial(self._remember, self._target))
 
-    def _remember(self, earlier: Sequence[Verdict]) -> None:
+    def forget(self) -> None:
+        """Another target: what was decided of the last one is kept, and does not stand here."""
         with self._lock:
+            self._newest, self._is_loaded = {}, False
+            self._target += 1
+
+    def _remember(self, target: int, earlier: Sequence[Verdict]) -> None:
+        with self._lock:
+            if target != self._target:
+                return  # they were read for the one before
             self._newest = {verdict.item: verdict for verdict in earlier} | self._newest
 
     def add(self, verdict: Verdict) -> None:

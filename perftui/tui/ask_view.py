@@ -30,10 +30,11 @@ def answer_lines(
     question: Question | None,
     answer: Explanation | None,
     llm: LlmStatus,
+    answering: Question | None = None,
     source: Sequence[str] = (),
 ) -> Iterator[str]:
     """The answer to a question, or how far it is; before there is one, what is to be known, and the
-    `source` that would go along."""
+    `source` that would go along. `answering` is the question that is being answered."""
     if question is None and source:
         yield "These lines of the function go along with the question; Ctrl+S drops them."
         yield ""
@@ -51,9 +52,12 @@ def answer_lines(
     if answer is not None and answer.question == question:
         yield plain(answer.summary)
         yield from (line.text for line in argued(answer))
-        yield f"by {plain(answer.by)}"
-    elif llm.calling:
+        if answer.by:
+            yield f"by {plain(answer.by)}"
+    elif answering == question and llm.calling:
         yield f"{plain(llm.partial)}…" if llm.partial else "asking, Esc cancels…"
+    elif answering is not None or llm.calling:
+        yield "waits for another call to end, Esc drops it…"
     else:
         said = plain(llm.message)
         yield said if llm.state is LlmState.OK else f"{llm.state.value.upper()}: {said}"

@@ -77,8 +77,9 @@ def test_cost_of_a_usage():
 def test_what_the_server_did_not_count_is_taken_at_its_worst():
     """A missing count of tokens is booked as the bound, so the cap holds all the same."""
     assert cost(HAIKU, Usage(), 9000, 4000) == pytest.approx(worst_case(HAIKU, 9000, 4000))
-    assert cost(HAIKU, Usage(input=0), 9000, 4000) == pytest.approx(4000 * 0.5e-6)
-    assert cost(HAIKU, Usage(output=0), 9000, 4000) == pytest.approx(4500 * 0.125e-6)
+    assert cost(HAIKU, Usage(0, 0, 0, 0), 9000, 4000) == cost(HAIKU, Usage(), 9000, 4000)
+    assert cost(HAIKU, Usage(input=1), 9000, 4000) == pytest.approx(0.1e-6 + 4000 * 0.5e-6)
+    assert cost(HAIKU, Usage(output=1), 9000, 4000) == pytest.approx(0.5e-6 + 4500 * 0.125e-6)
 
 
 @pytest.mark.parametrize("part", ["input", "cache_read", "cache_write"])

@@ -28,6 +28,10 @@ from perftui.advisor.tools import TOOLS
 REQUEST = Request("claude-haiku-5-5", '{"question":null}')
 
 
+NEVER = threading.Event()
+"""Nobody cancels."""
+
+
 def unheard(text: str) -> None:
     pass
 
@@ -38,19 +42,19 @@ def client(env: Mapping[str, str], timeout_s: float = 5.0) -> Client:
 
 def ask(*script: Say, timeout_s: float = 5.0):
     with StandIn(*script) as server:
-        return client(server.env, timeout_s).ask(REQUEST, unheard)
+        return client(server.env, timeout_s).ask(REQUEST, unheard, NEVER)
 
 
 def fail(*script: Say, timeout_s: float = 5.0) -> CallError:
     with StandIn(*script) as server, pytest.raises(CallError) as caught:
-        client(server.env, timeout_s).ask(REQUEST, unheard).complete_text()
+        client(server.env, timeout_s).ask(REQUEST, unheard, NEVER).complete_text()
     return caught.value
 
 
 def test_the_request_as_it_goes_out():
     """Model, limit, system prompt, one user message and the schema are sent, and nothing else."""
     with StandIn(message("hello")) as server:
-        client(server.env).ask(REQUEST, unheard)
+        client(server.env).ask(REQUEST, unheard, NEVER)
     assert server.requests == [
         {
             "model": "claude-haiku-5-5",
@@ -68,7 +72,7 @@ def test_the_request_as_it_goes_out():
 def test_the_headers_say_nothing_of_the_host():
     """The SDK's own headers on system and runtime do not go out; the key does."""
     with StandIn(message("hello")) as server:
-        client(server.env).ask(REQUEST, unheard)
+        client(server.env).ask(REQUEST, unheard, NEVER)
     (headers,) = server.headers
     assert KEY in headers.get("authorization", "") + headers.get("x-api-key", "")
     told = {"x-stainless-os", "x-stainless-arch", "x-stainless-runtime"}
@@ -80,7 +84,7 @@ def test_a_token_works_like_a_key():
     """ANTHROPIC_AUTH_TOKEN goes out as a bearer token."""
     with StandIn(message("hello")) as server:
         env = {"ANTHROPIC_AUTH_TOKEN": "token-1", "ANTHROPIC_BASE_URL": server.url}
-        client(env).ask(REQUEST, unheard)
+        client(env).ask(REQUEST, unheard, NEVER)
     assert server.headers[0]["authorization"] == "Bearer token-1"
 
 
@@ -130,7 +134,7 @@ def test_each_status_is_one_sentence_and_one_fix(status, words, billed):
     """Every refusal is told in a sentence with a fix, is not retried, and never holds the key."""
     with StandIn(failure(status, f"bad {KEY}\x1b[31m")) as server:
         with pytest.raises(CallError) as caught:
-            client(server.env).ask(REQUEST, unheard)
+            client(server.env).ask(REQUEST, unheard, NEVER)
         assert len(server.bodies) == 1
     error = caught.value
     assert words in error.message
@@ -186,7 +190,7 @@ def test_nobody_there():
     with StandIn(message("x")) as server:
         env = server.env
     with pytest.raises(CallError) as caught:
-        client(env).ask(REQUEST, unheard)
+        client(env).ask(REQUEST, unheard, NEVER)
     assert "cannot be reached" in caught.value.message
     assert caught.value.billed is False
 
@@ -208,7 +212,7 @@ def test_a_response_that_is_no_message(say):
     """Nonsense with status 200 is an error or an empty text, never another exception."""
     with StandIn(say) as server:
         try:
-            assert client(server.env).ask(REQUEST, unheard).text == ""
+            assert client(server.env).ask(REQUEST, unheard, NEVER).text == ""
         except CallError as error:
             assert error.billed
             assert error.fix
@@ -241,12 +245,14 @@ def test_a_key_that_can_be_none(key):
 QUIET = """
 import sys
 import threading
+never = threading.Event()
+import threading
 from perftui.advisor.client import connect
 from perftui.advisor.reply import CallError
 from perftui.advisor.prompt import Request
 assert "anthropic" not in sys.modules
 try:
-    connect({"ANTHROPIC_API_KEY": "k"}, float, 1.0).ask(Request("m", "hidden"), print)
+    connect({"ANTHROPIC_API_KEY": "k"}, float, 1.0).ask(Request("m", "hidden"), print, never)
 except CallError as error:
     assert "reached" in error.message, error
 import logging
@@ -289,7 +295,7 @@ def test_text_is_heard_as_it_comes():
     heard: list[str] = []
     text = "a long answer, in several pieces, to be read while it comes"
     with StandIn(message(text)) as server:
-        reply = client(server.env).ask(REQUEST, heard.append)
+        reply = client(server.env).ask(REQUEST, heard.append, NEVER)
     assert len(heard) > 2
     assert all(after.startswith(before) for before, after in itertools.pairwise(heard))
     assert heard[-1] == reply.text == text
@@ -311,13 +317,13 @@ def test_tools_are_asked_for_and_told():
     with StandIn(streamed(*asked, stop_reason="tool_use"), message("done")) as server:
         one = client(server.env)
         request = replace(REQUEST, looks=Looks.OFFERED)
-        reply = one.ask(request, unheard)
+        reply = one.ask(request, unheard, NEVER)
         assert reply.calls == (
             ToolCall("toolu_1", "call_tree", {"row": "P1"}),
             ToolCall("toolu_2", "metric_window", {"row": "E1", "seconds": 60}),
         )
         results = [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "{}"}]
-        assert one.ask(request.after(reply, results, is_spent=True), unheard).text == "done"
+        assert one.ask(request.after(reply, results, is_spent=True), unheard, NEVER).text == "done"
     first, second = server.requests
     assert first["tools"] == second["tools"] == list(TOOLS)
     assert ("tool_choice" in first, second["tool_choice"]) == (False, {"type": "none"})
@@ -385,29 +391,64 @@ def test_a_stream_of_nonsense(body):
     with StandIn(replace(LONG, body=body), message("fine")) as server:
         one = client(server.env)
         with contextlib.suppress(CallError):
-            assert set(one.ask(REQUEST, unheard).text) <= {"x", "\N{REPLACEMENT CHARACTER}"}
-        assert one.ask(REQUEST, unheard).text == "fine"
+            assert set(one.ask(REQUEST, unheard, NEVER).text) <= {
+                "x",
+                "\N{REPLACEMENT CHARACTER}",
+            }
+        assert one.ask(REQUEST, unheard, NEVER).text == "fine"
 
 
 @pytest.mark.parametrize("say", [Say(how="hang"), replace(LONG, how="stall", part=900)])
 def test_a_call_can_be_cancelled(say):
-    """Who waits for it goes on at once; there is nothing to cancel afterwards."""
+    """Who waits for it goes on at once; one that is cancelled before does not go out at all."""
     with StandIn(say, message("fine")) as server:
         one = client(server.env, timeout_s=30)
         errors: list[CallError] = []
+        cancelled = threading.Event()
 
         def call() -> None:
             with pytest.raises(CallError) as caught:
-                one.ask(REQUEST, unheard)
+                one.ask(REQUEST, unheard, cancelled)
             errors.append(caught.value)
 
         thread = threading.Thread(target=call)
         thread.start()
         assert server.received.acquire(timeout=20)
+        cancelled.set()
         one.cancel()
         thread.join(5)
         assert not thread.is_alive()
-        assert errors[0].is_cancelled
-        assert errors[0].billed
+        call()
+        assert [(e.is_cancelled, e.billed) for e in errors] == [(True, True), (True, False)]
+        assert len(server.bodies) == 1
         one.cancel()
-        assert one.ask(REQUEST, unheard).text == "fine"
+        assert one.ask(REQUEST, unheard, NEVER).text == "fine"
+
+
+def test_a_redirect_is_not_followed():
+    """What is sent was allowed for one server: another one gets nothing, and it is said."""
+    with (
+        StandIn(message("mine")) as other,
+        StandIn(Say(status=307, headers={"location": f"{other.url}/v1/messages"})) as server,
+        pytest.raises(CallError) as caught,
+    ):
+        client(server.env).ask(REQUEST, unheard, NEVER)
+    assert "redirect (307)" in caught.value.message
+    assert not caught.value.billed
+    assert other.bodies == []
+
+
+def test_text_that_is_none_is_made_one():
+    """A lone surrogate, which JSON can hold, could not go back to the server."""
+    body = streamed({"type": "text", "text": "a\ud800b"}).body
+    reply = ask(replace(LONG, body=body))
+    assert reply.text == "a?b"
+    request = REQUEST.after(reply, [], is_spent=True)
+    assert ask_with(request) == "fine"
+
+
+def ask_with(request: Request) -> str:
+    with StandIn(message("fine")) as server:
+        text = client(server.env).ask(request, unheard, NEVER).text
+        assert server.bodies == [request.body.encode()]
+        return text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pytest
@@ -11,15 +12,17 @@ from llm_samples import NOW, OWN, P99, SECRET, answer_text, local, series, snaps
 from llm_standin import Say, StandIn, message, streamed, tool_use
 from test_advisor import GOOD, WITH_KEY, Clock, Recorded, ask, early, running
 
+from perftui.advisor.client import Client, connect
 from perftui.advisor.conditions import Risen
 from perftui.advisor.evidence import facts, gist
 from perftui.advisor.occasions import Occasions
 from perftui.advisor.schedule import AWAY_S
 from perftui.model.findings import ForecastState, LlmState
 from perftui.model.snapshot import Snapshot
+from perftui.model.source import SourceText
 from perftui.model.stacks import Place
 from perftui.setting_values import Address
-from perftui.settings import LlmSettings, Price
+from perftui.settings import LlmSettings, Price, ShareSettings
 
 CENT = 1000 * 0.1e-6 + 200 * 0.5e-6
 """What one call of the stand-in comes to, in US dollars."""
@@ -304,3 +307,55 @@ def test_another_server_by_the_settings():
             ask(advisor)
             assert advisor.status.state is LlmState.OK, advisor.status.message
             assert advisor.sent().server == server.url
+
+
+@pytest.mark.parametrize("how", ["cancel", "refuse", "narrower"])
+def test_what_is_ended_sends_nothing_more(how):
+    """Also where it is ended between two turns, or before the first one has gone out."""
+    reading, go_on = threading.Event(), threading.Event()
+
+    def slow(file: str) -> SourceText:
+        reading.set()
+        assert go_on.wait(20)
+        return SourceText(file, why="it is slow")
+
+    settings = LlmSettings(share=ShareSettings(function_names=True))
+    with (
+        StandIn(looks(tool_use("source_outline", 1, row="P1")), message(answer_text())) as server,
+        running(server.env, settings=settings, read_source=slow) as advisor,
+    ):
+        advisor.ask_now()
+        assert reading.wait(20)
+        if how == "cancel":
+            assert advisor.cancel()
+        elif how == "refuse":
+            advisor.refuse("off: you took it back")
+        else:
+            advisor.allow(ShareSettings())
+        go_on.set()
+        assert advisor.wait(20)
+        assert advisor.forecasts == ()
+        assert advisor.status.state is (LlmState.OFF if how == "refuse" else LlmState.OK)
+    assert len(server.bodies) == 1
+
+
+def test_ended_before_it_goes_out():
+    """While the SDK is still imported, say: nothing is sent, and nothing is paid for."""
+    connecting, go_on = threading.Event(), threading.Event()
+
+    with StandIn(message(answer_text())) as server:
+
+        def slow(env: Mapping[str, str], clock: Callable[[], float]) -> Client:
+            connecting.set()
+            assert go_on.wait(20)
+            return connect(env, clock)
+
+        with running(server.env, client_factory=slow) as advisor:
+            advisor.ask_now()
+            assert connecting.wait(20)
+            advisor.refuse("off: you took it back")
+            go_on.set()
+            assert advisor.wait(20)
+            assert advisor.status.state is LlmState.OFF
+            assert advisor.status.cost_usd == 0
+    assert server.bodies == []

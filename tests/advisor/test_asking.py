@@ -22,8 +22,8 @@ from llm_samples import (
     snapshot,
     windows,
 )
-from llm_standin import StandIn, failure, message, streamed, tool_use
-from test_advisor import running
+from llm_standin import Say, StandIn, failure, message, streamed, tool_use
+from test_advisor import Clock, running
 
 from perftui.advisor import prompt
 from perftui.advisor.advisor import Advisor
@@ -43,7 +43,7 @@ from perftui.model.snapshot import Snapshot
 from perftui.model.source import SourceText
 from perftui.model.stacks import Place
 from perftui.model.target import TargetState
-from perftui.settings import ShareSettings
+from perftui.settings import NUMBERS_ONLY, ShareSettings
 
 ABOUT = Question("why does it take so long?", place=Place(JSON.function, JSON.file))
 
@@ -103,8 +103,9 @@ def test_a_time_of_which_nothing_is_known():
     empty = snapshot(windows_=[], series_=[])
     with StandIn(message(answer_text())) as server, running(server.env, picture=lambda: empty) as a:
         explained(a)
-        assert a.explanation is None
-        assert "nothing of that time" in a.status.message
+        assert a.explanation is not None
+        assert "nothing of that time" in a.explanation.summary
+        assert a.status.state is LlmState.OK  # nothing is wrong with the LLM
     assert server.bodies == []
 
 
@@ -290,3 +291,84 @@ def test_source_goes_with_a_question_alone():
     first, second = (json.loads(r["messages"][0]["content"]) for r in server.requests)
     assert first["source"] == list(lines)
     assert "source" not in second
+
+
+def test_a_question_is_not_kept_for_a_later_consent():
+    """What is asked while it is off is not sent by whoever allows something else later."""
+    picture = snapshot(windows_=windows(5))
+    with (
+        StandIn(message(answer_text())) as server,
+        running(server.env, picture=lambda: picture, allowed=False) as advisor,
+    ):
+        advisor.explain(ABOUT)
+        advisor.allow(NUMBERS_ONLY)
+        advisor.ask_now()
+        assert advisor.wait(20)
+    assert len(server.requests) == 1
+    assert ABOUT.text not in str(server.bodies)
+
+
+def test_a_question_waits_for_a_server_that_wants_to_wait():
+    """It is asked when the wait is over, and not forgotten."""
+    clock = Clock()
+    picture = snapshot(windows_=windows(5))
+    with (
+        StandIn(failure(429, retry_after="90"), message(answer_text())) as server,
+        running(server.env, picture=lambda: picture, clock=clock) as advisor,
+    ):
+        advisor.ask_now()
+        assert advisor.wait(20)
+        advisor.explain(ABOUT)
+        assert not advisor.wait(0.1)
+        assert len(server.bodies) == 1
+        clock.now = NOW + 91
+        assert advisor.wait(20)
+        assert advisor.explanation is not None
+
+
+def test_a_question_can_be_withdrawn():
+    """While it waits, and while it is answered; that of another is left alone."""
+    picture = snapshot(windows_=windows(5))
+    with (
+        StandIn(Say(how="hang"), message(answer_text())) as server,
+        running(server.env, picture=lambda: picture, timeout_s=30) as advisor,
+    ):
+        assert not advisor.withdraw(None)
+        advisor.ask_now()
+        assert server.received.acquire(timeout=20)
+        advisor.explain(ABOUT)  # behind a forecast's call
+        assert advisor.answering is None
+        assert advisor.withdraw(ABOUT)
+        assert not advisor.withdraw(ABOUT)
+        assert advisor.status.calling  # the forecast's call goes on
+        assert advisor.cancel()
+        assert advisor.wait(20)
+    with (
+        StandIn(Say(how="hang")) as server,
+        running(server.env, picture=lambda: picture, timeout_s=30) as advisor,
+    ):
+        advisor.explain(ABOUT)
+        assert server.received.acquire(timeout=20)
+        assert advisor.answering == ABOUT
+        advisor.ask_now()  # a forecast is wanted as well: it comes behind
+        assert advisor.withdraw(ABOUT)
+        assert server.received.acquire(timeout=20)
+        assert advisor.explanation is None
+
+
+def test_another_target_has_other_answers():
+    """What was said of the process before is not shown of its successor, which is asked about."""
+    picture = snapshot(windows_=windows(5))
+    with (
+        StandIn(message(answer_text())) as server,
+        running(server.env, picture=lambda: picture) as advisor,
+    ):
+        advisor.ask_now()
+        assert advisor.wait(20)
+        explained(advisor)
+        advisor.forget()
+        assert (advisor.forecasts, advisor.explanation) == ((), None)
+        advisor.ask_now()  # though the evidence is the same
+        assert advisor.wait(20)
+        assert len(advisor.forecasts) == 1
+    assert len(server.requests) == 3

@@ -62,8 +62,13 @@ class AskScreen(Screen[None]):
 
     def _draw(self) -> None:
         advisor = self.monitor.advisor
-        source = self._subject.source
-        lines = answer_lines(self._asked, advisor.explanation, advisor.status, source)
+        lines = answer_lines(
+            self._asked,
+            advisor.explanation,
+            advisor.status,
+            advisor.answering,
+            self._subject.source,
+        )
         # Content, since what a model says may look like markup.
         self.query_one("#answer > Static", Static).update(Content("\n".join(lines)))
 
@@ -76,6 +81,8 @@ class AskScreen(Screen[None]):
         self._ask(self.query_one("#words", Input).value)
 
     def _ask(self, typed: str) -> None:
+        # What is read only now would go along without having been seen.
+        self.workers.cancel_group(self, "source")
         self._asked = replace(self._subject, text=typed.strip() or EXPLAIN)
         self.monitor.advisor.explain(self._asked)
         self._draw()
@@ -99,6 +106,7 @@ class AskScreen(Screen[None]):
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Show it, or why there is none."""
         if event.state is WorkerState.SUCCESS:
+            self._asked = None
             self._subject = replace(self._subject, source=event.worker.result or ())
             self._draw()
         elif event.state is WorkerState.ERROR:
@@ -109,6 +117,6 @@ class AskScreen(Screen[None]):
         self.query_one("#answer").scroll_relative(y=step, animate=False)
 
     def action_close(self) -> None:
-        """Cancel the call under way, or close."""
-        if not self.monitor.advisor.cancel():
+        """Drop the question that is being answered, or close."""
+        if not self.monitor.advisor.withdraw(self._asked):
             self.dismiss()
