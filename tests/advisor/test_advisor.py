@@ -24,6 +24,7 @@ from perftui.advisor.answer import MAX_ANSWER
 from perftui.advisor.budget import Usage, price_of, worst_case
 from perftui.advisor.client import Client, Heard, connect
 from perftui.advisor.evidence import facts
+from perftui.advisor.ledger import Ledger
 from perftui.advisor.prompt import Request
 from perftui.advisor.redact import Pseudonyms
 from perftui.advisor.reply import Reply
@@ -561,3 +562,21 @@ def test_an_event_does_not_make_up_for_evidence():
         advisor.ask_soon()
         assert advisor.wait(20)
     assert recorded.requests == []
+
+
+def test_a_call_in_another_perftui_stops_this_one_only_while_it_lasts(tmp_path):
+    """What is held back for it may not be needed: once it is settled, calls go on."""
+    path = tmp_path / "state.sqlite"
+    other = Ledger(path)
+    under_way = other.reserve(NOW, "m", 0.0095, cap_usd=0.01)
+    assert under_way is not None
+    settings = LlmSettings(monthly_cap_usd=0.01)
+    with running(
+        WITH_KEY, settings=settings, client_factory=Recorded(GOOD), ledger=path
+    ) as advisor:
+        ask(advisor)
+        assert advisor.status.state is LlmState.CAPPED
+        other.settle(under_way, 0.0001)
+        ask(advisor)
+        assert advisor.status.state is LlmState.OK
+    other.close()

@@ -118,3 +118,17 @@ def test_a_file_that_cannot_be_used_is_an_error(tmp_path: Path):
     broken.write_bytes(b"not a database" * 100)
     with pytest.raises(StateError, match="until then no LLM is called"):
         Ledger(broken)
+
+
+def test_what_is_over_is_told_apart_from_what_is_held_back(path: Path):
+    """A call under way in another perftui may come to less than its worst case: that it is held
+    back stops no other for the whole month."""
+    ledger = Ledger(path)
+    first = ledger.reserve(NOW, "m", 0.004, cap_usd=0.005)
+    assert first is not None
+    assert ledger.reserve(NOW, "m", 0.002, cap_usd=0.005) is None
+    assert ledger.settled(NOW) == 0
+    ledger.settle(first, 0.001)
+    assert ledger.settled(NOW) == pytest.approx(0.001)
+    assert ledger.reserve(NOW, "m", 0.002, cap_usd=0.005) is not None
+    ledger.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
@@ -78,9 +79,19 @@ class FakeAdvisor:
         self.explanation: Explanation | None = None
         self.status = LlmStatus()
         self.lines: tuple[str, ...] = ()
+        self.answering: Question | None = None
+        self.withdrawn: list[Question | None] = []
+        self.reading = threading.Event()
+        self.reading.set()
 
     def excerpt(self, question: Question) -> tuple[str, ...]:
+        assert self.reading.wait(20)
         return self.lines
+
+    def withdraw(self, question: Question | None) -> bool:
+        self.withdrawn.append(question)
+        was_answering, self.answering = self.answering, None
+        return was_answering is not None or self.calling
 
     def ask_now(self) -> None:
         self.asked += 1

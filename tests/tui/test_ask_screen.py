@@ -32,6 +32,7 @@ async def test_a_function_in_ones_own_words(watch: Any) -> None:
         assert question.text == "why p99?"
         assert question.place is not None
         assert (question.metric, question.start) == (None, None)
+        advisor.answering = question
         advisor.status = LlmStatus(LlmState.OK, calling=True)
         assert "asking, Esc cancels…" in shown(app)
         advisor.status = LlmStatus(LlmState.OK, calling=True, partial="It rose [b]since")
@@ -98,10 +99,10 @@ async def test_escape_cancels_then_closes(watch: Any) -> None:
     app, monitor = watch()
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("A", "enter")
-        monitor.advisor.calling = True
+        monitor.advisor.answering = monitor.advisor.questions[0]
         await pilot.press("escape")
         assert isinstance(app.screen, AskScreen)
-        assert not monitor.advisor.calling
+        assert monitor.advisor.answering is None
         await pilot.press("escape")
         assert isinstance(app.screen, WatchScreen)
 
@@ -124,3 +125,34 @@ async def test_the_source_goes_along_once_it_was_seen(watch: Any) -> None:
         assert advisor.questions[-1].source == advisor.lines
         await pilot.press("ctrl+s", "enter")
         assert advisor.questions[-1].source == ()
+
+
+async def test_what_another_call_says_is_no_answer(watch: Any) -> None:
+    """While a forecast is asked for, the question waits; Esc drops it, and not that call."""
+    app, monitor = watch()
+    advisor = monitor.advisor
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("A", "enter")
+        advisor.status = LlmStatus(LlmState.OK, calling=True, partial="all is well")
+        advisor.answering = None
+        assert "all is well" not in shown(app)
+        assert "waits for another call to end" in shown(app)
+        advisor.calling = True
+        await pilot.press("escape")
+        assert advisor.withdrawn == [advisor.questions[0]]
+        assert advisor.calling
+
+
+async def test_source_that_was_not_seen_does_not_go(watch: Any) -> None:
+    """Enter right behind the key asks without it, and it does not go along later unseen."""
+    app, monitor = watch()
+    advisor = monitor.advisor
+    advisor.lines = ("def work():",)
+    advisor.reading.clear()
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("A", "ctrl+s", "enter")
+        advisor.reading.set()
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        await pilot.press("enter")
+        assert [q.source for q in advisor.questions] == [(), ()]

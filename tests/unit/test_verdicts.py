@@ -337,3 +337,25 @@ def test_score_shows_how_the_verdicts_agree(
     text = capsys.readouterr().out
     assert "of 2 forecasts that a person accepted or rejected and that came out" in text
     assert "of 2 local warnings that came out a person decided on 2 (100 %" in text
+
+
+def test_a_verdict_belongs_to_the_target_that_it_was_given_on(tmp_path):
+    """Also where another one is watched before it is written; what was decided there comes back
+    with it, and what was read too late for it does not stand."""
+    keeping = Keeping(tmp_path / FILE, "old")
+    verdicts = Verdicts(keeping)
+    verdicts.load()
+    keeping.flush()
+    verdicts.add(decide(Item.of(LIKELY), Decision.REJECTED, NOW))
+    keeping.target("new")
+    verdicts.forget()
+    assert verdicts.standing(NOW) == ()
+    verdicts.load()
+    keeping.flush()
+    assert verdicts.standing(NOW) == ()
+    keeping.target("old")
+    verdicts.forget()
+    verdicts.load()
+    keeping.flush()
+    assert [v.decision for v in verdicts.standing(NOW)] == [Decision.REJECTED]
+    keeping.close()
