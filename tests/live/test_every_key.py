@@ -37,7 +37,7 @@ MOVES = "↑ k ↓ j PgUp PgDn Home End"
 TESTED = {
     # test_screen.py: test_the_wide_screen_and_its_keys, test_the_keys_of_the_views, test_pause…,
     # test_the_narrow_screen, test_the_picker…; test_follow.py; test_notice.py; the others below.
-    "EVERYWHERE": "/ p Space Tab Shift+Tab + - F M y Esc ? q Ctrl+C Ctrl+P ctrl+z",
+    "EVERYWHERE": "/ p Space Tab Shift+Tab + - A F M y Esc ? q Ctrl+C Ctrl+P ctrl+z",
     "PROFILE": "s S 1 2 3 4 L t T f c Enter b d o [ ] R g I C",
     "FUNCTIONS": MOVES,
     "THREADS": f"Enter {MOVES}",
@@ -286,6 +286,20 @@ def test_the_keys_of_the_charts(terminal: Open, python_target: Any) -> None:
         tmux.wait("cpu > 1 for 10m")
         tmux.keys("Enter")
         tmux.wait("SLO > 1.0 %")
+
+
+def test_the_key_that_asks(terminal: Open, python_target: Any) -> None:
+    """A opens the line for a question about the selected function; without consent it says so, and
+    nothing that is typed is a key."""
+    with opened(terminal, python_target(MANY), 80, 24) as tmux:
+        tmux.keys("A")
+        tmux.wait("Ask about f_", "LLM off: allow it with --llm")
+        tmux.type("why q?")
+        tmux.wait("why q?")
+        tmux.keys("Enter")
+        tmux.wait("OFF: off: allow it with --llm")
+        tmux.keys("Escape")
+        tmux.wait("own s", "● LIVE")
 
 
 def test_it_can_be_suspended(terminal: Open, python_target: Any) -> None:
