@@ -228,12 +228,17 @@ def _llm(snapshot: Snapshot) -> Iterator[Line]:
     if llm.partial:
         yield Line(f"{plain(llm.partial)}…")
     if llm.month_usd is not None and llm.cap_usd is not None:
-        month = f"${llm.month_usd:.2f} of ${llm.cap_usd:.2f} this month"
-        day = "" if llm.day_usd is None else f", ${llm.day_usd:.2f} in 24 h"
-        about = "" if llm.projected_usd is None else f", ${llm.projected_usd:.2f} at this pace"
-        yield Line(f"${llm.cost_usd:.4f} this run{day}, {month}{about}", "quiet")
+        month = f"{_usd(llm.month_usd)} of {_usd(llm.cap_usd)} this month"
+        day = "" if llm.day_usd is None else f", {_usd(llm.day_usd)} in 24 h"
+        about = "" if llm.projected_usd is None else f", {_usd(llm.projected_usd)} at this pace"
+        yield Line(f"{_usd(llm.cost_usd)} this run{day}, {month}{about}", "quiet")
     if llm.state is not LlmState.OK:
         since = format_age(snapshot.taken_at - llm.since) if llm.since is not None else "–"
         yield Line(f"{llm.state.value.upper()} for {since}: {message}", "alarm")
     elif message:
         yield Line(message, "quiet")
+
+
+def _usd(dollars: float) -> str:
+    """With more digits below ten cents: what costs something is not shown as free."""
+    return f"${dollars:.4f}" if 0 < dollars < 0.1 else f"${dollars:.2f}"
