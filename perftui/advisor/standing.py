@@ -38,7 +38,8 @@ def most_shift(paired: Paired | None) -> float:
     `MOST_SHIFT` as long as too little has come out, and where neither is credibly better: what is
     not known is not punished, and is not trusted far. 0 where the 95 % interval of the difference
     says that the model makes the local chance worse: it still explains. `PROVEN_SHIFT` where it
-    says that the model makes it better, with breaches among what came. An interval, and not the
+    says that the model makes it better, with some breaches among what came: one of them tells one
+    thing, whatever number of answers it came after. An interval, and not the
     difference alone, since moments near each other tell the same; there is none of fewer than ten
     blocks of 20 horizons, so with one of 15 minutes all of this begins after about two days.
 
@@ -51,7 +52,7 @@ def most_shift(paired: Paired | None) -> float:
     low, high = paired.interval
     if low > 0:
         return 0.0
-    if high < 0 and paired.breaches >= ENOUGH_BREACHES:
+    if high < 0 and paired.onsets >= ENOUGH_BREACHES:
         return PROVEN_SHIFT
     return MOST_SHIFT
 

@@ -32,6 +32,13 @@ BUSY_S = 0.3
 _OF_MODELS = "forecaster NOT IN ('local', 'predict_linear', 'holt', 'base_rate')"
 """What is written down of others than those that are always there."""
 
+# What is violated at a moment may have begun less than `hold_s` before it.
+_ONSET = (
+    "CASE WHEN breached THEN (SELECT min(onset) FROM breach"
+    " WHERE breach.question = question.id AND onset > made_at - hold_s) END"
+)
+"""The onset of the breach that came after a moment, in the SQL of pairs."""
+
 _SCHEMAS = (
     """
 CREATE TABLE question (
@@ -91,8 +98,9 @@ class Resolved(NamedTuple):
 
 class Pair(NamedTuple):
     """What a model and the local forecaster said (0 to 1) of the moment `made_at` (Unix seconds) of
-    a question, and whether a breach came. The model's is the chance that was shown: the one that
-    was held to the local one."""
+    a question, and whether a breach came: the one with this `onset` (Unix seconds), None where that
+    is not known. The model's is the chance that was shown: the one that was held to the local
+    one."""
 
     question: int
     made_at: float
@@ -100,6 +108,7 @@ class Pair(NamedTuple):
     said: float
     local: float
     breached: bool
+    onset: float | None = None
 
 
 class ForecastLog:
@@ -280,7 +289,7 @@ class ForecastLog:
         question, oldest first."""
         with self._file.failing():
             rows = self._file.database.execute(
-                f"SELECT {', '.join(Pair._fields)} FROM"  # noqa: S608
+                f"SELECT {', '.join(Pair._fields[:-1])}, {_ONSET} FROM"  # noqa: S608
                 " (SELECT question, made_at, probability AS said FROM forecast"
                 f" WHERE {_OF_MODELS} AND forecaster = ?)"
                 " JOIN (SELECT question, made_at, probability AS local FROM forecast"
@@ -290,8 +299,8 @@ class ForecastLog:
                 (_text(model), LOCAL),
             ).fetchall()
         return [
-            Pair(number, at, horizon_s, said, local, bool(breached))
-            for number, at, horizon_s, said, local, breached in rows
+            Pair(number, at, horizon_s, said, local, bool(breached), onset)
+            for number, at, horizon_s, said, local, breached, onset in rows
         ]
 
     def breaches(self, question: int) -> Sequence[tuple[float, float]]:

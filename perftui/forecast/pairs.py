@@ -25,15 +25,16 @@ MOST_NAME = 40
 class Paired:
     """The record of the model `name` beside the local forecaster.
 
-    `nearer` are the moments at which its chance was nearer to what came. `brier` and `local_brier`
-    are mean squared errors; `interval` holds their difference (below 0: the model is better) with
-    95 %, None where that is of fewer than `ENOUGH_BLOCKS` blocks of `BLOCK_HORIZONS`; there are
-    `blocks` of them.
+    `onsets` are the breaches that came after its moments, each counted once, however many moments
+    it came after. `nearer` are the moments at which its chance was nearer to what came. `brier` and
+    `local_brier` are mean squared errors; `interval` holds their difference (below 0: the model is
+    better) with 95 %, None where that is of fewer than `ENOUGH_BLOCKS` blocks of `BLOCK_HORIZONS`;
+    there are `blocks` of them.
     """
 
     name: str
     moments: int
-    breaches: int
+    onsets: int
     nearer: int
     brier: float
     local_brier: float
@@ -70,7 +71,7 @@ def compare(name: str, pairs: Sequence[Pair]) -> Paired | None:
     return Paired(
         name,
         len(pairs),
-        sum(pair.breached for pair in pairs),
+        len({(pair.question, pair.onset) for pair in pairs if pair.breached}),
         sum(own < local for own, local in errors),
         math.fsum(own for own, _ in errors) / len(pairs),
         math.fsum(local for _, local in errors) / len(pairs),
@@ -89,7 +90,7 @@ def documents(paired: Iterable[Paired]) -> list[dict[str, Any]]:
         {
             "forecaster": one.name,
             "moments": one.moments,
-            "breaches": one.breaches,
+            "onsets": one.onsets,
             "nearer": one.nearer,
             "brier": one.brier,
             "local_brier": one.local_brier,
@@ -106,16 +107,14 @@ def lines(found: Sequence[dict[str, Any]]) -> Iterator[str]:
     if not found:
         return
     yield "beside local, at the moments of which both spoke (a difference below 0 is better)"
-    table = [
-        ("forecaster", "moments", "breaches", "nearer", "Brier", "local", "difference", "95 %")
-    ]
+    table = [("forecaster", "moments", "onsets", "nearer", "Brier", "local", "difference", "95 %")]
     for one in found:
         pair = one["ci95"]["difference"]
         table.append(
             (
                 plain(one["forecaster"], MOST_NAME),
                 str(one["moments"]),
-                str(one["breaches"]),
+                str(one["onsets"]),
                 str(one["nearer"]),
                 f"{one['brier']:.4f}",
                 f"{one['local_brier']:.4f}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ from perftui.forecast.intervals import BLOCK_HORIZONS, Interval
 from perftui.forecast.keeping import FILE
 from perftui.forecast.log import ForecastLog
 from perftui.forecast.outcome import Outcome
-from perftui.forecast.pairs import ENOUGH_BLOCKS, Paired
+from perftui.forecast.pairs import ENOUGH_BLOCKS, Paired, compare
 from perftui.model.findings import Forecast
 from perftui.model.objective import Objective
 from perftui.model.series import Origin, SeriesKey
@@ -42,8 +43,8 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / FILE
 
 
-def record(interval: Interval | None, *, breaches: int = ENOUGH_BREACHES) -> Paired:
-    return Paired(MODEL, 200, breaches, 100, 0.1, 0.1, interval, ENOUGH_BLOCKS)
+def record(interval: Interval | None, *, onsets: int = ENOUGH_BREACHES) -> Paired:
+    return Paired(MODEL, 200, onsets, 100, 0.1, 0.1, interval, ENOUGH_BLOCKS)
 
 
 @pytest.mark.parametrize(
@@ -54,9 +55,9 @@ def record(interval: Interval | None, *, breaches: int = ENOUGH_BREACHES) -> Pai
         (record((-0.01, 0.02)), MOST_SHIFT),
         (record((0.0, 0.0)), MOST_SHIFT),
         (record((0.01, 0.02)), 0.0),
-        (record((0.01, 0.02), breaches=0), 0.0),
+        (record((0.01, 0.02), onsets=0), 0.0),
         (record((-0.02, -0.01)), PROVEN_SHIFT),
-        (record((-0.02, -0.01), breaches=ENOUGH_BREACHES - 1), MOST_SHIFT),
+        (record((-0.02, -0.01), onsets=ENOUGH_BREACHES - 1), MOST_SHIFT),
     ],
 )
 def test_the_bound(paired: Paired | None, bound: float):
@@ -77,6 +78,8 @@ def keep(path: Path, said: Callable[[bool], float], *, targets: int = 1) -> None
             breached = n % 4 == 0
             log.write(question, at, {"local": 0.5, MODEL: said(breached), "other": 1.0})
             outcomes.append(Outcome(at, breached))
+            if breached:
+                log.breach(question, at + 5, at + 6)
         log.resolve(question, outcomes, NOW)
     log.close()
 
@@ -92,6 +95,32 @@ def test_the_record_of_all_targets_counts(path: Path, targets: int):
         " Brier 0.09 against 0.25",
     )
     assert read_standing(path, "a new one", Standing(0.0, "x")) == Standing(MOST_SHIFT, None)
+
+
+@pytest.mark.parametrize(("breaches", "bound"), [(1, MOST_SHIFT), (3, PROVEN_SHIFT)])
+def test_one_breach_is_one_however_often_it_was_foreseen(path: Path, breaches: int, bound: float):
+    """Answers before and at the onset of the same one tell one thing."""
+    log = ForecastLog(path)
+    question = log.question("shop", QUICK, KEY)
+    quiet = [NOW + n * BLOCK_HORIZONS * QUICK.horizon_s for n in range(2 * ENOUGH_BLOCKS)]
+    onsets = [at + 100.0 for at in quiet[:breaches]]
+    # The last one is a moment at which it was violated, but not yet for its `for`.
+    before = [onset + age for onset in onsets for age in (-9.5, -5.0, -1.0, 0.5)]
+    for at in sorted(quiet + before):
+        log.write(question, at, {"local": 0.2, MODEL: 0.3 if at in before else 0.05})
+    log.resolve(question, [Outcome(at, at in before) for at in quiet + before], NOW)
+    for onset in onsets:
+        log.breach(question, onset, onset + 1.0)
+    log.close()
+    with closing(ForecastLog(path)) as log:
+        pairs = log.pairs(MODEL)
+        found = compare(MODEL, pairs)
+    assert {pair.onset for pair in pairs} == {None, *onsets}
+    assert found is not None
+    assert (found.onsets, found.moments) == (breaches, len(quiet) + 4 * breaches)
+    assert found.interval is not None
+    assert found.interval[1] < 0
+    assert read_standing(path, MODEL, Standing()).most_shift == bound
 
 
 def test_a_worse_record_shuts_it(path: Path):

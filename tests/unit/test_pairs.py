@@ -36,7 +36,7 @@ def test_both_are_scored_on_the_same_moments():
     """Brier scores by hand, their difference, and at how many moments the model was nearer."""
     found = compare(MODEL, [Pair(1, 0, 60, 0.9, 0.6, True), Pair(1, 60, 60, 0.4, 0.2, False)])
     assert found is not None
-    assert (found.moments, found.breaches, found.nearer) == (2, 1, 1)
+    assert (found.moments, found.onsets, found.nearer) == (2, 1, 1)
     assert found.brier == pytest.approx((0.01 + 0.16) / 2)
     assert found.local_brier == pytest.approx((0.16 + 0.04) / 2)
     assert found.difference == pytest.approx(found.brier - found.local_brier)
@@ -75,6 +75,7 @@ def test_the_table_says_where_it_is_too_little():
     found = [compare("m\x1b", pairs(0.1, 0.2, 2)), compare("n", pairs(0.2, 0.1, 400))]
     text = list(lines(documents([one for one in found if one is not None])))
     assert text[0].startswith("beside local, at the moments of which both spoke")
+    assert text[1].split()[:4] == ["forecaster", "moments", "onsets", "nearer"]
     assert text[2].split()[:4] == ["m�", "2", "0", "2"]
     assert text[2].split("-0.0300")[1].strip() == "too few to say"
     assert text[3].endswith("+0.0300  +0.0300 to +0.0300")
