@@ -113,20 +113,45 @@ def _choices(sent: Sent, settings: LlmSettings, shown: Choice) -> Iterator[str]:
 
 def _body(body: str) -> Iterator[str]:
     """To be read, the table and what tools gave opened; then the same as it goes over the line."""
-    document = json.loads(body)
-    for message in document.get("messages", ()):
-        message["content"] = _opened(message["content"])
-    # Not a line in it is made of anything but ASCII: JSON escapes the rest.
-    yield from json.dumps(document, indent=1).splitlines()
+    yield from _readable(body)
     yield f"as bytes ({len(body.encode())}):"
     yield body
 
 
-def _opened(content: Any) -> Any:
-    """What perftui has written as JSON, in a message or in the result of a tool."""
-    if isinstance(content, str):
-        return json.loads(content)
-    return [
-        block | {"content": json.loads(block["content"])} if "content" in block else block
-        for block in content
-    ]
+def _readable(body: str) -> list[str]:
+    """The body over many lines; none where it cannot be shown so: a model's part of it is as it
+    came, and may be nested too deep."""
+    try:
+        document = json.loads(body)
+        match document:
+            case {"messages": [*messages]}:
+                document["messages"] = [_opened(message) for message in messages]
+        # Not a line in it is made of anything but ASCII: JSON escapes the rest.
+        return json.dumps(document, indent=1).splitlines()
+    except (ValueError, RecursionError):
+        return []
+
+
+def _opened(message: Any) -> Any:
+    """A message, with what perftui has written as JSON in it as what that is: the table, and the
+    results of tools. What a model has said stays as it came."""
+    match message:
+        case {"role": "user", "content": str(text)}:
+            return message | {"content": _loaded(text)}
+        case {"role": "user", "content": [*blocks]}:
+            return message | {"content": [_result(block) for block in blocks]}
+    return message
+
+
+def _result(block: Any) -> Any:
+    match block:
+        case {"type": "tool_result", "content": str(text)}:
+            return block | {"content": _loaded(text)}
+    return block
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text

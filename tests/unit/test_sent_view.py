@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 from builders import NOW
+from hypothesis import given
+from hypothesis import strategies as st
 
 from perftui.model.consent import Choice, Consent
 from perftui.model.findings import LlmStatus
@@ -131,6 +133,57 @@ def test_what_is_allowed_says_by_whom_and_how_to_end_it(consent, words):
     lines = lines_of(Sent("https://x", BODY, consent=consent))
     assert lines[0] == words
     assert any("x takes it back" in line for line in lines) == consent.is_open
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "text", "text": "hm", "content": "not json"},
+        {"type": "tool_result", "content": "{}"},
+        {"type": "x", "content": [{"content": 5}]},
+        "no block",
+        None,
+    ],
+)
+def test_what_a_model_has_said_stays_as_it_came(block):
+    """Nothing of it is taken for JSON of perftui's own, and nothing of it keeps the lines away."""
+    given = {"type": "tool_result", "tool_use_id": "t", "content": "not json"}
+    turns = [
+        {"role": "assistant", "content": [block]},
+        {"role": "user", "content": [given]},
+        {"role": "user", "content": "not json"},
+    ]
+    body = json.dumps({"messages": turns})
+    lines = lines_of(Sent("https://x", body))
+    assert json.loads("".join(lines[lines.index("WOULD BE SENT NOW") + 1 : -2])) == {
+        "messages": turns
+    }
+
+
+def test_a_body_that_cannot_be_opened_is_shown_as_bytes():
+    """One that is nested too deep, or no JSON at all."""
+    for body in ("[" * 100_000, "", "5", '{"messages":5}', '{"messages":[5,{"role":"user"}]}'):
+        assert lines_of(Sent("https://x", "", body, NOW)).count(body) >= 1
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=5) | st.integers(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["messages", "role", "content", "type", "text"]), inner, max_size=4
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.lists(_JSON, max_size=3))
+def test_any_body_has_lines(messages):
+    """And none of them holds what a terminal obeys."""
+    body = json.dumps({"messages": messages})
+    for line in lines_of(Sent("https://x", body, body, NOW)):
+        assert line == "" or line.isprintable()
 
 
 def test_what_tools_gave_is_opened_too():
