@@ -31,6 +31,7 @@ class Analyses:
         self._forecaster = Forecaster(objectives, keeping)
         self._patterns = Patterns(own)
         self._occasions = Occasions()
+        self._looked_at = 0.0
         self._keeping = keeping
         self.verdicts = Verdicts(keeping)
         self._forecasts: Periodic[tuple[Forecast, ...]] = Periodic("forecast", FORECAST_EVERY_S, ())
@@ -52,7 +53,7 @@ class Analyses:
     def has_news(self) -> bool:
         """Whether something has begun since the last time this was asked that calls for an
         explanation; for the thread that looks."""
-        return self._occasions.have_come(self.forecasts, self._patterns.risen)
+        return self._occasions.have_come(self.forecasts, self._patterns.risen, self._looked_at)
 
     def change(self, objectives: Sequence[Objective]) -> None:
         """Forecast these from now on."""
@@ -72,6 +73,7 @@ class Analyses:
 
     def look_for_patterns(self, snapshot: Snapshot) -> None:
         """Look which of them hold, if that is due."""
+        self._looked_at = snapshot.taken_at
         self._findings.turn(snapshot.taken_at, lambda: self._patterns.look(snapshot))
 
     def with_patterns(self, snapshot: Snapshot) -> Snapshot:

@@ -15,6 +15,9 @@ REARMED = 0.1
 """The next crossing counts after the chance was below by so much: it may waver."""
 RISEN_POINTS = 10.0
 """A function that has risen by so many points of one thread's time, and beyond its noise, is."""
+FORGOTTEN_S = 600.0
+"""And it is again once it was not seen to rise for so many seconds: two of about the same height
+take turns, and one at the edge comes and goes."""
 
 
 class Occasions:
@@ -23,16 +26,17 @@ class Occasions:
     def __init__(self) -> None:
         self._broken: set[Objective] = set()
         self._above: set[tuple[Objective, float]] = set()
-        self._risen: Place | None = None
+        self._risen: dict[Place, float] = {}
+        """Those that were told, and when each was seen to rise last."""
 
-    def have_come(self, forecasts: Iterable[Forecast], risen: Risen | None) -> bool:
-        """Whether one has begun since the last look."""
+    def have_come(self, forecasts: Iterable[Forecast], risen: Risen | None, now: float) -> bool:
+        """Whether one has begun since the last look; `now` in Unix seconds."""
         begun = False
         for forecast in forecasts:
             if forecast.by == LOCAL:
                 begun |= self._of_breach(forecast)
                 begun |= self._of_chance(forecast)
-        return begun | self._of_riser(risen)
+        return begun | self._of_riser(risen, now)
 
     def _of_breach(self, forecast: Forecast) -> bool:
         objective = forecast.objective
@@ -56,11 +60,11 @@ class Occasions:
                 self._above.discard(crossing)
         return is_new
 
-    def _of_riser(self, risen: Risen | None) -> bool:
-        place = risen.place if risen is not None and risen.points >= RISEN_POINTS else None
-        if place is None or place == self._risen:
-            # One that stays where it has risen to is a riser no more, and is none again at once.
-            self._risen = place
+    def _of_riser(self, risen: Risen | None, now: float) -> bool:
+        oldest = now - FORGOTTEN_S
+        self._risen = {place: at for place, at in self._risen.items() if at > oldest}
+        if risen is None or risen.points < RISEN_POINTS:
             return False
-        self._risen = place
-        return True
+        is_new = risen.place not in self._risen
+        self._risen[risen.place] = now
+        return is_new

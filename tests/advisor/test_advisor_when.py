@@ -15,7 +15,7 @@ from test_advisor import GOOD, WITH_KEY, Clock, Recorded, ask, early, running
 from perftui.advisor.client import Client, connect
 from perftui.advisor.conditions import Risen
 from perftui.advisor.evidence import facts, gist
-from perftui.advisor.occasions import Occasions
+from perftui.advisor.occasions import FORGOTTEN_S, Occasions
 from perftui.advisor.schedule import AWAY_S
 from perftui.model.findings import ForecastState, LlmState
 from perftui.model.snapshot import Snapshot
@@ -239,7 +239,7 @@ def test_nobody_is_told_who_is_away():
 
 
 def occasion(occasions: Occasions, chance: float | None, **more: object) -> bool:
-    return occasions.have_come([local(P99, chance, **more)], None)  # type: ignore[arg-type]
+    return occasions.have_come([local(P99, chance, **more)], None, NOW)  # type: ignore[arg-type]
 
 
 def test_a_crossing_is_an_occasion_once():
@@ -254,7 +254,7 @@ def test_a_breach_is_an_occasion_once():
     """When it begins; the next one again."""
     occasions = Occasions()
     said = [local(P99, None), replace(local(P99, None), state=ForecastState.IN_BREACH)]
-    came = [occasions.have_come([said[n]], None) for n in (0, 1, 1, 0, 1)]
+    came = [occasions.have_come([said[n]], None, NOW) for n in (0, 1, 1, 0, 1)]
     assert came == [False, True, False, False, True]
 
 
@@ -263,11 +263,23 @@ def test_a_riser_is_an_occasion_once():
     occasions = Occasions()
     one, other = (Risen(Place(name, "f.py"), 20.0, 50.0) for name in ("a", "b"))
     little = one._replace(points=5.0)
-    seen = [little, one, one, None, one, other, None]
-    came = [occasions.have_come([], risen) for risen in seen]
-    assert came == [False, True, False, False, True, True, False]
+    seen = [little, one, one, None, one, other, None, one, other, one, little]
+    came = [occasions.have_come([], risen, NOW + n) for n, risen in enumerate(seen)]
+    assert [seen[n] for n, is_one in enumerate(came) if is_one] == [one, other]
     of_model = replace(local(P99, 0.9), by="claude-haiku-5-5")
-    assert not occasions.have_come([of_model], None)
+    assert not occasions.have_come([of_model], None, NOW)
+
+
+def test_a_riser_is_one_again_after_a_while():
+    """When it was not seen to rise for so long, and not while it goes on."""
+    occasions = Occasions()
+    risen = Risen(Place("a", "f.py"), 20.0, 50.0)
+    lasting = range(0, int(3 * FORGOTTEN_S), int(FORGOTTEN_S / 2))
+    came = [occasions.have_come([], risen, NOW + at) for at in lasting]
+    assert came == [True] + [False] * (len(lasting) - 1)
+    end = NOW + lasting[-1]
+    assert not occasions.have_come([], None, end + FORGOTTEN_S / 2)
+    assert occasions.have_come([], risen, end + FORGOTTEN_S)
 
 
 def test_the_whole_request_is_what_is_shown():
