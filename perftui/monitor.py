@@ -237,7 +237,9 @@ class Monitor:
         if question.start is None or question.end is None:
             return self.latest
         since = question.start - max(SPAN_S, question.end - question.start)
-        return self.latest.until(question.end, since, self.windows(since), self.series(since))
+        return self.latest.until(
+            question.end, since, self.windows(since), self.series(since), self.events(since)
+        )
 
     def change_profile(self, **changes: object) -> str:
         """Look otherwise from the next window on, by names of `[profile]` settings; why that cannot

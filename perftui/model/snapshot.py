@@ -76,10 +76,16 @@ class Snapshot:
         return self.taken_at
 
     def until(
-        self, end: float, since: float, windows: Iterable[Window], series: Iterable[Series]
+        self,
+        end: float,
+        since: float,
+        windows: Iterable[Window],
+        series: Iterable[Series],
+        events: Iterable[Event],
     ) -> Snapshot:
-        """What was known of the time from `since` to `end` (Unix seconds), out of these windows and
-        series; nothing is known of what was forecast or found then."""
+        """What was known of the time from `since` to `end` (Unix seconds), out of these windows,
+        series and events: of what lasted beyond `end`, not when it was over. Nothing is known of
+        what was forecast or found then."""
         cut = (replace(s, points=tuple(between(s.points, since, end))) for s in series)
         return replace(
             self,
@@ -88,7 +94,11 @@ class Snapshot:
             windows=tuple(w for w in windows if w.end > since and w.start < end),
             gil_windows=(),
             series=tuple(one for one in cut if one.points),
-            events=tuple(e for e in self.events if e.at <= end),
+            events=tuple(
+                replace(e, until=None) if e.until is not None and e.until > end else e
+                for e in events
+                if e.at <= end
+            ),
             forecasts=(),
             findings=(),
         )

@@ -34,6 +34,8 @@ from perftui.advisor.evidence_text import evidence
 from perftui.advisor.excerpt import MOST_LINES, excerpt
 from perftui.advisor.prompt import MAX_CHARACTERS, fitted
 from perftui.advisor.redact import Pseudonyms
+from perftui.advisor.reply import ToolCall
+from perftui.advisor.tools import Toolbox
 from perftui.errors import PerftuiError
 from perftui.model.event import Event, EventKind
 from perftui.model.findings import LlmState
@@ -43,7 +45,8 @@ from perftui.model.snapshot import Snapshot
 from perftui.model.source import SourceText
 from perftui.model.stacks import Place
 from perftui.model.target import TargetState
-from perftui.settings import NUMBERS_ONLY, ShareSettings
+from perftui.monitor import Monitor
+from perftui.settings import NUMBERS_ONLY, Settings, ShareSettings
 
 ABOUT = Question("why does it take so long?", place=Place(JSON.function, JSON.file))
 
@@ -216,6 +219,34 @@ def test_threads_and_events_are_rows():
         f"thread worker-{SECRET}: 70.0 % of the time at work, unknown with the GIL"
     )
     assert texts["L1"] == f"breach 40s before: p99 of {SECRET}"
+
+
+def test_events_of_an_earlier_time_are_told_as_they_were_known_then():
+    """Nothing that came later: what lasted beyond its end was not over, and still fired."""
+    came = (
+        Event(NOW - 100, EventKind.ALERT, "high", "a", NOW - 1),
+        Event(NOW - 90, EventKind.BREACH, "p99", "p99", NOW - 70),
+        Event(NOW - 20, EventKind.RESTART, "pid 2"),
+    )
+    now, end = snapshot(), NOW - 50
+    then = now.until(end, end - 300, now.windows, now.series, came)
+    table = facts(then, replace(ABOUT, start=end - 10, end=end))
+    known = [(one.event.kind, one.age_s, one.lasted_s) for one in table.events]
+    assert known == [(EventKind.BREACH, 40.0, 20.0), (EventKind.ALERT, 50.0, None)]
+    box = Toolbox(table, then, Pseudonyms(), lambda file: SourceText(file, why="it is not there"))
+    [told] = box.answers([ToolCall("t", "alert_rules", {})])
+    assert json.loads(told["content"])["alerts"] == [{"alert": "alert_1", "firing_s": 50.0}]
+
+
+def test_a_time_that_has_left_the_screen_has_its_events():
+    """An hour ago is in no snapshot any more, but still on the time axis."""
+    now = NOW + 3600
+    monitor = Monitor(snapshot().target, Settings(), clock=lambda: now, env={})
+    monitor.mark(EventKind.NOTE, "deployed", at=NOW - 5)
+    monitor.mark(EventKind.NOTE, "long before", at=NOW - 5000)
+    assert monitor.latest.events == ()
+    asked = monitor._picture(Question(start=NOW - 10, end=NOW))
+    assert [event.text for event in asked.events] == ["deployed"]
 
 
 def test_the_table_has_a_bound():
