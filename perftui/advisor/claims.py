@@ -8,6 +8,7 @@ claim: what rises or falls, what is whose, and what follows from it are not chec
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -111,7 +112,8 @@ class _Written(NamedTuple):
         return any(self._is(known.value * factor) for factor in factors.get(known.of or "", (1,)))
 
     def _is(self, value: float) -> bool:
-        return any(
+        # A part of the infinite is infinite: everything would be near it.
+        return math.isfinite(value) and any(
             abs(worth - abs(value)) <= max(half, NEAR * abs(value)) * (1 + 1e-9)
             for worth, half in self.worth
         )

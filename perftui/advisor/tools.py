@@ -7,16 +7,18 @@ redacted like the table and becomes a row itself, Q1…, that claims can cite an
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
-from perftui.advisor.evidence import Facts, FunctionFact, LookFact
+from perftui.advisor.evidence import Facts, FunctionFact, LookFact, MetricFact
 from perftui.advisor.outline import outline
 from perftui.advisor.redact import Pseudonyms, public_unit
 from perftui.advisor.reply import ToolCall
 from perftui.model.event import EventKind
+from perftui.model.findings import LOCAL
 from perftui.model.noise import margin_pct
 from perftui.model.profile import profile
 from perftui.model.series import between, slope_per_s
@@ -26,6 +28,8 @@ from perftui.model.stacks import Frame, of_newest_kind
 from perftui.model.text import plain
 
 MOST_LOOKS = 3
+LEAST_S = 1.0
+"""No look is at less than so many seconds."""
 MOST_POINTS = 30
 MOST_FUNCTIONS = 10
 MOST_PATHS = 6
@@ -34,6 +38,7 @@ MOST_FRAMES = 14
 ReadSource = Callable[[str], SourceText]
 _Known = tuple[float, str]
 """A number that was told, and its unit."""
+_Row = TypeVar("_Row", MetricFact, FunctionFact)
 
 
 def _schema(**properties: Any) -> dict[str, Any]:
@@ -80,6 +85,10 @@ TOOLS: tuple[Mapping[str, Any], ...] = (
 )
 
 
+class _Refused(ValueError):
+    """Why it may not look, in a few words."""
+
+
 class _NoLook(ValueError):
     """Why there is nothing to be told, in a few words."""
 
@@ -105,8 +114,9 @@ class Toolbox:
         self._snapshot = snapshot
         self._names = names
         self._read_source = read_source
-        self._asked: set[str] = set()
-        self._tools: dict[str, Callable[[Mapping[str, Any]], _Told]] = {
+        self._asked: set[tuple[object, ...]] = set()
+        self._count = 0
+        self._tools: dict[str, Callable[..., _Told]] = {
             "metric_window": self._metric_window,
             "profile_diff": self._profile_diff,
             "call_tree": self._call_tree,
@@ -122,7 +132,7 @@ class Toolbox:
         for call in calls:
             try:
                 said: object = self._look(call)
-            except _NoLook as error:
+            except _Refused as error:
                 said = {"error": str(error)}
                 self.is_spent = True
             text = json.dumps(said, separators=(",", ":"), allow_nan=False)
@@ -134,18 +144,20 @@ class Toolbox:
     def _look(self, call: ToolCall) -> Mapping[str, Any]:
         tool = self._tools.get(call.name)
         if tool is None:
-            raise _NoLook("there is no such tool")
-        if len(self._asked) == MOST_LOOKS:
-            raise _NoLook(f"only {MOST_LOOKS} looks are allowed: answer now")
-        key = json.dumps([call.name, call.arguments], sort_keys=True, default=str)
-        if key in self._asked:
-            raise _NoLook("that was asked before")
-        self._asked.add(key)
-        self.is_spent = len(self._asked) == MOST_LOOKS
+            raise _Refused("there is no such tool")
+        if self._count == MOST_LOOKS:
+            raise _Refused(f"only {MOST_LOOKS} looks are allowed: answer now")
+        # One at nothing is a look all the same, so that it cannot go on for ever.
+        self._count += 1
+        self.is_spent = self._count == MOST_LOOKS
         try:
-            told = tool(call.arguments)
+            meant = self._meant(call)
+            key = (call.name, *(getattr(value, "id", value) for value in meant))
+            if key in self._asked:
+                raise _Refused("that was asked before")
+            self._asked.add(key)
+            told = tool(*meant)
         except _NoLook as error:
-            # A look all the same, so that it cannot go on for ever.
             return {"nothing": str(error)}
         look = LookFact(
             f"Q{len(self.looks) + 1}", told.text, tuple(told.numbers), tuple(told.names)
@@ -153,9 +165,19 @@ class Toolbox:
         self.looks.append(look)
         return {"id": look.id, **told.content}
 
-    def _metric_window(self, arguments: Mapping[str, Any]) -> _Told:
-        fact = self._row(arguments, self._metrics)
-        seconds = self._seconds(arguments)
+    def _meant(self, call: ToolCall) -> Sequence[Any]:
+        """What a tool is to look at, however that is written: a row, and seconds of the span."""
+        match call.name:
+            case "metric_window":
+                row = self._row(call.arguments, self._metrics)
+                return row, self._seconds(call.arguments)
+            case "profile_diff":
+                return (self._seconds(call.arguments),)
+            case "call_tree" | "source_outline":
+                return (self._row(call.arguments, self._functions),)
+        return ()
+
+    def _metric_window(self, fact: MetricFact, seconds: float) -> _Told:
         now = self._snapshot.taken_at
         series = next(s for s in self._snapshot.series if s.key == fact.key)
         points = between(series.points, now - seconds, now)
@@ -180,7 +202,7 @@ class Toolbox:
             "per_min": None if fitted is None else fitted[0] * 60,
         }
         unit = fact.key.unit
-        known = [*(v for v in figures.values() if v is not None), *(m["mean"] for m in means)]
+        known = [*figures.values(), *(m["mean"] for m in means)]
         return _Told(
             {
                 "row": fact.id,
@@ -190,12 +212,15 @@ class Toolbox:
                 "means": means,
             },
             f"{fact.key.name} over {seconds:g} s: {min(values):.4g} to {max(values):.4g} {unit}",
-            [*((v, unit) for v in known), *((m["s_ago"], "s") for m in means), (seconds, "s")],
+            [
+                *((v, unit) for v in known if v is not None),
+                *((m["s_ago"], "s") for m in means),
+                (seconds, "s"),
+            ],
             [self._names.metric(fact.key.name)],
         )
 
-    def _profile_diff(self, arguments: Mapping[str, Any]) -> _Told:
-        seconds = self._seconds(arguments)
+    def _profile_diff(self, seconds: float) -> _Told:
         snapshot = self._snapshot
         cut = snapshot.taken_at - seconds
         late = [w for w in snapshot.windows if w.start >= cut]
@@ -245,8 +270,7 @@ class Toolbox:
             [str(row["name"]) for row in told],
         )
 
-    def _call_tree(self, arguments: Mapping[str, Any]) -> _Told:
-        fact = self._row(arguments, self._functions)
+    def _call_tree(self, fact: FunctionFact) -> _Told:
         above: Counter[tuple[Frame, ...]] = Counter()
         below: Counter[Frame] = Counter()
         own = total = 0
@@ -285,8 +309,7 @@ class Toolbox:
             [*(name for one in paths for name in one["through"]), *(c["name"] for c in calls)],
         )
 
-    def _source_outline(self, arguments: Mapping[str, Any]) -> _Told:
-        fact = self._row(arguments, self._functions)
+    def _source_outline(self, fact: FunctionFact) -> _Told:
         source = self._read_source(fact.key.file)
         if source.why:
             raise _NoLook(f"there is no source: {source.why}")
@@ -325,8 +348,10 @@ class Toolbox:
             sorted({note for does in notes for note in does}),
         )
 
-    def _alert_rules(self, arguments: Mapping[str, Any]) -> _Told:  # noqa: ARG002 - it has none
-        states = {forecast.objective: forecast for forecast in self._snapshot.forecasts}
+    def _alert_rules(self) -> _Told:
+        # A model's own earlier forecast is about the same objective, and knows of no breach.
+        local = (one for one in self._snapshot.forecasts if one.by == LOCAL)
+        states = {forecast.objective: forecast for forecast in local}
         now = self._snapshot.taken_at
         rules = [
             {
@@ -361,10 +386,12 @@ class Toolbox:
         longest = self._snapshot.taken_at - self._snapshot.since
         if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not seconds > 0:
             raise _NoLook("seconds must be a number above 0")
-        return min(float(seconds), longest)
+        # Held to the span first: not every number fits into a float.
+        return max(LEAST_S, float(min(seconds, longest)))
 
-    def _row(self, arguments: Mapping[str, Any], rows: Mapping[str, Any]) -> Any:
-        fact = rows.get(str(arguments.get("row", "")).strip("[] ").upper())
+    def _row(self, arguments: Mapping[str, Any], rows: Mapping[str, _Row]) -> _Row:
+        row = arguments.get("row")
+        fact = rows.get(row.strip("[] ").upper()) if isinstance(row, str) else None
         if fact is None:
             raise _NoLook(f"row must be one of {', '.join(rows) or 'none'}")
         return fact
@@ -375,4 +402,6 @@ def _is(frame: Frame, fact: FunctionFact) -> bool:
 
 
 def _short(value: float | None) -> Any:
-    return None if value is None else float(f"{value:.4g}")
+    short = math.nan if value is None else float(f"{value:.4g}")
+    # A mean of the largest floats is none any more.
+    return short if math.isfinite(short) else None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from llm_samples import JSON, MAIN, NOW, OWN, SECRET, SITE, series, snapshot, window
+from llm_samples import JSON, MAIN, NOW, OWN, P99, SECRET, SITE, local, series, snapshot, window
 
 from perftui.advisor.claims import is_verified
 from perftui.advisor.evidence import Facts, facts
@@ -17,6 +18,7 @@ from perftui.advisor.redact import Pseudonyms
 from perftui.advisor.reply import ToolCall
 from perftui.advisor.tools import MOST_LOOKS, TOOLS, Toolbox
 from perftui.model.event import Event, EventKind
+from perftui.model.findings import ForecastState
 from perftui.model.snapshot import Snapshot
 from perftui.model.source import SourceText
 from perftui.settings import NUMBERS_ONLY, ShareSettings
@@ -195,12 +197,20 @@ def test_there_is_no_other_tool(name):
 
 
 def test_nothing_is_looked_at_twice():
-    """A repeat is refused, however its arguments are ordered, and ends the looking."""
-    looking = Looking()
-    assert "id" in looking.ask("metric_window", row="E1", seconds=30)
-    assert not looking.box.is_spent
-    assert looking.ask("metric_window", seconds=30, row="E1")["error"]
-    assert looking.box.is_spent
+    """A repeat is refused, however its arguments are written, and ends the looking."""
+    for name, first, again in (
+        ("metric_window", {"row": "E1", "seconds": 30}, {"seconds": 30.0, "row": "e1"}),
+        ("metric_window", {"row": "E1", "seconds": 1e9}, {"row": "E1", "seconds": 10**400}),
+        ("call_tree", {"row": "P1"}, {"row": "[p1]"}),
+        ("call_tree", {"row": "P1"}, {"row": "P1", "why": "again"}),
+        ("profile_diff", {"seconds": 20}, {"seconds": 20, "row": "P1"}),
+        ("alert_rules", {}, {"x": 1}),
+    ):
+        looking = Looking()
+        assert "id" in looking.ask(name, **first)
+        assert not looking.box.is_spent
+        assert looking.ask(name, **again)["error"]
+        assert looking.box.is_spent
 
 
 def test_claims_can_cite_what_was_told():
@@ -234,12 +244,60 @@ _ANY = st.recursive(
 )
 
 
+_SECONDS = [5, 5.0, 1e300, 5e-324, 1e-9, 10**400, -(10**400), math.inf, math.nan, True, "5"]
+_PICTURE = steady()
+_ROWS = ["E1", "e1", "[E1]", "P1", "p1", " [P1] ", ["P1"], "P9" * 9, "", 10**400, None]
+
+
 @given(
-    st.sampled_from([str(tool["name"]) for tool in TOOLS]),
-    st.dictionaries(
-        st.sampled_from(["row", "seconds", "x"]), _ANY | st.sampled_from(["E1", "P1", 5])
-    ),
+    st.lists(
+        st.tuples(
+            st.sampled_from([str(tool["name"]) for tool in TOOLS]),
+            st.fixed_dictionaries(
+                {},
+                optional={
+                    "row": st.sampled_from(_ROWS) | _ANY,
+                    "seconds": st.sampled_from(_SECONDS) | st.floats() | st.integers(),
+                    "x": st.booleans(),
+                },
+            ),
+        ),
+        max_size=MOST_LOOKS + 1,
+    )
 )
-def test_any_arguments_have_an_answer(name: str, arguments: dict[str, Any]):
-    """A model can write anything: it gets a result, which is JSON, and no secret."""
-    Looking().ask(name, **arguments)
+def test_any_arguments_have_an_answer(calls: list[tuple[str, dict[str, Any]]]):
+    """A model can write anything: each call gets a result, which is JSON, and no secret; and no
+    look is made twice."""
+    looking = Looking(_PICTURE)
+    told = [looking.ask(name, **arguments) for name, arguments in calls]
+    looks = [json.dumps(one | {"id": ""}) for one in told if "id" in one]
+    assert len(looks) == len(set(looks)) <= MOST_LOOKS
+
+
+@pytest.mark.parametrize(
+    ("seconds", "meant"),
+    [(10**400, 300.0), (math.inf, 300.0), (5e-324, 1.0), (0.3, 1.0), (20, 20.0)],
+    ids=["no float", "no end", "next to nothing", "less", "as asked"],
+)
+def test_seconds_are_held_to_the_span(seconds: float, meant: float):
+    """However long or short they are: a second at least, and the span at most."""
+    assert Looking().ask("metric_window", row="E1", seconds=seconds)["seconds"] == meant
+
+
+def test_numbers_too_large_for_their_mean():
+    """A page may have such; what JSON has no number for is not told."""
+    looking = Looking(snapshot(series_=[series("big", 1.7e308, 1.7976931348623157e308)]))
+    told = looking.ask("metric_window", row="E1", seconds=60)
+    assert (told["mean"], told["max"]) == (None, None)
+    table, names = looking.after, looking.names
+    assert not is_verified("It is 77 percent.", ["Q1"], table, names)
+    assert not is_verified("It is 777.", ["Q1"], table, names)
+
+
+def test_the_state_of_an_objective_is_the_local_one():
+    """What the model has said before of the same objective knows of no breach."""
+    broken = replace(local(P99, None), state=ForecastState.IN_BREACH)
+    own = replace(local(P99, 0.3), by="claude-haiku-5-5")
+    for forecasts in ([broken, own], [own, broken]):
+        told = Looking(snapshot(forecasts=forecasts)).ask("alert_rules")
+        assert [one["state"] for one in told["objectives"]] == ["in_breach", "unknown"]
