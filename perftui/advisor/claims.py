@@ -2,17 +2,17 @@
 
 A claim is checked as it came, with pseudonyms. It is verified if it cites rows, all of which exist;
 if each number in it is one of these rows, or of what was asked, as near as it is written and in its
-unit; and if each function or metric that it names was in the table. Nothing here understands the
-claim: what rises or falls, what is whose, and what follows from it are not checked.
+unit; and if each function, metric or thread that it names is one of these rows. What cannot be read
+as a number or a name is not verified. Nothing here understands the claim: what rises or falls, what
+is whose, and what follows from it are not checked.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import zip_longest
 from typing import NamedTuple
 
 from perftui.advisor.evidence import (
@@ -28,36 +28,97 @@ from perftui.advisor.patterns import shipped
 from perftui.advisor.redact import Pseudonyms
 from perftui.model.findings import action_key
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 NEAR = 0.02
 """A number may be off by this part, or by half of its last digit."""
 SMALL = 10
-"""Whole numbers up to this are a way of speaking where such a word or none follows."""
-_COUNTED = frozenset(
-    ("of", "and", "or", "function", "functions", "thread", "threads", "metrics", "rows")
+"""Whole numbers up to this are a way of speaking where they count such things."""
+_COUNTED = _words(
+    "function functions thread threads metric metrics row rows event events pattern patterns"
 )
+_ORDERED = _words("top first last the all these those")
+"""Before a small number that counts nothing: the top 3."""
+_LINKS = _words("to and or")
+_NO_NOUNS = _words(
+    "a about above after again against ago already also an and are as at be because been before "
+    "below both but by compared during each every falling for from growing had has if in is it its "
+    "not now of on only or over per rising since so still than that the then these this to too "
+    "under until up vs versus was were when where whereas which while with within without "
+    # These say what a number is, and not what it counts.
+    "average base bound level limit margin mark maximum mean median minimum objective slope "
+    "threshold value"
+)
+"""What follows a number and is not what it counts."""
 
 _Row = MetricFact | FunctionFact | ThreadFact | EventFact | ForecastFact | LookFact
 
-_BETWEEN = re.compile(r"(?<=\d)\s*(?:→|–|—|-|/)\s*(?=\d)")
-_TOKEN = re.compile(r"[^\s()\[\]\"'`,;:!?]+(?:,\d{3})*")
-_NUMBER = re.compile(r"(?P<digits>[+-]?\d+(?:,\d{3})*(?:\.\d+)?)(?P<unit>%|[A-Za-zµ]+)?")
+_BETWEEN = re.compile(r"\s*(?:→|->)\s*|(?<=[\d%])\s*(?:–|—|-|/)\s*(?=\d)")
+_JOINED = re.compile(r"(?<=\d)[-–—](?=[A-Za-z])|(?<=[A-Z]\d)/(?=[A-Z]\d)")
+"""The dash of a 15-min horizon, and what lies between P1–P3 and P1/P2."""
+_TOKEN = re.compile(r"[^\s()\[\]\"'`,;:!?~≈<>≤≥=±*|]+(?:,\d{3})*")
+_NUMBER = re.compile(
+    r"(?P<digits>[+-]?\d+(?:,\d{3})*(?:\.\d+)?)(?:(?P<unit>%|×|[A-Za-zµ]+)(?:/[A-Za-z]+)?)?"
+)
 _PLAIN = re.compile(r"\d+(?:\.\d+)?")
 _ORDINAL = frozenset(("st", "nd", "rd", "th"))
+_DIGITS = "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"
+_SMALL_WORDS = {word: str(n) for n, word in enumerate(_DIGITS)}
+_SMALL_WORD = re.compile(
+    # "One" is a word like any other where no unit follows.
+    rf"(?<![\w.-])(?:{'|'.join(word for word in _SMALL_WORDS if word != 'one')}"
+    r"|one(?=[\s-](?:milli)?(?:second|minute|hour|percent)))(?!\w)",
+    re.IGNORECASE,
+)
+_LARGE_WORD = re.compile(
+    r"(?<![\w.])(?:eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
+    r"|(?:twen|thir|for|fif|six|seven|eigh|nine)ty|(?:dozen|hundred|thousand|[mbtr]+illion)s?)"
+    r"(?:fold)?(?!\w|\.\w)",
+    re.IGNORECASE,
+)
+_SPAN = re.compile(
+    r"(?<![\w.])(?:PT(?=\d)(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,6})S)?"
+    r"|(?:(\d{1,6})h)?(\d{1,6})m(?:(\d{1,6})s)?)(?!\w)",
+    re.ASCII,
+)
+"""PT15M, and 1m30s."""
 _NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_<]\w*>?)+|[A-Za-z]\w*_\w+|\w+(?=\(\))|[A-Za-z]+\d\w*")
+LEAST_NAME = 3
+"""A name of fewer letters is a word like any other."""
+_QUOTED = re.compile(r"`([A-Za-z_][\w.<>]*)")
+_WORD = re.compile(r"\w+")
+_EVERYDAY = _words(
+    "accept all any cache call check client close compile connect copy cost count error event "
+    "fetch filter find for function get handle index join job level list load lock main map match "
+    "max memory metric min next not open poll process profile put query rate read release request "
+    "run sample search select send server service set share sleep sort start step stop sum task "
+    "the thread time total update value view wait was work worker write"
+)
+"""Names of functions that are words like any other, but where they are what a clause is about."""
+_SUBJECT = re.compile(
+    r"(?:^|[.,;:!?]\s+|\b(?:and|as|because|but|that|when|while)\s+)(\w+)\s+"
+    r"(?:is|was|has|had|takes|took|uses|used|holds|held|spends|spent|costs|rises|rose|grows|grew)\b",
+    re.IGNORECASE,
+)
 _ABBREVIATIONS = frozenset(("e.g", "i.e", "vs"))
-_TIMES, _BYTES, _SHARES = "time", "bytes", "share"
+_TIMES, _BYTES, _SHARES, _RATIOS = "time", "bytes", "share", "ratio"
 _UNITS: dict[str, tuple[str, tuple[float, ...]]] = {
-    **dict.fromkeys(("s", "sec", "seconds", "second"), (_TIMES, (1.0,))),
-    **dict.fromkeys(("ms", "milliseconds"), (_TIMES, (1e-3,))),
-    **dict.fromkeys(("us", "µs"), (_TIMES, (1e-6,))),
-    **dict.fromkeys(("min", "minutes", "minute"), (_TIMES, (60.0,))),
+    **dict.fromkeys(("s", "sec", "secs", "seconds", "second"), (_TIMES, (1.0,))),
+    **dict.fromkeys(("ms", "milliseconds", "millisecond"), (_TIMES, (1e-3,))),
+    **dict.fromkeys(("us", "µs", "microseconds", "microsecond"), (_TIMES, (1e-6,))),
+    **dict.fromkeys(("min", "mins", "minutes", "minute"), (_TIMES, (60.0,))),
     **dict.fromkeys(("h", "hours", "hour"), (_TIMES, (3600.0,))),
     **dict.fromkeys(("B", "bytes"), (_BYTES, (1.0,))),
     **dict.fromkeys(("kB", "KB", "KiB"), (_BYTES, (1e3, 2.0**10))),
     **dict.fromkeys(("MB", "MiB"), (_BYTES, (1e6, 2.0**20))),
     **dict.fromkeys(("GB", "GiB"), (_BYTES, (1e9, 2.0**30))),
     **dict.fromkeys(("TB", "TiB"), (_BYTES, (1e12, 2.0**40))),
-    **dict.fromkeys(("%", "percent", "points"), (_SHARES, (0.01,))),
+    **dict.fromkeys(("%", "percent", "percentage", "points", "point", "pp"), (_SHARES, (0.01,))),
+    **dict.fromkeys(("chance", "probability"), (_SHARES, (1.0,))),
+    **dict.fromkeys(("x", "×", "times", "fold"), (_RATIOS, (1.0,))),
 }
 """What a unit measures, and what one of it is in seconds, in bytes, as a part of one."""
 _PACES = (1, 60, 1 / 60)
@@ -72,15 +133,22 @@ def is_verified(text: str, cited: Sequence[str], table: Facts, names: Pseudonyms
     patterns = {fact.id: fact.pattern for fact in table.findings}
     if not cited or not all(one in rows or one in patterns for one in cited):
         return False
-    known = [*_asked(table), *(n for one in cited if one in rows for n in _numbers(rows[one]))]
-    known += [n for one in cited if one in rows for n in _in_labels(rows[one], names)]
-    written = _written(_BETWEEN.sub(" ", text))
+    shown = [rows[one] for one in cited if one in rows]
+    known = [*_asked(table), *(n for fact in shown for n in _numbers(fact))]
+    known += [n for fact in shown for n in _in_labels(fact, names)]
+    read = _SPAN.sub(_in_seconds, text)
+    written = _written(read)
     if written is None or not all(any(map(number.is_near, known)) for number in written):
         return False
     # What a cited pattern proposes may be named; so may the rows.
     own = " ".join(t.action for one in cited if one in patterns for t in patterns[one].try_)
-    sent = [*_sent(table, names), *rows, *patterns, *_NAME.findall(own)]
-    return all(_is_sent(name, sent) for name in _NAME.findall(text))
+    may = [*(name for fact in shown for name in _names(fact, names)), *rows, *patterns]
+    may += _NAME.findall(own)
+    if names.share.host:
+        may.append(names.host(table.host))
+    functions = (names.function(f.key.function, f.key.file) for f in table.functions)
+    last_parts = {name.rpartition(".")[2].casefold() for name in functions}
+    return all(_is_one_of(name, may) for name in _named(read, last_parts))
 
 
 @lru_cache(maxsize=1)
@@ -98,14 +166,16 @@ class _Known(NamedTuple):
 
 class _Written(NamedTuple):
     """A number as it is written: what it measures and what it may be worth, half the worth of its
-    last digit beside each; without a unit `of` is None."""
+    last digit beside each; without a unit `of` is None, and `counts` says whether a noun follows
+    in its place."""
 
     worth: tuple[tuple[float, float], ...]
     of: str | None
+    counts: bool = False
 
     def is_near(self, known: _Known) -> bool:
         """Whether it can be the other one."""
-        if self.of is not None:
+        if self.of is not None or self.counts:
             return self.of == known.of and self._is(known.value)
         # Without a unit people write a share as percent, and milliseconds or megabytes as well.
         factors = {_SHARES: (1, 100), _TIMES: (1, 1e3), _BYTES: (1, 1e-6, 2**-20)}
@@ -119,29 +189,75 @@ class _Written(NamedTuple):
         )
 
 
+def _in_seconds(span: re.Match[str]) -> str:
+    iso, clock = span.groups()[:3], span.groups()[3:]
+    hours, minutes, seconds = (int(part or 0) for part in (iso if any(iso) else clock))
+    return f"{3600 * hours + 60 * minutes + seconds} s"
+
+
 def _written(text: str) -> list[_Written] | None:
-    """The numbers in a text; None where something with a digit is neither a number nor a name."""
+    """The numbers in a text; None where something in it can be a number, but not be read as one."""
+    if _LARGE_WORD.search(text) or any(c.isnumeric() and not c.isascii() for c in text):
+        return None
+    plain = _JOINED.sub(" ", _BETWEEN.sub(" to ", text))
+    tokens = _tokens(_SMALL_WORD.sub(lambda word: _SMALL_WORDS[word[0].casefold()], plain))
     found: list[_Written] = []
-    tokens = [token.rstrip(".") for token in _TOKEN.findall(text)]
-    for token, following in zip_longest(tokens, tokens[1:], fillvalue=""):
+    for place, token in enumerate(tokens):
         number = _NUMBER.fullmatch(token)
         if number is None:
-            if any(c.isdigit() for c in token) and not _NAME.fullmatch(token.removesuffix("()")):
+            if any(c.isdigit() for c in token) and not _NAME.fullmatch(token):
                 return None
             continue
-        digits, unit = number["digits"].replace(",", ""), number["unit"] or following
         if number["unit"] in _ORDINAL:
             continue
-        if number["unit"] is not None and unit not in (*_UNITS, "x"):
+        if number["unit"] is not None and number["unit"] not in _UNITS:
             return None
+        digits, unit = number["digits"].replace(",", ""), _unit(tokens, place)
         value, decimals = abs(float(digits)), len(digits.partition(".")[2])
-        is_said = not decimals and value <= SMALL and (unit in _COUNTED or not unit[:1].isalnum())
-        if is_said and unit != "%":
+        if not decimals and value <= SMALL and _is_said(tokens, place, unit):
             continue
         of, factors = _UNITS.get(unit, (None, (1.0,)))
         half = 0.5 * 10.0**-decimals
-        found.append(_Written(tuple((value * f, half * f) for f in factors), of))
+        counts = of is None and unit[:1].isalnum() and unit.casefold() not in _NO_NOUNS
+        found.append(_Written(tuple((value * f, half * f) for f in factors), of, counts))
     return found
+
+
+def _tokens(text: str) -> list[str]:
+    """Words and numbers, and an empty one wherever punctuation parts them."""
+    found: list[str] = []
+    end = 0
+    for match in _TOKEN.finditer(text):
+        if text[end : match.start()].strip():
+            found.append("")
+        token = match[0].rstrip(".")
+        found.append(token)
+        end = match.start() + len(token)
+    return found
+
+
+def _unit(tokens: Sequence[str], place: int) -> str:
+    """The unit of the number there, or the word that follows it; from 12 to 41 % is of one unit."""
+    number = _NUMBER.fullmatch(tokens[place])
+    if number is not None and number["unit"]:
+        return number["unit"]
+    following, other = (*tokens[place + 1 : place + 3], "", "")[:2]
+    if following in _LINKS and _NUMBER.fullmatch(other):
+        return _unit(tokens, place + 2)
+    return following.partition("/")[0]
+
+
+def _is_said(tokens: Sequence[str], place: int, unit: str) -> bool:
+    """Whether a small number is a way of speaking: one of them, 3 other functions, the top 3."""
+    if unit in _UNITS:
+        return False
+    following, other = (*tokens[place + 1 : place + 3], "", "")[:2]
+    if following == "of" or unit in _COUNTED:
+        return True
+    if following.isalpha() and following.casefold() not in _NO_NOUNS:
+        return other in _COUNTED
+    before = tokens[place - 1].casefold() if place else ""
+    return before in _ORDERED
 
 
 def _asked(table: Facts) -> Iterator[_Known]:
@@ -179,13 +295,13 @@ def _numbers(fact: _Row) -> Iterator[_Known]:
             if now is not None:
                 yield from _in((now - before,), "%")
             if now is not None and before:
-                yield _Known(now / before, None)
+                yield _Known(now / before, _RATIOS)
                 yield _Known(now / before - 1, _SHARES)
     else:
         said, usual = fact.forecast.probability, fact.forecast.base_rate
         yield from (_Known(chance, _SHARES) for chance in (said, usual) if chance is not None)
         if said is not None and usual:
-            yield _Known(said / usual, None)
+            yield _Known(said / usual, _RATIOS)
 
 
 def _in_labels(fact: _Row, names: Pseudonyms) -> Iterator[_Known]:
@@ -200,23 +316,38 @@ def _in(values: Iterable[float], unit: str) -> Iterator[_Known]:
     return (_Known(value * factors[0], of) for value in values)
 
 
-def _sent(table: Facts, names: Pseudonyms) -> Iterator[str]:
-    """The names that were in the table as it was sent."""
-    yield from (names.function(f.key.function, f.key.file) for f in table.functions)
-    yield from (names.metric(fact.key.name) for fact in table.metrics)
-    yield from (names.metric(f.forecast.objective.metric) for f in table.forecasts)
-    yield from (name for fact in table.looks for name in fact.names)
-    yield from (names.thread(fact.thread.name) for fact in table.threads)
-    if names.share.labels:
-        for label in (label for fact in table.metrics for label in fact.key.labels):
-            yield from names.label(*label)
-    if names.share.paths:
-        yield from (names.path(f.key.file).rpartition("/")[2] for f in table.functions)
-    if names.share.host:
-        yield names.host(table.host)
+def _names(fact: _Row, names: Pseudonyms) -> Iterator[str]:
+    """What a row names, as it was sent."""
+    if isinstance(fact, LookFact):
+        yield from fact.names
+    elif isinstance(fact, ThreadFact):
+        yield names.thread(fact.thread.name)
+    elif isinstance(fact, MetricFact):
+        yield names.metric(fact.key.name)
+        if names.share.labels:
+            yield from (part for label in fact.key.labels for part in names.label(*label))
+    elif isinstance(fact, FunctionFact):
+        yield names.function(fact.key.function, fact.key.file)
+        if names.share.paths:
+            yield names.path(fact.key.file).rpartition("/")[2]
+    elif isinstance(fact, ForecastFact):
+        yield names.metric(fact.forecast.objective.metric)
+    elif names.share.events:
+        yield from _NAME.findall(names.event(fact.event.text))
 
 
-def _is_sent(name: str, sent: Iterable[str]) -> bool:
-    """Whether it is one of these, or whole parts at the beginning or the end of one."""
+def _named(text: str, functions: Container[str]) -> Iterator[str]:
+    """What a text names: what looks like a name or stands in backticks, and the words that are the
+    last parts of names of `functions`."""
+    yield from _NAME.findall(text)
+    yield from (name.rstrip(".") for name in _QUOTED.findall(text))
+    subjects = {subject.casefold() for subject in _SUBJECT.findall(text)}
+    for word in map(str.casefold, _WORD.findall(text)):
+        if len(word) >= LEAST_NAME and word in functions and word not in _EVERYDAY - subjects:
+            yield word
+
+
+def _is_one_of(name: str, known: Iterable[str]) -> bool:
+    """Whether it is one of these, or whole parts of one."""
     wanted = name.casefold()
-    return wanted in _ABBREVIATIONS or any(f".{wanted}." in f".{one.casefold()}." for one in sent)
+    return wanted in _ABBREVIATIONS or any(f".{wanted}." in f".{one.casefold()}." for one in known)

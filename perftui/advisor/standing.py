@@ -39,9 +39,9 @@ def most_shift(paired: Paired | None) -> float:
     not known is not punished, and is not trusted far. 0 where the 95 % interval of the difference
     says that the model makes the local chance worse: it still explains. `PROVEN_SHIFT` where it
     says that the model makes it better, with some breaches among what came: one of them tells one
-    thing, whatever number of answers it came after. An interval, and not the
-    difference alone, since moments near each other tell the same; there is none of fewer than ten
-    blocks of 20 horizons, so with one of 15 minutes all of this begins after about two days.
+    thing, whatever number of answers it came after. An interval, and not the difference alone,
+    since moments near each other tell the same; there is none of fewer than ten blocks of 20
+    horizons, so with one of 15 minutes all of this begins after about two days.
 
     What is scored is what was shown, within the bound of its time. So a wide bound is lost again
     where it does harm; and a model whose bound is 0 says what the local forecaster says, proves

@@ -306,7 +306,11 @@ class Toolbox:
             {"row": fact.id, "own_share": own_share, "reached": paths, "calls": calls},
             f"how {plain(fact.key.function, 60)} is reached, and what it calls",
             [(own_share, "%"), *((one["share"], "%") for one in (*paths, *calls))],
-            [*(name for one in paths for name in one["through"]), *(c["name"] for c in calls)],
+            [
+                named(fact.key.function, fact.key.file),
+                *(name for one in paths for name in one["through"]),
+                *(c["name"] for c in calls),
+            ],
         )
 
     def _source_outline(self, fact: FunctionFact) -> _Told:
@@ -345,7 +349,10 @@ class Toolbox:
                 *((row.own_pct, "%") for row in rows if row.own_pct),
                 *((float(row.offset), "") for row in rows),
             ],
-            sorted({note for does in notes for note in does}),
+            [
+                self._names.function(fact.key.function, fact.key.file),
+                *sorted({note for does in notes for note in does}),
+            ],
         )
 
     def _alert_rules(self) -> _Told:
@@ -378,7 +385,7 @@ class Toolbox:
                 *((one.hold_s, "s") for one in self._snapshot.objectives),
                 *((a["firing_s"], "s") for a in firing),
             ],
-            [str(rule["metric"]) for rule in rules],
+            [str(rule["metric"]) for rule in rules] + [str(a["alert"]) for a in firing],
         )
 
     def _seconds(self, arguments: Mapping[str, Any]) -> float:

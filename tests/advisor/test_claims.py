@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from llm_samples import NOW, answer_text, snapshot
+from llm_samples import JSON, MAIN, NOW, P99, answer_text, local, series, snapshot, window
 
 from perftui.advisor import prompt
 from perftui.advisor.answer import as_forecast, parse
@@ -16,7 +16,10 @@ from perftui.advisor.claims import is_verified
 from perftui.advisor.evidence import Facts, facts
 from perftui.advisor.patterns import shipped
 from perftui.advisor.redact import Pseudonyms
+from perftui.model.event import Event, EventKind
 from perftui.model.findings import Finding, Forecast, Mitigation
+from perftui.model.stacks import Frame
+from perftui.settings import ShareSettings
 
 JSON_COST = next(pattern for pattern in shipped() if pattern.name == "json-cost")
 FOUND = Finding(
@@ -113,6 +116,138 @@ def test_of_ten_claims_exactly_the_four_wrong_ones_are_marked():
 def test_numbers_and_names(text: str, cited: list[str], verified: bool):
     """Numbers in the ways in which people write them; names whole, or the parts of their ends."""
     assert is_verified(text, cited, *table(FOUND)) is verified
+
+
+def shop() -> tuple[Facts, Pseudonyms]:
+    """Rows with names of one's own.
+
+    P1 is billing.charge with 41 %, 17 % over all; P2 queue.wait with 20 %; P3
+    json.decoder.raw_decode with 8 %. E1 is p99, 0.412 s and rising by 0.06 s a minute; E2 errors
+    with the code 500, 12; E3 queue_depth, 400; E4 rss, 431 MB; E5 io_read, 1.33 MB/s. F1 says 31 %
+    within 15 min, usually 3 %. T1 was at work 69 % of the time. L1 is an alert 40 s ago.
+    """
+    charge, wait = Frame("charge", "/srv/billing.py", 88), Frame("wait", "/srv/queue.py", 7)
+    recent = {(MAIN, charge): 41, (MAIN, wait): 20, (MAIN, JSON): 8}
+    earlier = recent | {(MAIN, charge): 12}
+    picture = snapshot(
+        windows_=[window(NOW - n, recent if n < 10 else earlier) for n in reversed(range(60))],
+        series_=[
+            series("p99", 0.392, 0.402, 0.412, unit="s"),
+            series("queue_depth", 400, 400, 400),
+            series("rss", 4.31e8, 4.31e8, 4.31e8, unit="B"),
+            series("io_read", 1.33e6, 1.33e6, 1.33e6, unit="B/s"),
+            series("errors", 12, 12, 12, labels=(("code", "500"),)),
+        ],
+        forecasts=[local(P99, 0.31, series_unit="s")],
+        objectives=[P99],
+    )
+    alert = Event(NOW - 40, EventKind.ALERT, "slow", "slow")
+    made = facts(replace(picture, events=(alert,)))
+    names = Pseudonyms(ShareSettings(function_names=True, labels=True))
+    prompt.request(made, names, "claude-haiku-5-5")
+    return made, names
+
+
+@pytest.mark.parametrize(
+    ("text", "cited"),
+    [
+        ("billing.charge takes 41 % of the time.", "P1"),
+        ("charge() is hottest, with 41% on top of the stack.", "P1"),
+        ("`charge` takes 41 percent of the samples now.", "P1"),
+        ("charge is the hottest function, at about 41 %.", "P1"),
+        ("json.decoder.raw_decode stays at 8%, far below charge with 41%.", "P3 P1"),
+        ("raw_decode (8 %) is one of 3 functions on top.", "P3"),
+        ("charge and the two other functions share the time.", "P1"),
+        ("3 of 4 threads wait, as far as T1 shows.", "T1"),
+        ("One thread was at work ~69 % of the time.", "T1"),
+        ("p99 is at about 412 ms and rising.", "E1"),
+        ("p99 is at 0.412, below the 0.5 threshold.", "E1"),
+        ("p99 is 0.41 s; it rises by 0.06 s/min.", "E1"),
+        ("p99 rises by 60 ms per minute, from a level of 412 ms.", "E1"),
+        ("p99 grows by 1 ms each second.", "E1"),
+        ("p99 (412ms) nears its limit of 500ms, held for 60s.", "E1"),
+        ("p99 = 0.412 s >= 0.41 s.", "E1"),
+        ("400 requests wait, by queue_depth.", "E3"),
+        ("queue_depth stands at 400.", "E3"),
+        ("queue_depth is flat at 400, while p99 rises to 412 ms.", "E3 E1"),
+        ("rss is 431 MB, about 411 MiB.", "E4"),
+        ("Memory is at 431, in MB.", "E4"),
+        ("It reads 1.33 MB/s from disk.", "E5"),
+        ("It reads 1.33 MB a second.", "E5"),
+        ("There were 12 errors with code 500.", "E2"),
+        ("There were 12 500 errors.", "E2"),
+        ("The local forecast gives 31 % within 15 min.", "F1"),
+        ("A breach within the 15-minute horizon has a 0.31 chance, ten times the usual one.", "F1"),
+        ("Within PT15M a breach has a probability of 0.31.", "F1"),
+        ("The chance is 31%, about 10x the base rate of 3%.", "F1"),
+        ("The chance rose from 3 to 31 %.", "F1"),
+        ("The chance is between 3 and 31 percent within 15m.", "F1"),
+        ("Both functions in P1/P2 were there before; see P1–P3.", "P1 P2"),
+        ("An alert fired 40 s ago.", "L1"),
+        ("charge went 17%→41%, by +24 points.", "P1"),
+        ("charge (**41 %**) is the one that rises.", "P1"),
+        ("A breach lasts for one minute at least: 0.5 s for 1m.", "F1"),
+        ("The p99 objective is 31 % likely to be breached.", "F1"),
+        ("The top 3 are steady.", "P1"),
+        ("The 3 hottest functions are steady.", "P1"),
+        ("Threads wait for charge.", "P1"),
+        ("A queue is where requests wait on charge.", "P1"),
+    ],
+)
+def test_what_a_model_says_rightly(text: str, cited: str):
+    """In its usual words, units and forms."""
+    assert is_verified(text, cited.split(), *shop())
+
+
+@pytest.mark.parametrize(
+    ("text", "cited"),
+    [
+        ("p99 is 9.", "E1"),
+        ("p99 rose to 5.", "E1"),
+        ("p99 is at 7, and rising.", "E1"),
+        ("p99 is at 7 and rising.", "E1"),
+        ("p99 is 3 to 9 now.", "E1"),
+        ("p99 rose to 5 as threads wait.", "E1"),
+        ("p99 is two.", "E1"),
+        ("p99 is one hour.", "E1"),
+        ("p99 is nine seconds.", "E1"),
+        ("p99 is four hundred minutes.", "E1"),
+        ("p99 is forty-two minutes.", "E1"),
+        ("p99 is a dozen times as high.", "E1"),
+        ("p99 is ½ s.", "E1"),
+        ("p99 is 四 s.", "E1"),
+        ("p99 is ４１２ ms.", "E1"),
+        ("p99 is 412³ ms.", "E1"),
+        ("p99 is 412 %.", "E1"),
+        ("p99 rose from 0.4 to 412 s.", "E1"),
+        ("412 requests wait.", "E1"),
+        ("41 cores are busy.", "P1"),
+        ("The host has 41 cores.", "P1"),
+        ("69 threads wait.", "T1"),
+        ("5 requests wait.", "E3"),
+        ("The two requests wait.", "E3"),
+        ("It reads 13.3 MB/s.", "E5"),
+        ("rss is 431 GB.", "E4"),
+        ("There were 12 404 errors.", "E2"),
+        ("The chance is 31x the base rate.", "F1"),
+        ("Within PT20M a breach has a chance of 31 %.", "F1"),
+        ("It breaches within 14m30s.", "F1"),
+        ("It was 2026-11-26T23:00Z when p99 was 412 ms.", "E1"),
+        ("charge is the culprit.", "P2"),
+        ("`charge` is the culprit.", "P2"),
+        ("billing.charge is the culprit.", "E1"),
+        ("Charge holds the lock.", "P2"),
+        ("The time goes to raw_decode.", "P1"),
+        ("wait is the culprit.", "P1"),
+        ("p99 follows queue_depth.", "E1"),
+        ("`refund` is the culprit.", "P1"),
+        ("P9 is the culprit.", "P1"),
+    ],
+)
+def test_what_a_model_says_wrongly(text: str, cited: str):
+    """A number that no row has, in any form; one of something that the row does not count; and a
+    name of another row."""
+    assert not is_verified(text, cited.split(), *shop())
 
 
 def test_a_mitigation_is_listed_where_a_pattern_proposes_it():
