@@ -19,6 +19,10 @@ class EventKind(StrEnum):
     NOTE = "note"
 
 
+LASTING = frozenset((EventKind.BREACH, EventKind.WARNING, EventKind.ALERT, EventKind.FAULT))
+"""What goes on until its end is known; the others are over as soon as they happen."""
+
+
 @dataclass(frozen=True)
 class Event:
     """Something that happened at one moment (Unix seconds), in a few words.
@@ -37,3 +41,9 @@ class Event:
     def identity(self) -> tuple[EventKind, str, float]:
         """What tells it from others: the same one may be told of again when its end is known."""
         return self.kind, self.about, self.at
+
+    def lasts_beyond(self, at: float) -> bool:
+        """Whether it began, ended or goes on at `at` (Unix seconds) or later."""
+        if self.until is None and self.kind in LASTING:
+            return True
+        return max(self.at, self.until or self.at) >= at

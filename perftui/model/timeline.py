@@ -166,9 +166,9 @@ class Timeline:
                 del self._events[min(self._events, key=lambda identity: identity[2])]
 
     def events(self, since: float) -> tuple[Event, ...]:
-        """The events that began, or ended, at `since` (Unix seconds) or later, oldest first."""
+        """The events that began, ended or go on at `since` (Unix seconds) or later, by their time."""
         with self._lock:
-            found = [e for e in self._events.values() if max(e.at, e.until or e.at) >= since]
+            found = [e for e in self._events.values() if e.lasts_beyond(since)]
         return tuple(sorted(found, key=lambda event: event.at))
 
     def forget(self, name: str, origin: Origin) -> None:

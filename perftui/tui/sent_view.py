@@ -115,7 +115,8 @@ def _body(body: str) -> Iterator[str]:
     """To be read, the table and what tools gave opened; then the same as it goes over the line."""
     yield from _readable(body)
     yield f"as bytes ({len(body.encode())}):"
-    yield body
+    # What a model has said goes back as it came, and can hold what a terminal obeys.
+    yield body if body.isprintable() else plain(body)
 
 
 def _readable(body: str) -> list[str]:

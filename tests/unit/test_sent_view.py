@@ -201,3 +201,13 @@ def test_what_tools_gave_is_opened_too():
     opened = json.loads("".join(lines[at : lines.index(body) - 1]))["messages"]
     assert opened[1] == turns[1]
     assert opened[2]["content"] == [given | {"content": {"id": "Q1"}}]
+
+
+def test_the_bytes_are_those_that_go_as_far_as_a_terminal_can_show_them():
+    """Letters as they are; what turns the direction of text, or a terminal obeys, as a mark."""
+    said = [{"type": "text", "text": "für dich"}]
+    fine = json.dumps({"messages": [{"role": "assistant", "content": said}]}, ensure_ascii=False)
+    assert lines_of(Sent("https://x", "", fine, NOW)).count(fine) == 1
+    odd = fine.replace("dich", "\u202edich\x9b")
+    lines = lines_of(Sent("https://x", "", odd, NOW))
+    assert all(line.isprintable() for line in lines)

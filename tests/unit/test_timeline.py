@@ -4,8 +4,9 @@ import itertools
 import tracemalloc
 
 import pytest
-from builders import MAIN, stack, window
+from builders import MAIN, NOW, stack, window
 
+from perftui.model.event import Event, EventKind
 from perftui.model.series import Origin, Point, SeriesKey
 from perftui.model.stacks import CUT
 from perftui.model.timeline import MAX_SERIES, Timeline
@@ -191,3 +192,15 @@ def test_a_window_gives_its_place_to_another():
     timeline.add_window(window(60, 61))
     timeline.add_window(window(61, 62), [(second, window(1, 2, {"d": 1}))])
     assert not any(s == stack("d") for w in timeline.windows(0) for _, s in w.stacks)
+
+
+def test_what_goes_on_is_told_however_long_ago_it_began():
+    """A breach or an alert without an end still holds; what is over, or was a moment, is past."""
+    timeline = Timeline()
+    began = Event(NOW - 900, EventKind.ALERT, "slow", "slow")
+    over = Event(NOW - 900, EventKind.BREACH, "p99", "p99", NOW - 600)
+    moment = Event(NOW - 900, EventKind.RESTART, "pid 3")
+    for event in (began, over, moment):
+        timeline.add_event(event)
+    assert timeline.events(NOW - 300) == (began,)
+    assert set(timeline.events(NOW - 700)) == {began, over}
