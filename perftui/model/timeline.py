@@ -166,7 +166,7 @@ class Timeline:
                 del self._events[min(self._events, key=lambda identity: identity[2])]
 
     def events(self, since: float) -> tuple[Event, ...]:
-        """The events that began, ended or go on at `since` (Unix seconds) or later, by their time."""
+        """The events that began, ended or go on at `since` (Unix seconds) or later, in order."""
         with self._lock:
             found = [e for e in self._events.values() if e.lasts_beyond(since)]
         return tuple(sorted(found, key=lambda event: event.at))
