@@ -20,7 +20,7 @@ import platformdirs
 from perftui.checked import Invalid, checked
 from perftui.errors import UsageError
 from perftui.model.text import without_password
-from perftui.settings import Settings
+from perftui.settings import LlmSettings, Settings
 
 Layer = Mapping[str, Any]
 
@@ -33,10 +33,12 @@ _SECRET_HEADER = re.compile(r"auth|cookie|token|secret|key|password", re.IGNOREC
 
 @dataclass(frozen=True)
 class Source:
-    """A layer of settings and the name by which errors call it."""
+    """A layer of settings and the name by which errors call it. A project's may come with code that
+    somebody else has written."""
 
     name: str
     values: Layer
+    is_project: bool = False
 
 
 def config_paths() -> tuple[Path, ...]:
@@ -71,13 +73,10 @@ def read_file(path: Path) -> Source | None:
                 f"{name} has prometheus.{key}, but other users may read it.",
                 f"Run chmod 600 {path}.",
             )
-        llm = values.get("llm")
-        if not path.is_absolute() and isinstance(llm, Mapping) and "url" in llm:
-            raise UsageError(
-                f"{name} has llm.url, but a project's file may not say where your key goes.",
-                "Set it in your own settings, or by --llm-url.",
-            )
-        return Source(name, values)
+        source = Source(name, values, is_project=not path.is_absolute())
+        if source.is_project:
+            _refuse_a_projects(source)
+        return source
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -86,6 +85,36 @@ def read_file(path: Path) -> Source | None:
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{name} is not TOML: {error}.", "Mend that place.") from None
+
+
+def _refuse_a_projects(source: Source) -> None:
+    """UsageError if it sets what decides where one's key goes or what is spent with it."""
+    llm = source.values.get("llm")
+    for key, what, instead in (
+        ("url", "say where your key goes", "Set it in your own settings, or by --llm-url."),
+        ("prices", "say what your calls cost", "Set them in your own settings."),
+    ):
+        if isinstance(llm, Mapping) and key in llm:
+            raise UsageError(
+                f"{source.name} has llm.{key}, but a project's file may not {what}.", instead
+            )
+
+
+def _refuse_a_higher_cap(source: Source, below: Layer) -> None:
+    """UsageError if the valid `source` would lift the monthly cap of the weaker layers."""
+    cap = _llm(source.values).get("monthly_cap_usd", 0.0)
+    own = _llm(below).get("monthly_cap_usd", LlmSettings().monthly_cap_usd)
+    if not cap <= own:
+        raise UsageError(
+            f"{source.name} has llm.monthly_cap_usd of {cap:g}, but a project's file may only "
+            f"lower yours, {own:g}.",
+            "Set it in your own settings.",
+        )
+
+
+def _llm(values: Layer) -> Layer:
+    llm: Layer = values.get("llm", {})
+    return llm
 
 
 def _secret_in(values: Layer) -> str:
@@ -143,6 +172,8 @@ def load(
         _validate(layer.values, layer.name)
     merged: dict[str, Any] = {}
     for layer in layers:
+        if layer.is_project:
+            _refuse_a_higher_cap(layer, merged)
         merged = _on_top(merged, layer.values)
     return _validate(merged, " and ".join(layer.name for layer in layers if layer.values))
 

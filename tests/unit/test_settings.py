@@ -540,3 +540,40 @@ def test_a_projects_file_does_not_say_where_the_key_goes(tmp_path, monkeypatch):
     own = tmp_path / "config.toml"
     own.write_text('[llm]\nurl = "http://here.example"\n')
     assert load({}, {}, [own]).llm.url == "http://here.example"
+
+
+@pytest.mark.parametrize(
+    ("project", "own", "said"),
+    [
+        (
+            '[llm.prices."claude-haiku-5-5"]\ninput = 0\noutput = 0\n',
+            "",
+            "has llm.prices, but a project's file may not say what your calls cost",
+        ),
+        ("[llm]\nmonthly_cap_usd = 1e9\n", "", "of 1e+09, but a project's file may only lower"),
+        ("[llm]\nmonthly_cap_usd = 40\n", "[llm]\nmonthly_cap_usd = 10\n", "lower yours, 10."),
+        ("[llm]\nmonthly_cap_usd = nan\n", "", "monthly_cap_usd"),
+    ],
+)
+def test_a_projects_file_does_not_lift_the_cap(
+    project: str, own: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Neither by itself nor by prices of nothing; not above one's own, where that is lower."""
+    monkeypatch.chdir(tmp_path)
+    Path("perftui.toml").write_text(project)
+    (tmp_path / "own.toml").write_text(own)
+    with pytest.raises(UsageError, match=re.escape(said)):
+        load({}, {}, [Path("perftui.toml"), tmp_path / "own.toml"])
+
+
+def test_a_projects_file_may_lower_the_cap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Also below a higher one of one's own; consent and names it may give."""
+    monkeypatch.chdir(tmp_path)
+    text = "[llm]\nconsent = true\nmonthly_cap_usd = {}\n[llm.share]\nhost = true\n"
+    project, own = Path("perftui.toml"), tmp_path / "own.toml"
+    project.write_text(text.format(5))
+    assert load({}, {}, [project]).llm.monthly_cap_usd == 5
+    own.write_text("[llm]\nmonthly_cap_usd = 200\n")
+    project.write_text(text.format(100))
+    llm = load({}, {}, [project, own]).llm
+    assert (llm.monthly_cap_usd, llm.consent, llm.share.host) == (100, True, True)
