@@ -21,11 +21,31 @@ MOST = 5_000
 _NAME = (
     r"(?:pass(?:word|wd|phrase|code)|secret|token|credential|api[_.-]?key"
     r"|(?:access|auth|private|signing|account|shared|encryption|master)[_.-]?key|authorization"
+    r"|(?:(?<![a-z])|admin|db|ftp|ldap|login|mail|my|mysql|pg|redis|require|root|smtp|sql|user)"
+    r"pass(?![a-z])"
     r"|(?<![a-z])(?:o?auth|cookie|pwd|pw|session[_.-]?id|signature|sig)s?(?![a-z]))"
 )
 """What the name of a secret holds: DB_PASSWORD, x-api-key, tokenValue, oauth."""
 _SECRET_NAME = re.compile(rf"(?i){_NAME}")
-_VALUE = r"""(?:"[^"]*"?|'[^']*'?|(?:(?:basic|bearer|digest|token)\s+)?[^\s"',;&(){}<>]+)"""
+_TEXT = (
+    r"(?:[a-z]{0,2}(?:\"{3}(?s:.*?)(?:\"{3}|\Z)|'{3}(?s:.*?)(?:'{3}|\Z)"
+    r"|\"(?:[^\"\\]|\\(?s:.)|\\\Z)*\"?|'(?:[^'\\]|\\(?s:.)|\\\Z)*'?)"
+    r"|\\+\"[^\"\\]*(?:\\+\")?)"
+)
+"""A text between quotation marks as Python, JSON and shells write it, or the beginning of one; also
+within another text: \\"a\\"."""
+_TEXTS = rf"{_TEXT}(?:\s*(?:[+,]|\bor\b)?\s*{_TEXT})*"
+_CALL = r"\((?:[^()\n]|\([^()\n]*\))*\)?"
+_TYPE = r"[\w.]+(?:\[[^=\n]{0,80}\])?"
+_VALUE = (
+    rf"(?:{re.escape(REMOVED)}|{_TYPE}(?:\s*\|\s*{_TYPE}){{0,4}}(?=\s*=[^=])"
+    rf"|[(\[]\s*{_TEXTS}"
+    rf"|{_TEXT}(?:\s*\+?\s*{_TEXT})*"
+    rf"|(?:(?:basic|bearer|digest|token)\s+)?[^\s\"',;&(){{}}<>]+(?:{_CALL})?)"
+    rf"(?:\s*(?:\+|\bor\b)\s*{_TEXT})*"
+)
+"""A value, after a colon also the type of one; texts one after the other, a call, and what stands
+for it by `or`, are one."""
 
 _FORMS = (
     # A PEM block, also one that is cut or whose lines were joined.
@@ -33,12 +53,14 @@ _FORMS = (
     # What stands before the host of a URL, / and @ in it too; then that without a scheme.
     (r"(?<=://)[^\s\"'<>]*@", f"{REMOVED}@"),
     (r"(?<![\w.+-])[\w.+-]+:[^\s:@/\"'<>]+@(?=[\w\[])", f"{REMOVED}@"),
-    # name=value, name: value, "name": "value"; then --name value.
+    # name=value, name: value, name: type = value, names["name"] == "value"; then "name", "value";
+    # then --name value.
     (
         rf"(?i)((?:{_NAME}[\w.-]{{0,60}}|(?<=[?&])(?:key|code))"
-        rf"[\"'\]]?\s*(?::=|=>|[=:])\s*){_VALUE}",
+        rf"[\\\"'\]]{{0,4}}\s*(?::=|=>|[!=]?=+|:)\s*){_VALUE}(?:\s*=\s*{_VALUE})*",
         rf"\1{REMOVED}",
     ),
+    (rf"(?i)({_NAME}[\w.-]{{0,60}}[\"']\s*,\s*){_TEXT}", rf"\1{REMOVED}"),
     (
         rf"(?i)((?<!\S)-{{1,2}}[\w-]{{0,60}}{_NAME}[\w-]{{0,60}}\s+)(?!-){_VALUE}",
         rf"\1{REMOVED}",

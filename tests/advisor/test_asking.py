@@ -309,6 +309,48 @@ def test_the_source_of_one_function():
     assert 1 < len(excerpt(place, picture, SourceText(OWN.file, tuple(wide)))) < 10
 
 
+SECRETS = '''
+def charge(self, user, token="hunter1"):
+    """Takes the money."""
+    # its password is hunter2
+    conn = connect(
+        user="bob",  # hunter3
+        password=
+            "hunter4",
+    )
+    passwords = ["hunter5",
+                 "hunter6"]
+    login("bob", "hunter7")
+    dsn = f"postgres://bob:{'hunter8'}@h/db"
+    self.secret: dict[str, str] = {"a": "hunter9"}
+    os.environ["API_TOKEN"] = "hunter10"
+    headers = {"Authorization": "Bearer " + "hunter11"}
+    pw = (
+        """hunter12
+        hunter13"""
+    )
+    if "hunter14" == self.db_pass: pass
+    é, password = "hunter15", f"{'hunter16'}" f"""hunter17
+        {user}"""; x = 1
+    for one in ("plain", "words"):
+        pass  # as it is
+    return conn
+'''
+
+
+def test_texts_beside_the_name_of_a_secret_stay_here():
+    """Whatever way a statement has to give it; other texts, comments and the code go."""
+    place = Place("charge", "/srv/b.py")
+    picture = snapshot(windows_=windows(5, {(OWN._replace(function="charge", line=5),): 3}))
+    source = tuple(SECRETS.splitlines())
+    text = "\n".join(excerpt(place, picture, SourceText("/srv/b.py", source)))
+    assert "hunter" not in text
+    assert text.startswith("def charge(self, user, token=[removed]")
+    assert text.endswith("; x = 1" + SECRETS.rstrip().partition("; x = 1")[2])
+    for line in ('    """Takes the money."""', "    conn = connect(", "    pw = ("):
+        assert line in text.splitlines()
+
+
 def test_source_goes_with_a_question_alone():
     """Where a person let it; the table keeps its own room."""
     picture = snapshot(windows_=windows(5))
