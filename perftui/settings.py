@@ -183,8 +183,8 @@ class ShareSettings(Table, frozen=True, kw_only=True):
     """Which names an LLM may be told, kind by kind; of a closed kind it gets pseudonyms or nothing.
 
     `function_names` are one's own functions with their modules, `library_names` those of the
-    standard library and of packages. Figures, units and the names of perftui's own metrics are
-    always told, what looks like a secret never.
+    standard library and of well-known packages. Figures, units and the names of perftui's own
+    metrics are always told, what looks like a secret never.
     """
 
     library_names: bool = True

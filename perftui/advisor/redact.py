@@ -1,9 +1,10 @@
 """What may leave the host, by default-deny, and the way back.
 
-Functions of the standard library and of installed packages go by their dotted names, all others as
-fn_1, fn_2…; metrics by their names where those are plain, else as m_1…; units only where they are
-known ones. All else that has a name goes as thread_1, host_1 and the like. The settings open each
-kind by name, and close those two; what looks like a secret stays here all the same.
+Functions of the standard library and of well-known packages go by their dotted names; all
+others, those of one's own package where it is installed among them, as fn_1, fn_2…; metrics by their
+names where those are plain, else as m_1…; units only where they are known ones. All else that has a name goes
+as thread_1, host_1 and the like. The settings open each kind by name, and close those two; what
+looks like a secret stays here all the same.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
 from pathlib import PurePath, PurePosixPath
+from typing import NamedTuple
 
 from perftui.advisor.scrub import command_line, is_secret_name, looks_secret, without_secrets
 from perftui.model.kinds import Kind, installed
@@ -65,14 +69,31 @@ def public_unit(unit: str) -> str:
     return unit if known else ""
 
 
+@cache
+def well_known() -> frozenset[str]:
+    """Import names of the packages that are told by name, those in `packages.txt`."""
+    text = (resources.files("perftui.advisor") / "packages.txt").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    return frozenset(" ".join(lines).split())
+
+
 def public_function(function: str, file: str) -> str | None:
-    """The dotted name of a library's function; None for any other, and for any odd name.
+    """The dotted name of a well-known library's function; None for any other, and for any odd name.
 
     `json.decoder.raw_decode` for `raw_decode` in `/usr/lib/python3.11/json/decoder.py`.
     """
     module = _module(file)
-    if module is None:
-        return None
+    return _dotted_name(module.parts, function) if module and module.is_public else None
+
+
+def is_public(file: str) -> bool:
+    """Whether a file is part of a well-known library."""
+    module = _module(file)
+    return module is not None and module.is_public
+
+
+def _dotted_name(module: Sequence[str], function: str) -> str | None:
+    """The name of a function with its module's, where they are identifiers and may leave."""
     parts = [*module, *function.split(".")]
     if not all(_IDENTIFIER.fullmatch(part) or _SPECIAL.fullmatch(part) for part in parts):
         return None
@@ -86,8 +107,15 @@ def _may_leave(name: str) -> bool:
     return not _PSEUDONYM.search(name) and not looks_secret(name)
 
 
-def _module(file: str) -> list[str] | None:
-    """The parts of the dotted name of a library's module, None for any other file.
+class _Module(NamedTuple):
+    """The parts of an installed module's dotted name, and whether everybody may know it."""
+
+    parts: list[str]
+    is_public: bool
+
+
+def _module(file: str) -> _Module | None:
+    """The installed module that a file holds, None for any other file.
 
     A path counts only by the layout of an installation: `lib/python3.11/site-packages/…`, or
     `lib/python3.11/` and the name of a module of the standard library.
@@ -95,39 +123,39 @@ def _module(file: str) -> list[str] | None:
     frozen = _FROZEN.fullmatch(file)
     if frozen:
         parts = frozen[1].split(".")
-        return parts if parts[0] in sys.stdlib_module_names else None
+        return _Module(parts, True) if parts[0] in sys.stdlib_module_names else None
     path = PurePosixPath(file)
     if not path.is_absolute() or not path.name.endswith(_SOURCES):
         return None
     for kind, below in installed(file):
         if kind is Kind.SITE:
-            return _dotted(below)
+            parts = _dotted(below)
+            return _Module(parts, parts[0] in well_known()) if parts else None
         module = _dotted(below[1:] if below[0] == "lib-dynload" else below)
         if module and module[0] in sys.stdlib_module_names:
-            return module
+            return _Module(module, True)
     return None
 
 
-def _dotted(below: tuple[str, ...]) -> list[str] | None:
-    """`json/decoder.py` as `json`, `decoder`; a package's `__init__.py` as the package."""
+def _dotted(below: tuple[str, ...]) -> list[str]:
+    """`json/decoder.py` as `json`, `decoder`; a package's `__init__.py` as the package; nothing
+    where that is no name."""
     if not below:
-        return None
+        return []
     stem = below[-1].split(".", 1)[0]
     parts = [*below[:-1], stem]
     if len(parts) > 1 and stem == "__init__":
         parts.pop()
-    return parts if all(_IDENTIFIER.fullmatch(part) for part in parts) else None
+    return parts if all(_IDENTIFIER.fullmatch(part) for part in parts) else []
 
 
 def _own_function(function: str, file: str) -> str | None:
-    """The name of one's own function with its module's, where both are identifiers."""
+    """The name of one's own function with its module's, as far as the file tells that."""
     path = PurePath(file)
     module = path.name.split(".", 1)[0]
-    parts = [path.parent.name if module == "__init__" else module, *function.split(".")]
-    if not all(_IDENTIFIER.fullmatch(part) or _SPECIAL.fullmatch(part) for part in parts):
-        return None
-    name = ".".join(parts)
-    return name if len(name) <= _MAX_NAME and _may_leave(name) else None
+    short = [path.parent.name if module == "__init__" else module]
+    installed_as = _module(file)
+    return _dotted_name(installed_as.parts if installed_as else short, function)
 
 
 @dataclass
@@ -163,10 +191,12 @@ class Pseudonyms:
         return other
 
     def function(self, function: str, file: str) -> str:
-        """The name of a function: `json.decoder.raw_decode` of a library's, `billing.charge` of
-        one's own, or fn_N."""
-        told = public_function(function, file) if self.share.library_names else None
-        if told is None and self.share.function_names and _module(file) is None:
+        """The name of a function: `json.decoder.raw_decode` of a well-known library's,
+        `billing.charge` of any other, or fn_N."""
+        told = None
+        if is_public(file):
+            told = public_function(function, file) if self.share.library_names else None
+        elif self.share.function_names:
             told = _own_function(function, file)
         return told or self._given.name("fn", (function, file), function)
 

@@ -26,7 +26,7 @@ three times at most, and is told no other names. On schedule it has none.\
 """
 NUMBERS = "numbers only: figures and units; all names go as fn_1, m_1"
 NAMES = {
-    "library_names": "functions of the standard library and of packages",
+    "library_names": "functions of the standard library and of well-known packages",
     "metric_names": "metrics",
     "function_names": "your own functions and modules",
     "labels": "labels of metrics and their values",

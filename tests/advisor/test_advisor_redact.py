@@ -3,15 +3,16 @@ from __future__ import annotations
 import json
 import string
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from llm_samples import OWN, P99, RSS, SECRET, local, series, snapshot, windows
 
-from perftui.advisor import prompt
+from perftui.advisor import prompt, redact
 from perftui.advisor.evidence import facts
-from perftui.advisor.redact import Pseudonyms, public_function, public_unit
+from perftui.advisor.redact import Pseudonyms, public_function, public_unit, well_known
 from perftui.model.kinds import Kind, kind_of
 from perftui.model.objective import Objective
 from perftui.model.series import Origin
@@ -38,7 +39,7 @@ from perftui.settings import NUMBERS_ONLY, ShareSettings
     ],
 )
 def test_library_functions_leave_by_their_dotted_names(function, file, name):
-    """Functions of the standard library and of installed packages go by module and name."""
+    """Functions of the standard library and of well-known packages go by module and name."""
     expected = name or "asyncio.runners.run.<locals>.go"
     assert public_function(function, file) == expected
 
@@ -63,6 +64,10 @@ def test_library_functions_leave_by_their_dotted_names(function, file, name):
         "lib/python3.11/json/decoder.py",
         "app/lib/python3.11/json/decoder.py",
         "json/decoder.py",
+        "/opt/venv/lib/python3.11/site-packages/acme_billing/core.py",
+        "/opt/venv/lib/python3.11/site-packages/utils.py",
+        "/opt/venv/lib/python3.11/site-packages/test/test_billing.py",
+        "/opt/venv/lib/python3.11/site-packages/acme/django/core.py",
         "<frozen billing>",
         "<frozen >",
         "<string>",
@@ -70,7 +75,8 @@ def test_library_functions_leave_by_their_dotted_names(function, file, name):
     ],
 )
 def test_any_other_file_is_own_code(file):
-    """A path that only looks like an installation does not count as one."""
+    """A path that only looks like an installation does not count as one, nor does one's own
+    package where it is installed."""
     assert public_function("f", file) is None
 
 
@@ -279,6 +285,38 @@ def test_functions_go_by_their_names_where_their_kind_is_open():
         "billing.charge",
     ]
     assert told(library_names=False, function_names=True)[:2] == ["fn_1", "billing.Order.charge"]
+
+
+def test_ones_own_package_is_own_code_where_it_is_installed():
+    """As images have it; only a well-known one is told by name."""
+    site = "/usr/local/lib/python3.11/site-packages"
+    own = ("Order.charge", f"{site}/acme_billing/core.py")
+    library = ("execute", f"{site}/sqlalchemy/engine/base.py")
+
+    def told(**share):
+        names = Pseudonyms(ShareSettings(**share))
+        return [names.function(*one) for one in (own, library)]
+
+    assert told() == ["fn_1", "sqlalchemy.engine.base.execute"]
+    assert told(function_names=True)[0] == "acme_billing.core.Order.charge"
+    assert told(library_names=False, function_names=True) == [
+        "acme_billing.core.Order.charge",
+        "fn_1",
+    ]
+
+
+def test_the_list_of_well_known_packages():
+    """Names as one imports them, each once, and none that many give to a package of their own."""
+    lines = (Path(redact.__file__).parent / "packages.txt").read_text(encoding="utf-8").splitlines()
+    listed = " ".join(line for line in lines if not line.startswith("#")).split()
+    assert len(listed) > 500
+    assert len(listed) == len(set(listed))
+    assert all(name.isidentifier() for name in listed)
+    known = well_known()
+    assert {"django", "PIL", "sqlalchemy", "boto3", "celery", "numpy"} < known
+    assert known.isdisjoint(
+        ("api", "app", "common", "core", "jobs", "models", "tasks", "tests", "utils")
+    )
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_each_kind_that_is_open_is_named():
     assert all(words in text for words in NAMES.values())
     assert "your own go as fn_1" not in text
     usual = "\n".join(lines_of(ASKING))
-    assert "standard library and of packages, metrics; your own go as fn_1" in usual
+    assert "standard library and of well-known packages, metrics; your own go as fn_1" in usual
     closed = ShareSettings(library_names=False, metric_names=False)
     assert "[llm.share] opens none" in "\n".join(
         lines_of(ASKING, settings=LlmSettings(share=closed))
