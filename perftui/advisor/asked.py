@@ -3,66 +3,207 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import PurePath
+from typing import NamedTuple
 
-from perftui.advisor.redact import Pseudonyms
+from perftui.advisor.redact import Pseudonyms, is_host_label, is_pseudonym, is_public, well_known
 from perftui.advisor.scrub import without_secrets
 from perftui.model.question import MOST_TEXT
 from perftui.model.snapshot import Snapshot
+from perftui.model.target import Target
 from perftui.model.text import plain
 
 _LEAST = 3
 """A name of fewer letters is a word like any other."""
-_WORD = re.compile(r"[\w.-]+")
+_WORDS = """
+and any are but can did does for from get had has have how its not now off our out than that the
+then this too was were what when where which who why will with you all new old one two delete head
+options patch post put trace true false none null yes default auto info warn error debug api app
+apps application bin cli client code common conf config core data dev doc docs etc example home
+host http https index internal job jobs lib lib64 local localhost log logs main manage media mnt
+model models module opt package packages plugin plugins proc prod production project release
+releases root run scripts serve server service services share shared site site-packages
+dist-packages src srv stage staging start static system task tasks temp template templates test
+tests tmp tool tools user users usr util utils var venv version view views web work worker workers
+workspace wsgi asgi admin nobody daemon www www-data com corp edu gov lan localdomain net org svc
+cluster async sync thread threads gevent process port host address bind
+"""
+_USUAL = frozenset(_WORDS.split())
+"""Words that paths, hosts, commands and labels share with everybody's sentences."""
+_PIECE = re.compile(r"\w+(?:[.-]\w+)*")
+_ADDRESS = re.compile(r"(?:\w+://)?(?:[^/@\s]*@)?(\[[0-9A-Fa-f:.]+\]|[\w.-]+)(:\d+)?(?:/\S*)?")
+_SENTENCE = re.compile(r"(?:^|[.?!:]\s)\W*\Z")
+
+
+class _Name(NamedTuple):
+    """A name that may be in the text, and what makes what may be told of it. One that is `code`, a
+    function or a class, may be a word of everybody's too."""
+
+    real: str
+    told: Callable[[], str]
+    is_code: bool = False
 
 
 def redacted(text: str, snapshot: Snapshot, names: Pseudonyms) -> str:
     """`text` without what looks like a secret, and with the names in `snapshot` as `names` tells
-    them. Other words are the person's own, and go as they were typed."""
-    told = plain(without_secrets(text), MOST_TEXT)
-    words = {part for word in _WORD.findall(told) for part in (word, *word.split("."))}
-    known = dict(_known(words, told, snapshot, names))
+    them, in capitals or not. Other words, and numbers, are the person's own, and go as they were
+    typed; so does a plain word like run, which a function may be called by chance."""
+    typed = plain(without_secrets(text), MOST_TEXT)
+    folded = _folded(typed)
+    known: dict[str, list[_Name]] = {}
+    for name in _known(snapshot, names):
+        real = _folded(name.real)
+        if len(real) >= _LEAST and real in folded and not _is_number(real):
+            known.setdefault(real, []).append(name)
     if not known:
-        return told
+        return typed
     any_of = "|".join(re.escape(real) for real in sorted(known, key=len, reverse=True))
-    return re.sub(rf"(?<!\w)(?:{any_of})(?!\w)", lambda found: known[found[0]], told)
+    left, end = [], 0
+    for found in re.finditer(rf"(?<!\w)(?:{any_of})(?!\w)", folded):
+        left += [typed[end : found.start()], _told(known[found[0]], typed, found.span())]
+        end = found.end()
+    return "".join([*left, typed[end:]])
 
 
-def _known(
-    words: set[str], text: str, snapshot: Snapshot, names: Pseudonyms
-) -> Iterator[tuple[str, str]]:
-    """Names that may be in the text, each with what may be told of it."""
-    yield from _of_code(words, snapshot, names)
+def _folded(text: str) -> str:
+    """`text` with as many characters, for comparing without regard to capitals."""
+    if text.isascii():
+        return text.lower()
+    return "".join(low if len(low := char.casefold()) == 1 else char for char in text)
+
+
+def _told(known: Sequence[_Name], typed: str, span: tuple[int, int]) -> str:
+    """What stands in place of the characters `span` of what was typed."""
+    word, before, after = typed[slice(*span)], typed[: span[0]], typed[span[1] :]
+    in_dots = before.endswith(".")
+    is_word = word.isalpha() and not in_dots and not re.match(r"\.\w|\(", after)
+    is_lower = word.islower() or (word[1:].islower() and _SENTENCE.search(before) is not None)
+    for name in known:
+        if name.is_code and is_word and is_lower and name.real.capitalize() == word.capitalize():
+            continue
+        told = name.told()
+        # The name of a library's function says more with its module; others are told already.
+        if is_pseudonym(told) or (name.is_code and not in_dots):
+            return told
+    return word
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _known(snapshot: Snapshot, names: Pseudonyms) -> Iterator[_Name]:
+    """Names that may be in the text; of two that are alike, the one that tells more comes first."""
     target = snapshot.target
-    threads = {thread.name for window in snapshot.windows for thread, _ in window.stacks}
-    labels = [label for series in snapshot.series for label in series.key.labels]
-    found: list[tuple[str, Callable[[], str]]] = [
-        *((s.key.name, partial(names.metric, s.key.name)) for s in snapshot.series),
-        *((value, partial(_value, names, name, value)) for name, value in labels),
-        *((thread, partial(names.thread, thread)) for thread in threads),
-        (target.host, partial(names.host, target.host)),
-        (target.user or "", partial(names.user, target.user or "")),
-    ]
-    yield from ((real, told()) for real, told in found if len(real) >= _LEAST and real in text)
-
-
-def _value(names: Pseudonyms, name: str, value: str) -> str:
-    return names.label(name, value)[1]
-
-
-def _of_code(words: set[str], snapshot: Snapshot, names: Pseudonyms) -> Iterator[tuple[str, str]]:
-    """Functions, by their whole names or the last part of them, and files, with suffix or not."""
     frames = {
         (frame.function, frame.file)
         for window in snapshot.windows
         for _, stack in window.stacks
         for frame in stack
     }
-    for function, file in sorted(frames):
-        path = PurePath(file)
-        of_function = {function, function.rpartition(".")[2]} & words
-        of_file = {path.name, path.stem} & words
-        yield from ((w, names.function(function, file)) for w in of_function if len(w) >= _LEAST)
-        yield from ((w, names.path(file)) for w in of_file if len(w) >= _LEAST)
+    own_files = sorted(file for file in {file for _, file in frames} if not is_public(file))
+    yield from _of_code(sorted(frames), frozenset(own_files), names)
+    for series in snapshot.series:
+        yield _Name(series.key.name, partial(names.metric, series.key.name))
+        yield from _of_labels(series.key.labels, names)
+    threads = {thread.name for window in snapshot.windows for thread, _ in window.stacks}
+    yield from _unusual((one, partial(names.thread, one)) for one in sorted(threads))
+    yield from _unusual(_of_host(target.host, partial(names.host, target.host), names))
+    if target.user:
+        yield from _unusual([(target.user, partial(names.user, target.user))])
+    if not names.share.commands:
+        yield from _parts([target.name, *_arguments(target)], names)
+    # Parts of names last: the whole of one says more.
+    yield from _of_modules([PurePath(file) for file in own_files], names)
+
+
+def _of_code(
+    frames: Sequence[tuple[str, str]], own_files: frozenset[str], names: Pseudonyms
+) -> Iterator[_Name]:
+    """Functions, by their whole names or the last part of them, and classes. One's own come first,
+    and a class of which one function is seen stands for that."""
+    own = [frame for frame in frames if frame[1] in own_files]
+    others = [frame for frame in frames if frame[1] not in own_files]
+    for function, file in (*own, *others):
+        told = partial(names.function, function, file)
+        for part in dict.fromkeys((function, function.rpartition(".")[2])):
+            yield _Name(part, told, is_code=True)
+    if names.share.function_names:
+        return
+    outer = [(part, frame) for frame in own for part in frame[0].split(".")[:-1]]
+    count = Counter(part for part, _ in outer)
+    for part, frame in outer:
+        if part.isidentifier():
+            alone = count[part] == 1
+            told = partial(names.function, *frame) if alone else partial(names.part, part)
+            yield _Name(part, told, is_code=True)
+
+
+def _of_modules(files: Sequence[PurePath], names: Pseudonyms) -> Iterator[_Name]:
+    """Files, modules and folders of one's own code."""
+    for path in files:
+        yield _Name(path.name, partial(names.path, str(path)))
+        if not names.share.function_names:
+            yield from _parts([path.stem], names)
+        if not names.share.paths:
+            yield from _parts([part for part in path.parts[:-1] if part != path.anchor], names)
+
+
+def _of_labels(labels: Sequence[tuple[str, str]], names: Pseudonyms) -> Iterator[_Name]:
+    """Values of labels; of an address also the host by itself."""
+    for name, value in labels:
+        told = partial(_value, names, name, value)
+        yield from _unusual([(value, told)])
+        address = _ADDRESS.fullmatch(value)
+        if address and (is_host_label(name) or address[2]):
+            yield from _unusual(_of_host(address[1], told, names))
+
+
+def _value(names: Pseudonyms, name: str, value: str) -> str:
+    return names.label(name, value)[1]
+
+
+def _of_host(
+    host: str, told: Callable[[], str], names: Pseudonyms
+) -> Iterator[tuple[str, Callable[[], str]]]:
+    """A host by its whole name and by the first labels of it, and the domains that it is in."""
+    yield host, told
+    labels = host.split(".")
+    if ":" in host or all(label.isdigit() for label in labels):
+        return
+    yield from ((".".join(labels[:count]), told) for count in range(1, len(labels)))
+    if not names.share.host:
+        domains = [*(".".join(labels[at:]) for at in range(1, len(labels))), *labels[1:]]
+        yield from ((one, partial(names.part, one)) for one in domains)
+
+
+def _arguments(target: Target) -> Iterator[str]:
+    """What a command line is made of, but the names of its options; and the names of the pod."""
+    for argument in target.cmdline:
+        is_option = argument.startswith("-")
+        for whole in _PIECE.findall(argument.partition("=")[2] if is_option else argument):
+            yield from (whole, *re.findall(r"\w+", whole))
+    if target.inside is not None:
+        inside = target.inside
+        yield from filter(None, (inside.pod, inside.namespace, inside.node, inside.container))
+
+
+def _parts(words: Sequence[str], names: Pseudonyms) -> Iterator[_Name]:
+    return _unusual((word, partial(names.part, word)) for word in words)
+
+
+def _unusual(found: Iterable[tuple[str, Callable[[], str]]]) -> Iterator[_Name]:
+    """Without what is no name of one's own: words like api, Python's and the packages' names."""
+    for real, told in found:
+        low = real.casefold()
+        is_public_word = low in _USUAL or low in sys.stdlib_module_names or low in well_known()
+        if not is_public_word and not low.startswith(("python", "pypy")):
+            yield _Name(real, told)

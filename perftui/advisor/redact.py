@@ -1,10 +1,10 @@
 """What may leave the host, by default-deny, and the way back.
 
-Functions of the standard library and of well-known packages go by their dotted names; all
-others, those of one's own package where it is installed among them, as fn_1, fn_2…; metrics by their
-names where those are plain, else as m_1…; units only where they are known ones. All else that has a name goes
-as thread_1, host_1 and the like. The settings open each kind by name, and close those two; what
-looks like a secret stays here all the same.
+Functions of the standard library and of well-known packages go by their dotted names; all others,
+those of one's own package where it is installed among them, as fn_1, fn_2…; metrics by their names
+where those are plain, else as m_1…; units only where they are known ones. All else that has a name
+goes as thread_1, host_1 and the like. The settings open each kind by name, and close those two;
+what looks like a secret stays here all the same.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SPECIAL = re.compile(r"<(?:module|lambda|locals|listcomp|dictcomp|setcomp|genex
 _FROZEN = re.compile(r"<frozen ([A-Za-z0-9_.]+)>")
 _METRIC = re.compile(r"[A-Za-z0-9_:.-]{1,60}")
 _PSEUDONYM = re.compile(
-    r"(?<!\w)(?:fn|m|label|value|thread|path|host|user|command|event)_\d+(?!\w)"
+    r"(?<!\w)(?:fn|m|label|value|thread|path|host|user|command|event|name)_\d+(?!\w)"
 )
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,59}")
 _MAX_NAME = 80
@@ -99,6 +99,16 @@ def _dotted_name(module: Sequence[str], function: str) -> str | None:
         return None
     name = ".".join(parts)
     return name if len(name) <= _MAX_NAME and _may_leave(name) else None
+
+
+def is_pseudonym(told: str) -> bool:
+    """Whether `told` is what is put in place of a name."""
+    return _PSEUDONYM.fullmatch(told) is not None
+
+
+def is_host_label(name: str) -> bool:
+    """Whether a label of this name has hosts for values."""
+    return name.casefold() in _OF_HOSTS
 
 
 def _may_leave(name: str) -> bool:
@@ -214,7 +224,7 @@ class Pseudonyms:
         lower = name.casefold()
         told = name if self.share.labels and _LABEL.fullmatch(name) and _may_leave(name) else None
         told = told or self._given.name("label", name, name)
-        if lower in _OF_HOSTS:
+        if is_host_label(name):
             return told, self._told("host", value, self.share.labels and self.share.host)
         if lower in _OF_USERS:
             return told, self._told("user", value, self.share.labels and self.share.users)
@@ -236,6 +246,10 @@ class Pseudonyms:
     def user(self, name: str) -> str:
         """The name of a user, or user_N."""
         return self._told("user", name, self.share.users)
+
+    def part(self, name: str) -> str:
+        """A part of a name of one's own, like a class or a folder, in capitals or not: name_N."""
+        return self._given.name("name", name.casefold(), name)
 
     def command(self, arguments: Sequence[str]) -> str:
         """A command line, what looks like a secret taken out, or command_N."""

@@ -43,7 +43,7 @@ from perftui.model.question import EXPLAIN, Question
 from perftui.model.series import Origin
 from perftui.model.snapshot import Snapshot
 from perftui.model.source import SourceText
-from perftui.model.stacks import Place
+from perftui.model.stacks import Frame, Place
 from perftui.model.target import TargetState
 from perftui.monitor import Monitor
 from perftui.settings import NUMBERS_ONLY, Settings, ShareSettings
@@ -182,6 +182,80 @@ def test_the_words_that_leave(typed: str, leaves: str | None):
             assert names.restore(told) == typed
     shared = Pseudonyms(ShareSettings(function_names=True))
     assert OWN.function in redacted(f"why {OWN.function}", snapshot(), shared)
+
+
+SITE = "/usr/local/lib/python3.11/site-packages"
+
+
+def shop() -> Snapshot:
+    """A service whose own names are in many places."""
+    stacks = {
+        (MAIN, Frame("PaymentGateway.charge", f"{SITE}/acme_billing/gateway/core.py", 5)): 4,
+        (Frame("run", "/srv/globex/rating/jobs.py", 5), Frame("Worker.rise", "/srv/w.py", 5)): 3,
+        (Frame("run", "/usr/lib/python3.11/threading.py", 5), JSON): 2,
+        (Frame("Cart.add", "/srv/cart.py", 1), Frame("Cart.total", "/srv/cart.py", 9)): 1,
+    }
+    labels = (("instance", "10.0.0.5:8000"), ("code", "500"), ("le", "0.5"), ("method", "GET"))
+    picture = snapshot(
+        windows_=windows(stacks=stacks),
+        series_=[
+            series("p99", 1, 2, labels=labels),
+            series("up", 1, 2, labels=(("pod", "billing-7f.acme.net"), ("shard", "emea"))),
+        ],
+    )
+    command = ("python", "-m", "acmeshop.wsgi", "--workers", "4", "--tenant=initech")
+    return replace(
+        picture,
+        target=replace(
+            picture.target, name="acmeshop", host="web-12.hooli.example", cmdline=command
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "leaves"),
+    [
+        ("why is PaymentGateway slow", "why is fn_1 slow"),
+        ("why is PAYMENTGATEWAY.CHARGE slow", "why is fn_1 slow"),
+        ("is Cart.total slower than cart?", "is fn_1 slower than name_1?"),
+        ("is it Cart or Cart.add?", "is it name_1 or fn_1?"),
+        ("acme_billing.charge is slow?", "name_1.fn_1 is slow?"),
+        ("acme_billing.gateway.core.PaymentGateway.charge()", "name_1.name_2.core.fn_1()"),
+        ("who calls charge() in Globex", "who calls fn_1() in name_1"),
+        ("Rating and rating", "name_1 and name_1"),
+        ("why does Charge rise when we run it", "why does fn_1 rise when we run it"),
+        (
+            "Charge is slow. Run it, get more, in order",
+            "Charge is slow. Run it, get more, in order",
+        ),
+        ("jobs.run is slow", "jobs.fn_1 is slow"),
+        ("json.decoder.raw_decode is slow", "json.decoder.raw_decode is slow"),
+        ("http 500 above 0.5, 500 ms", "http 500 above 0.5, 500 ms"),
+        ("are 10.0.0.5 and 10.0.0.5:8000 the same", "are host_1 and host_1 the same"),
+        ("is 10.0.0.51 up", "is 10.0.0.51 up"),
+        ("web-12, WEB-12.hooli and web-12.hooli.example", "host_1, host_1 and host_1"),
+        ("is hooli down, and web-123", "is name_1 down, and web-123"),
+        ("did billing-7f restart in EMEA", "did host_1 restart in value_1"),
+        ("is Acmeshop for initech slow", "is name_1 for name_2 slow"),
+        ("do the workers get python by GET", "do the workers get python by GET"),
+    ],
+)
+def test_parts_of_names_do_not_leave(typed: str, leaves: str):
+    """Classes, packages, hosts and what the command says, in capitals or not; numbers and plain
+    words stay what they are."""
+    names = Pseudonyms()
+    assert redacted(typed, shop(), names) == leaves
+    assert "_1" not in names.restore(leaves)
+
+
+def test_what_is_open_is_told_as_it_was_typed():
+    """No word is put in place of another one."""
+    opened = Pseudonyms(ShareSettings(**dict.fromkeys(ShareSettings.__struct_fields__, True)))
+    typed = "is PaymentGateway of acme_billing at web-12 and 10.0.0.5 slow for Initech in EMEA"
+    assert redacted(typed, shop(), opened) == typed
+    closed = Pseudonyms(ShareSettings(library_names=False, metric_names=False))
+    assert redacted("raw_decode and p99", shop(), closed) == "fn_1 and m_1"
+    assert closed.restore("fn_1 and m_1") == "raw_decode and p99"
 
 
 @given(st.text(max_size=200))
