@@ -37,7 +37,7 @@ OWN = "mine"
 SERVICE = f'''
 import sys, threading, time
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
-from shopkit.api import call_{SECRET}, plain_call
+from dramatiq.api import call_{SECRET}, plain_call
 
 registry = CollectorRegistry()
 orders = Counter("orders_{SECRET}", "help with {DASHED}", ["code", "host", "api_token"],
@@ -100,9 +100,9 @@ class Service:
     def __init__(self, directory: Path) -> None:
         home = directory / f"{OWN}-{DASHED}"
         site = home / "lib" / "python3.11" / "site-packages"
-        (site / "shopkit").mkdir(parents=True)
-        (site / "shopkit" / "__init__.py").touch()
-        (site / "shopkit" / "api.py").write_text(LIBRARY)
+        (site / "dramatiq").mkdir(parents=True)
+        (site / "dramatiq" / "__init__.py").touch()
+        (site / "dramatiq" / "api.py").write_text(LIBRARY)
         script = home / f"app_{OWN}.py"
         script.write_text(SERVICE)
         port = free_port()
@@ -213,7 +213,7 @@ def test_nothing_private_leaves(share: Any, service: Service, tmp_path: Path) ->
     """Neither a secret nor a name of one's own, from wherever perftui reads it."""
     sent = text_of(journal_of(service, share, tmp_path))
     assert "fn_1" in sent
-    assert ("shopkit.api.plain_call" in sent) == (not share)
+    assert ("dramatiq.api.plain_call" in sent) == (not share)
     assert ("queue_depth" in sent) == (not share)
     assert "zq7" not in sent
     assert not re.search(rf"(?<![a-z]){OWN}(?![a-z])", sent)
