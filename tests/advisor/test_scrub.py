@@ -11,6 +11,7 @@ import string
 import time
 import tomllib
 import uuid
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -158,7 +159,7 @@ def test_names_that_people_give_stay() -> None:
     assert len(names) > 3000
     assert len(taken) <= len(names) / 1000, taken
     packs = tomllib.loads(
-        (Path(__file__).parents[2] / "perftui/sources/packs.toml").read_text(encoding="utf-8")
+        (resources.files("perftui.sources") / "packs.toml").read_text(encoding="utf-8")
     )
     metrics = set(re.findall(r"[a-z_:]{4,}", json.dumps(packs)))
     assert len(metrics) > 50
