@@ -85,6 +85,10 @@ metric = "orders_{SECRET}_total"
 above = 1
 label = "orders of {DASHED} {OWN}"
 
+[[objective]]                          # its row stays, however full the table is
+metric = "queue_depth"
+above = 10
+
 [[pattern]]
 name = "own-{OWN}"
 says = "the password is {DASHED}, {OWN}"
