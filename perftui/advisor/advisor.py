@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from perftui.advisor import prompt
 from perftui.advisor.asked import redacted
 from perftui.advisor.budget import ModelPrice, no_price
-from perftui.advisor.caller import Caller, CapReached, ClientFactory
+from perftui.advisor.caller import Caller, ClientFactory
 from perftui.advisor.client import KEY_NAMES, SERVER, URL_NAME, Heard, Key, connect, find_key
 from perftui.advisor.conversation import converse
 from perftui.advisor.evidence import Facts, facts
 from perftui.advisor.excerpt import excerpt
+from perftui.advisor.llm_status import Status
 from perftui.advisor.prompt import Looks
 from perftui.advisor.redact import Pseudonyms
 from perftui.advisor.reply import CallError, Reply
@@ -41,8 +41,6 @@ EXIT_S = 0.5
 
 if TYPE_CHECKING:
     from perftui.advisor.answer import Answer
-
-_LOG = logging.getLogger(__name__)
 
 
 def no_source(file: str) -> SourceText:
@@ -85,8 +83,6 @@ class Advisor:
         self._caller = Caller(settings, self._env, clock, ledger, client_factory)
         self._log, self._standing = ledger, Standing()
         self._names = Pseudonyms(settings.share)
-        self._refusal = ""
-        """Why no call may be made at present; empty where one may."""
         self._naming = threading.Lock()
         """Held while names get pseudonyms: the next request is looked at from other threads."""
         self._schedule = Schedule(clock)
@@ -98,7 +94,7 @@ class Advisor:
         self._forecasts: tuple[Forecast, ...] = ()
         self._explanation: Explanation | None = None
         self._answering: Question | None = None
-        self._status = LlmStatus(since=clock(), model=settings.model)
+        self._said = Status(settings.model, clock, self._changed)
         self._thread = threading.Thread(target=self._main, name="perftui-llm", daemon=True)
 
         reason = _off(allowed=allowed, forbidden=forbidden, key=find_key(self._env))
@@ -113,29 +109,29 @@ class Advisor:
         with self._changed:
             if any(kind not in share.opened for kind in self._names.share.opened):
                 self._caller.cancel()  # what is under way was begun with more
-            self._refusal = ""
+            self._said.refusal = ""
             self._question = None
             self._names = self._names.sharing(share)
             if self._caller.price is None:
-                self._say(LlmState.FAILED, str(no_price(self._settings.model)))
+                self._said.say(LlmState.FAILED, str(no_price(self._settings.model)))
                 return
-            self._show(cap_usd=self._settings.monthly_cap_usd)
-            self._say(LlmState.OK, f"the first call comes after {ENOUGH_S:g} s of evidence")
+            self._said.show(cap_usd=self._settings.monthly_cap_usd)
+            self._said.say(LlmState.OK, f"the first call comes after {ENOUGH_S:g} s of evidence")
             self._begin()
             self._changed.notify_all()
 
     def refuse(self, why: str) -> None:
         """Call no more from now on, and say why; a call under way is ended. From any thread."""
         with self._changed:
-            self._refusal = why
+            self._said.refusal = why
             self._question = None
-            self._say(LlmState.OFF, why)
+            self._said.say(LlmState.OFF, why)
         self._caller.cancel()
 
     @property
     def status(self) -> LlmStatus:
         """How it fares at present."""
-        return self._status
+        return self._said.now
 
     @property
     def forecasts(self) -> tuple[Forecast, ...]:
@@ -162,7 +158,7 @@ class Advisor:
             self._begin()
 
     def _begin(self) -> None:
-        may_call = self._caller.price is not None and not self._refusal
+        may_call = self._caller.price is not None and not self._said.refusal
         if self._started and may_call and not self._stopping and self._thread.ident is None:
             self._thread.start()
 
@@ -223,7 +219,7 @@ class Advisor:
         """Call as soon as the server, the budget and the evidence allow, not on schedule."""
         with self._changed:
             # A forecast under way is as fresh as one that would follow it.
-            if not self._status.calling or self._answering is not None:
+            if not self._said.now.calling or self._answering is not None:
                 self._wanted += 1
                 self._changed.notify_all()
 
@@ -245,7 +241,7 @@ class Advisor:
         call may be made it is not kept for later: what is sent then was not seen."""
         with self._changed:
             self._explanation = None
-            self._question = None if self._refusal else question
+            self._question = None if self._said.refusal else question
             self._changed.notify_all()
 
     @property
@@ -272,7 +268,7 @@ class Advisor:
 
     def cancel(self) -> bool:
         """End the call under way; False if there is none. From any thread."""
-        if not self._status.calling:
+        if not self._said.now.calling:
             return False
         self._caller.cancel()
         return True
@@ -331,12 +327,12 @@ class Advisor:
         snapshot, names = self._snapshot(), self._names
         reason = self._schedule.nothing_to_say(snapshot, asked=asked)
         if snapshot is None or reason:
-            self._pause(reason)
+            self._said.pause(reason)
             return self._look_s
         table = self._fitted(facts(snapshot), names)
         content = self._request(table, names).content
         if reason := self._schedule.nothing_new(content, table, asked=asked):
-            self._pause(reason)
+            self._said.pause(reason)
             return every
         from perftui.advisor.answer import as_forecast
 
@@ -383,23 +379,14 @@ class Advisor:
         state."""
         every, caller = self._settings.every, self._caller
         try:
-            if self._refusal:
-                self._say(LlmState.OFF)
+            if self._said.refusal:
+                self._said.say(LlmState.OFF)
                 return self._look_s
             if self._clock() < caller.not_before:
                 return caller.not_before - self._clock()
             return max(work(), caller.not_before - self._clock())
-        except CapReached as error:
-            self._say(LlmState.CAPPED, error.message)
-        except PerftuiError as error:
-            if isinstance(error, CallError) and error.is_cancelled:
-                self._pause("the call was cancelled: F5 asks again")
-            else:
-                self._say(LlmState.FAILED, str(error))
         except Exception as error:  # noqa: BLE001 - a fault of the advisor must not end the rest
-            # Its type alone: the text of an error of unknown origin could hold the key.
-            _LOG.debug("the advisor failed: %s", type(error).__name__)
-            self._say(LlmState.FAILED, f"The call failed ({type(error).__name__}).")
+            self._said.tell(error)
         return max(every, caller.not_before - self._clock())
 
     def _consult(
@@ -409,63 +396,28 @@ class Advisor:
         PerftuiError if it fails. `names` hold for all of it, whatever is opened meanwhile."""
         from perftui.advisor.answer import parse  # pydantic: 4 MB, for who asks an LLM
 
-        self._show(calling=True, partial="")
+        self._said.show(calling=True, partial="")
         try:
             request = self._request(table, names, self._asked_looks if asked else Looks.NONE)
             tools = Toolbox(table, snapshot, names, self._read_source)
-            reply = converse(self._paid, request, tools, names, self._naming, self._say_partial)
+            reply = converse(
+                self._paid, request, tools, names, self._naming, self._said.say_partial
+            )
         finally:
-            self._show(calling=False, partial="")
+            self._said.show(calling=False, partial="")
         answer = parse(reply.complete_text())
-        self._show(last_at=self._clock())
-        self._say(LlmState.OK)
+        self._said.show(last_at=self._clock())
+        self._said.say(LlmState.OK)
         return answer, replace(table, looks=tuple(tools.looks))
 
     def _paid(self, request: prompt.Request, heard: Heard) -> Reply:
         """One call, if it is still allowed; what it came to is shown."""
-        if self._refusal:
-            raise CallError(self._refusal)
+        if self._said.refusal:
+            raise CallError(self._said.refusal)
         try:
             return self._caller.call(request, heard)
         finally:
-            self._say_spent()
-
-    def _say_partial(self, text: str) -> None:
-        """Show what has come of an answer so far."""
-        with self._changed:
-            if self._status.calling:
-                self._status = replace(self._status, partial=text)
-
-    def _say_spent(self) -> None:
-        spent = self._caller.spent()
-        self._show(cost_usd=self._caller.run_usd)
-        if spent is not None:
-            self._show(
-                day_usd=spent.day_usd,
-                month_usd=spent.month_usd,
-                projected_usd=spent.projected_usd,
-            )
-
-    def _show(self, **changes: Any) -> None:
-        """Change what is shown, which other threads change, too."""
-        with self._changed:
-            self._status = replace(self._status, **changes)
-            self._changed.notify_all()
-
-    def _pause(self, why: str) -> None:
-        """Say why there is no call, where nothing worse is to be said."""
-        if self._status.state is LlmState.OK:
-            self._say(LlmState.OK, why)
-
-    def _say(self, state: LlmState, message: str = "") -> None:
-        """Set state and message; `since` stays while the state does. Where calls are refused there
-        is nothing else to say."""
-        with self._changed:
-            if self._refusal:
-                state, message = LlmState.OFF, self._refusal
-            old = self._status
-            since = old.since if old.state is state else self._clock()
-            self._status = replace(old, state=state, message=message, since=since)
+            self._said.say_spent(self._caller.run_usd, self._caller.spent())
 
 
 def _off(*, allowed: bool, forbidden: bool, key: Key | None) -> str:
