@@ -48,7 +48,7 @@ def test_the_record_of_a_model(
         finish(watch)
         out.close()
     [one] = found
-    assert (one["forecaster"], one["breaches"], one["ci95"]) == (MODEL, 0, {"difference": None})
+    assert (one["forecaster"], one["onsets"], one["ci95"]) == (MODEL, 0, {"difference": None})
     # It said 90 %; what is written down is what it may move the local chance to.
     assert one["local_brier"] < one["brier"] < 0.5
     assert one["nearer"] == 0

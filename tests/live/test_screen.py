@@ -133,9 +133,9 @@ def test_the_wide_screen_and_its_keys(terminal: Open, python_target: Any) -> Non
     tmux.keys("Escape")
     tmux.wait("● LIVE", without="FIGURES")
     tmux.keys("C-p")
-    tmux.wait("Search", "The keys of this screen")
+    tmux.wait("Search", "Ask the LLM now")
     tmux.keys("Escape")
-    tmux.wait("● LIVE", without="The keys of this screen")
+    tmux.wait("● LIVE", without="Ask the LLM now")
 
     tmux.keys("q")
     tmux.back()
