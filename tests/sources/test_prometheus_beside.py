@@ -186,17 +186,22 @@ def test_the_largest_answer_lets_other_threads_run(watch: Watch):
     """While an answer just below the limit is read, another thread never waits for long."""
     many = vector(*(({"instance": f"web-{n}:8000", "job": "shop"}, str(n)) for n in range(35_000)))
     assert 3_000_000 < len(many) < 4_194_304
-    with by_path(query=many) as server:
-        watched = watch(server.url, timeout_s=30.0, settings={"k": 3}, wide="wide")
-        longest, last = 0.0, time.perf_counter()
-        while not watched.series("wide"):
-            time.sleep(0.001)
-            now = time.perf_counter()
-            longest, last = max(longest, now - last), now
-        watched.until(SourceState.OK, "has 34997 more series than the 3 highest", timeout=30.0)
-        assert {series.last.value for series in watched.series("wide")} == {34997, 34998, 34999}
-    # Plain json.loads holds the GIL for longer; on a machine that is busy beside, this one waits.
-    assert longest < 0.25
+
+    def longest_wait() -> float:
+        with by_path(query=many) as server:
+            watched = watch(server.url, timeout_s=30.0, settings={"k": 3}, wide="wide")
+            longest, last = 0.0, time.perf_counter()
+            while not watched.series("wide"):
+                time.sleep(0.001)
+                now = time.perf_counter()
+                longest, last = max(longest, now - last), now
+            watched.until(SourceState.OK, "has 34997 more series than the 3 highest", timeout=30.0)
+            assert {one.last.value for one in watched.series("wide")} == {34997, 34998, 34999}
+        return longest
+
+    # Plain json.loads holds the GIL for longer each time; what the machine does beside can make one
+    # try look like that, but not three of them.
+    assert any(longest_wait() < 0.25 for _ in range(3))
 
 
 # --- variables
