@@ -240,9 +240,7 @@ def start(tmux: Terminal, pid: int, standin: StandIn) -> None:
     tmux.keys("BTab")
 
 
-@pytest.mark.parametrize("size", [(120, 36), (80, 24)], ids=["wide", "narrow"])
 def test_consent_is_given_remembered_and_taken_back(
-    size: Any,
     terminal: Open,
     python_target: Any,
     environment: Mapping[str, str],
@@ -253,7 +251,7 @@ def test_consent_is_given_remembered_and_taken_back(
     pid = python_target(BURN).pid
     file = Path(environment["XDG_STATE_HOME"]) / "perftui" / "consent.json"
     with StandIn(message(answer_text(claims=[], mitigations=[]))) as standin:
-        tmux = terminal(*size)
+        tmux = terminal(80, 24)
         start(tmux, pid, standin)
         tmux.wait("can explain this")
         tmux.keys("F5")
