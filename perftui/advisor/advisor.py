@@ -21,7 +21,7 @@ from perftui.advisor.llm_status import Status
 from perftui.advisor.prompt import Looks
 from perftui.advisor.redact import Pseudonyms
 from perftui.advisor.reply import CallError, Reply
-from perftui.advisor.schedule import ENOUGH_S, Schedule
+from perftui.advisor.schedule import TOO_EARLY, Schedule
 from perftui.advisor.standing import Standing, read_standing
 from perftui.advisor.tools import ReadSource, Toolbox
 from perftui.errors import PerftuiError
@@ -116,7 +116,7 @@ class Advisor:
                 self._said.say(LlmState.FAILED, str(no_price(self._settings.model)))
                 return
             self._said.show(cap_usd=self._settings.monthly_cap_usd)
-            self._said.say(LlmState.OK, f"the first call comes after {ENOUGH_S:g} s of evidence")
+            self._said.say(LlmState.OK, TOO_EARLY)
             self._begin()
             self._changed.notify_all()
 
@@ -264,7 +264,8 @@ class Advisor:
         """Another target is watched: what was said of the last one is not said of it."""
         with self._changed:
             self._forecasts, self._explanation = (), None
-            self._schedule = Schedule(self._clock)
+            self._schedule.forget()
+            self._caller.cancel()  # what is under way is about the last one, too
 
     def cancel(self) -> bool:
         """End the call under way; False if there is none. From any thread."""

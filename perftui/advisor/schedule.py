@@ -9,6 +9,7 @@ from perftui.sources.base import Clock
 
 ENOUGH_S = 10.0
 """Seconds of evidence before the first call."""
+TOO_EARLY = f"the first call comes after {ENOUGH_S:g} s of evidence"
 ENOUGH_ALONE_S = 30.0
 """Seconds to wait for windows before metrics have to do without them."""
 AWAY_S = 600.0
@@ -54,7 +55,7 @@ class Schedule:
             enough = windows[-1].end - windows[0].start >= ENOUGH_S
         else:
             enough = self._clock() - self._began >= ENOUGH_ALONE_S
-        return "" if enough else f"the first call comes after {ENOUGH_S:g} s of evidence"
+        return "" if enough else TOO_EARLY
 
     def nothing_new(self, content: str, table: Facts, *, asked: bool) -> str:
         """Why an answer would be the last one again; empty if it would not. What is asked for is
@@ -67,6 +68,10 @@ class Schedule:
         if not asked and gist(table) == was and self._clock() < until:
             return "nothing has changed since the last answer"
         return ""
+
+    def forget(self) -> None:
+        """No answer holds any more: another target is watched."""
+        self._answered = None
 
     def answered(self, content: str, table: Facts) -> None:
         """There is a good answer to this: it holds as far as it looks ahead."""

@@ -19,12 +19,12 @@ from perftui.advisor.redact import Pseudonyms, public_unit
 from perftui.advisor.reply import ToolCall
 from perftui.model.event import EventKind
 from perftui.model.findings import LOCAL
-from perftui.model.noise import margin_pct
-from perftui.model.profile import profile
+from perftui.model.noise import change
+from perftui.model.profile import profile, tally
 from perftui.model.series import between, slope_per_s
 from perftui.model.snapshot import Snapshot
 from perftui.model.source import SourceText
-from perftui.model.stacks import Frame, of_newest_kind
+from perftui.model.stacks import Frame, Grouping, of_newest_kind
 from perftui.model.text import plain
 
 MOST_LOOKS = 3
@@ -231,32 +231,30 @@ class Toolbox:
             raise _NoLook("nothing was sampled in one of the two spans")
         was = {row.key: row for row in before.functions}
         is_ = {row.key: row for row in now.functions}
-        none_now = margin_pct(0, now.expected_ticks)
-        none_before = margin_pct(0, before.expected_ticks)
         changes = []
         for key in was.keys() | is_.keys():
             new, old = is_.get(key), was.get(key)
-            change = (new.own_pct if new else 0.0) - (old.own_pct if old else 0.0)
-            margin = (
-                (new.own_margin if new else none_now) ** 2
-                + (old.own_margin if old else none_before) ** 2
-            ) ** 0.5
-            if abs(change) > margin:
-                changes.append((change, margin, key, new, old))
-        changes.sort(key=lambda one: (-abs(one[0]), one[2][:2]))
+            changed = change(
+                (new.own_samples if new else 0, now.expected_ticks),
+                (old.own_samples if old else 0, before.expected_ticks),
+            )
+            if changed.beyond_noise:
+                changes.append((changed, key, new, old))
+        changes.sort(key=lambda one: (-abs(one[0].points), one[1][:2]))
         told = [
             {
                 "name": self._names.function(key.function, key.file),
                 "own_now": _short(new.own_pct if new else 0.0),
                 "own_before": _short(old.own_pct if old else 0.0),
-                "change": _short(change),
-                "margin": _short(margin),
+                "change": _short(changed.points),
+                "margin": _short(changed.margin),
             }
-            for change, margin, key, new, old in changes[:MOST_FUNCTIONS]
+            for changed, key, new, old in changes[:MOST_FUNCTIONS]
         ]
         first = changes[0] if changes else None
         text = (
-            f"{plain(first[2].function, 60)} changed most in {seconds:g} s: {first[0]:+.1f} points"
+            f"{plain(first[1].function, 60)} changed most in {seconds:g} s: "
+            f"{first[0].points:+.1f} points"
             if first
             else f"no function changed beyond its noise in {seconds:g} s"
         )
@@ -319,28 +317,22 @@ class Toolbox:
             raise _NoLook(f"there is no source: {source.why}")
         if source.is_stale:
             raise _NoLook("its file has changed since the program began")
-        spent: Counter[int] = Counter()
         windows = of_newest_kind(self._snapshot.windows)
-        for window in windows:
-            for (_, stack), count in window.stacks.items():
-                if stack and _is(stack[-1], fact) and stack[-1].line is not None:
-                    spent[stack[-1].line] += count
         ticks = sum(window.expected_ticks for window in windows)
-        shares = {line: 100 * count / ticks for line, count in spent.items()} if ticks else {}
+        spent = tally(windows, Grouping()).lines.get(fact.key, {}) if ticks else {}
+        shares = {line: 100 * count / ticks for line, count in spent.items()}
         try:
             rows = outline(source.lines, fact.key.function, fact.whole.line, shares)
         except ValueError as error:
             raise _NoLook(str(error)) from None
         if not self._names.share.library_names:
+            # With numbers alone not even a library's function is named.
             rows = [replace(row, notes=()) for row in rows]
-        # With numbers alone not even a library's function is named.
-        told_names = self._names.share.library_names
-        notes = [row.notes if told_names else tuple("call" for _ in row.notes) for row in rows]
         told = [
             {"line": row.offset, "depth": row.depth, "is": row.kind}
-            | ({"does": does} if does else {})
+            | ({"does": row.notes} if row.notes else {})
             | ({"own": _short(row.own_pct)} if row.own_pct else {})
-            for row, does in zip(rows, notes, strict=True)
+            for row in rows
         ]
         return _Told(
             {"row": fact.id, "outline": told},
@@ -351,7 +343,7 @@ class Toolbox:
             ],
             [
                 self._names.function(fact.key.function, fact.key.file),
-                *sorted({note for does in notes for note in does}),
+                *sorted({note for row in rows for note in row.notes}),
             ],
         )
 

@@ -54,7 +54,7 @@ def answer_lines(
         yield from (line.text for line in argued(answer))
         if answer.by:
             yield f"by {plain(answer.by)}"
-    elif answering == question and llm.calling:
+    elif answering == question:
         yield f"{plain(llm.partial)}…" if llm.partial else "asking, Esc cancels…"
     elif answering is not None or llm.calling:
         yield "waits for another call to end, Esc drops it…"

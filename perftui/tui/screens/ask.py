@@ -42,6 +42,7 @@ class AskScreen(Screen[None]):
         self.monitor = monitor
         self._subject = subject
         self._asked: Question | None = None
+        self._drawn = ""
 
     def compose(self) -> ComposeResult:
         """A line to type in above the answer."""
@@ -69,8 +70,12 @@ class AskScreen(Screen[None]):
             advisor.answering,
             self._subject.source,
         )
-        # Content, since what a model says may look like markup.
-        self.query_one("#answer > Static", Static).update(Content("\n".join(lines)))
+        text = "\n".join(lines)
+        if text != self._drawn:
+            # A text that is set is laid out and sent again, over SSH, too.
+            self._drawn = text
+            # Content, since what a model says may look like markup.
+            self.query_one("#answer > Static", Static).update(Content(text))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter comes in its turn: after all that was typed before it."""
