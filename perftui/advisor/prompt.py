@@ -23,7 +23,7 @@ from perftui.advisor.evidence import (
 from perftui.advisor.patterns import shipped
 from perftui.advisor.redact import Pseudonyms, public_unit
 from perftui.advisor.reply import Reply
-from perftui.advisor.tools import TOOLS
+from perftui.advisor.tool_schemas import TOOLS
 from perftui.model.objective import Objective
 
 MAX_TOKENS = 4000

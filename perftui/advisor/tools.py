@@ -22,7 +22,7 @@ from perftui.model.findings import LOCAL
 from perftui.model.noise import change
 from perftui.model.profile import profile, tally
 from perftui.model.series import between, slope_per_s
-from perftui.model.snapshot import Snapshot
+from perftui.model.snapshot import Snapshot, SourceState
 from perftui.model.source import SourceText
 from perftui.model.stacks import Frame, Grouping, of_newest_kind
 from perftui.model.text import plain
@@ -39,50 +39,6 @@ ReadSource = Callable[[str], SourceText]
 _Known = tuple[float, str]
 """A number that was told, and its unit."""
 _Row = TypeVar("_Row", MetricFact, FunctionFact)
-
-
-def _schema(**properties: Any) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-
-
-_SECONDS = {"type": "number", "description": "how far back to look, in seconds"}
-_P_ROW = {"type": "string", "description": "id of a function's row, such as P1"}
-TOOLS: tuple[Mapping[str, Any], ...] = (
-    {
-        "name": "metric_window",
-        "description": "The points of one metric over the last seconds: means of equal steps.",
-        "input_schema": _schema(
-            row={"type": "string", "description": "id of a metric's row, such as E1"},
-            seconds=_SECONDS,
-        ),
-    },
-    {
-        "name": "profile_diff",
-        "description": "Functions whose own share changed most: the last seconds against before.",
-        "input_schema": _schema(seconds=_SECONDS),
-    },
-    {
-        "name": "call_tree",
-        "description": "How a function is reached and what it calls, with shares of its samples.",
-        "input_schema": _schema(row=_P_ROW),
-    },
-    {
-        "name": "source_outline",
-        "description": "The shape of a function: loops, branches, well-known calls, and the share "
-        "of the time on each. No source text.",
-        "input_schema": _schema(row=_P_ROW),
-    },
-    {
-        "name": "alert_rules",
-        "description": "All objectives that are watched, their state, and alerts that fire.",
-        "input_schema": _schema(),
-    },
-)
 
 
 class _Refused(ValueError):
@@ -362,16 +318,18 @@ class Toolbox:
             }
             for one in self._snapshot.objectives
         ]
+        source = self._snapshot.source("prometheus")
+        is_known = source is not None and source.state is not SourceState.FAILED
+        on = [e for e in self._snapshot.events if e.kind is EventKind.ALERT and e.until is None]
         firing = [
             {"alert": f"alert_{number}", "firing_s": _short(now - event.at)}
-            for number, event in enumerate(
-                (e for e in self._snapshot.events if e.kind is EventKind.ALERT and e.until is None),
-                1,
-            )
+            for number, event in enumerate(on if is_known else (), 1)
         ]
+        # Who cannot ask Prometheus does not know whether the last ones still fire.
+        told = f"{len(firing)} alerts that fire" if is_known else "of alerts nothing is known"
         return _Told(
-            {"objectives": rules, "alerts": firing},
-            f"{len(rules)} objectives, {len(firing)} alerts that fire",
+            {"objectives": rules, "alerts": firing if is_known else None},
+            f"{len(rules)} objectives, {told}",
             [
                 *((one.threshold, "") for one in self._snapshot.objectives),
                 *((one.hold_s, "s") for one in self._snapshot.objectives),

@@ -23,7 +23,7 @@ from perftui.advisor.budget import Usage
 from perftui.advisor.client import Client, Key, connect, find_key
 from perftui.advisor.prompt import Looks, Request
 from perftui.advisor.reply import CallError, ToolCall
-from perftui.advisor.tools import TOOLS
+from perftui.advisor.tool_schemas import TOOLS
 
 REQUEST = Request("claude-haiku-5-5", '{"question":null}')
 

@@ -35,13 +35,14 @@ from perftui.advisor.excerpt import MOST_LINES, excerpt
 from perftui.advisor.prompt import MAX_CHARACTERS, fitted
 from perftui.advisor.redact import Pseudonyms
 from perftui.advisor.reply import ToolCall
+from perftui.advisor.schedule import AWAY_S
 from perftui.advisor.tools import Toolbox
 from perftui.errors import PerftuiError
 from perftui.model.event import Event, EventKind
 from perftui.model.findings import LlmState
 from perftui.model.question import EXPLAIN, Question
 from perftui.model.series import Origin
-from perftui.model.snapshot import Snapshot
+from perftui.model.snapshot import Snapshot, SourceState, SourceStatus
 from perftui.model.source import SourceText
 from perftui.model.stacks import Frame, Place
 from perftui.model.target import TargetState
@@ -302,7 +303,8 @@ def test_events_of_an_earlier_time_are_told_as_they_were_known_then():
         Event(NOW - 90, EventKind.BREACH, "p99", "p99", NOW - 70),
         Event(NOW - 20, EventKind.RESTART, "pid 2"),
     )
-    now, end = snapshot(), NOW - 50
+    asked = SourceStatus("prometheus", SourceState.OK, NOW - 600)
+    now, end = replace(snapshot(), sources=(asked,)), NOW - 50
     then = now.until(end, end - 300, now.windows, now.series, came)
     table = facts(then, replace(ABOUT, start=end - 10, end=end))
     known = [(one.event.kind, one.age_s, one.lasted_s) for one in table.events]
@@ -519,3 +521,21 @@ def test_another_target_has_other_answers():
         assert advisor.wait(20)
         assert len(advisor.forecasts) == 1
     assert len(server.requests) == 3
+
+
+def test_an_answer_under_way_is_not_shown_of_another_target():
+    """It was asked about the one before; that nobody looks at the screen stays known."""
+    picture = snapshot(windows_=windows(5))
+    clock = Clock()
+    with (
+        StandIn(Say(how="hang"), message(answer_text())) as server,
+        running(server.env, picture=lambda: picture, clock=clock, timeout_s=30) as advisor,
+    ):
+        advisor.attend(is_there=False)
+        advisor.ask_now()
+        assert server.received.acquire(timeout=20)
+        advisor.forget()
+        assert advisor.wait(20)
+        assert advisor.forecasts == ()
+        clock.now = NOW + AWAY_S
+        assert "no focus" in advisor._schedule.nothing_to_say(snapshot(), asked=False)

@@ -16,7 +16,7 @@ from llm_standin import StandIn, message, streamed, tool_use
 from test_advisor import ask, running
 
 from perftui.advisor.prompt import system_prompt
-from perftui.advisor.tools import TOOLS
+from perftui.advisor.tool_schemas import TOOLS
 from perftui.model.event import Event, EventKind
 from perftui.model.findings import Finding, LlmState, Mitigation
 from perftui.model.objective import Objective

@@ -16,10 +16,11 @@ from perftui.advisor.claims import is_verified
 from perftui.advisor.evidence import Facts, facts
 from perftui.advisor.redact import Pseudonyms
 from perftui.advisor.reply import ToolCall
-from perftui.advisor.tools import MOST_LOOKS, TOOLS, Toolbox
+from perftui.advisor.tool_schemas import TOOLS
+from perftui.advisor.tools import MOST_LOOKS, Toolbox
 from perftui.model.event import Event, EventKind
 from perftui.model.findings import ForecastState
-from perftui.model.snapshot import Snapshot
+from perftui.model.snapshot import Snapshot, SourceState, SourceStatus
 from perftui.model.source import SourceText
 from perftui.settings import NUMBERS_ONLY, ShareSettings
 
@@ -139,7 +140,9 @@ def test_the_objectives_and_alerts():
     """By public names; an alert's own name stays here."""
     alert = Event(NOW - 40, EventKind.ALERT, f"{SECRET} is slow", SECRET)
     over = Event(NOW - 90, EventKind.ALERT, "x", "y", NOW - 50)
-    looking = Looking(replace(steady(), events=(over, alert)))
+    asked = SourceStatus("prometheus", SourceState.OK, NOW - 300)
+    picture = replace(steady(), events=(over, alert), sources=(asked,))
+    looking = Looking(picture)
     told = looking.ask("alert_rules")
     assert is_verified("alert_1 fires since 40 s.", ["Q1"], looking.after, looking.names)
     assert told["alerts"] == [{"alert": "alert_1", "firing_s": 40.0}]
@@ -150,6 +153,9 @@ def test_the_objectives_and_alerts():
         "hold_s": 60.0,
         "state": "ok",
     }
+    # Whether it still fires is not known where Prometheus cannot be asked, or where there is none.
+    for sources in ((replace(asked, state=SourceState.FAILED),), ()):
+        assert Looking(replace(picture, sources=sources)).ask("alert_rules")["alerts"] is None
 
 
 @pytest.mark.parametrize(

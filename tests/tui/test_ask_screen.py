@@ -156,3 +156,20 @@ async def test_source_that_was_not_seen_does_not_go(watch: Any) -> None:
         await pilot.pause()
         await pilot.press("enter")
         assert [q.source for q in advisor.questions] == [(), ()]
+
+
+async def test_what_stays_is_not_sent_again(watch: Any) -> None:
+    """A text that is set is laid out and goes to the terminal whole, however often it was before."""
+    app, monitor = watch()
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("A")
+        text = app.screen.query_one("#answer > Static", Static)
+        set_to: list[object] = []
+        update = text.update
+        text.update = lambda content: (set_to.append(content), update(content))  # type: ignore[method-assign, assignment]
+        app.screen._draw()
+        app.screen._draw()
+        assert set_to == []
+        monitor.advisor.status = LlmStatus(LlmState.OFF, "off: --no-llm")
+        app.screen._draw()
+        assert len(set_to) == 1
