@@ -159,7 +159,7 @@ async def test_source_that_was_not_seen_does_not_go(watch: Any) -> None:
 
 
 async def test_what_stays_is_not_sent_again(watch: Any) -> None:
-    """A text that is set is laid out and goes to the terminal whole, however often it was before."""
+    """A text that is set is laid out and goes to the terminal whole, also where it is the same."""
     app, monitor = watch()
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("A")
