@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from perftui.forecast.aligned import aligned
 from perftui.forecast.intervals import BLOCK_HORIZONS, Interval, bootstrap
 from perftui.forecast.log import Pair
 from perftui.model.text import plain
@@ -122,8 +123,5 @@ def lines(found: Sequence[dict[str, Any]]) -> Iterator[str]:
                 "too few to say" if pair is None else f"{pair[0]:+.4f} to {pair[1]:+.4f}",
             )
         )
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for first, *others in table:
-        cells = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
-        yield "  " + "  ".join([first.ljust(widths[0]), *cells])
+    yield from aligned(table)
     yield ""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from perftui.forecast import judged, pairs
+from perftui.forecast.aligned import aligned
 from perftui.forecast.diagram import svg, text_lines
 from perftui.forecast.intervals import BLOCK_HORIZONS, Interval, bootstrap, exact
 from perftui.forecast.judged import Judged
@@ -191,12 +192,7 @@ def lines(result: dict[str, Any]) -> Iterable[str]:
             f"{kind}: {first['episodes']} episodes, {first['onsets']} onsets,"
             f" {first['moments']} moments in {first['days']:.3g} days"
         )
-        table = [_HEAD, *(_row(row) for row in rows)]
-        widths = [max(len(row[place]) for row in table) for place in range(len(_HEAD))]
-        for row in table:
-            cells = [row[0].ljust(widths[0])]
-            cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
-            yield "  " + "  ".join(cells).rstrip()
+        yield from aligned([_HEAD, *map(_row, rows)])
         yield ""
         if kind == ALL:
             yield f"what {first['forecaster']} said, and what came"
