@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +12,25 @@ from typing import Protocol
 
 import pytest
 from servers import Prometheus, PythonTarget
+
+LIVE = "live"
+IDLE = 19
+"""The nice value of those who take what others leave."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before the workers' groups are read
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers one alone has all that is live: real programs take the machine's time,
+    and it is theirs."""
+    for item in items:
+        if item.get_closest_marker(LIVE):
+            item.add_marker(pytest.mark.xdist_group(LIVE))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Beside them the others take what is left."""
+    if "PYTEST_XDIST_WORKER" in os.environ and not item.get_closest_marker(LIVE):
+        os.nice(IDLE)
 
 
 @pytest.fixture(autouse=True, scope="session")

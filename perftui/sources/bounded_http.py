@@ -182,6 +182,8 @@ class BoundedAdapter(HTTPAdapter):
     ) -> ConnectionPool:
         """The pool of connections for `request`, with connections that can be shut down."""
         pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+        if "ConnectionCls" in vars(pool):
+            return pool  # it was used before
         plain: Any = type(pool).ConnectionCls  # type: ignore[attr-defined]
 
         def connect(connection: HTTPConnection) -> None:

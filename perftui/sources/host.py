@@ -61,6 +61,7 @@ class HostSource(Poll):
         self._proc = proc
         self._rates = Rates()
         self._cores: list[CoreTimes] = []
+        self._devices: dict[Path, tuple[list[str], list[str]]] = {}
 
     def poll(self) -> None:
         """Look once."""
@@ -87,17 +88,25 @@ class HostSource(Poll):
 
     def _disks(self, now: float) -> dict[str, float | None]:
         found = psutil.disk_io_counters(perdisk=True, nowrap=False) or {}
-        names = _real(found, self._sys / "block")
+        names = self._real(found, self._sys / "block")
         read = {name: float(found[name].read_bytes) for name in names}
         written = {name: float(found[name].write_bytes) for name in names}
         return self._moved({"disk_read": read, "disk_write": written}, now)
 
     def _network(self, now: float) -> dict[str, float | None]:
         found = psutil.net_io_counters(pernic=True, nowrap=False)
-        names = _real([n for n in found if n not in _LOOPBACK], self._sys / "class" / "net")
+        names = self._real((n for n in found if n not in _LOOPBACK), self._sys / "class" / "net")
         received = {name: float(found[name].bytes_recv) for name in names}
         sent = {name: float(found[name].bytes_sent) for name in names}
         return self._moved({"net_recv": received, "net_sent": sent}, now)
+
+    def _real(self, names: Iterable[str], directory: Path) -> list[str]:
+        """Those that :func:`_real` finds, looked up again when others are there."""
+        known = list(names)
+        seen = self._devices.get(directory)
+        if seen is None or seen[0] != known:
+            seen = self._devices[directory] = known, _real(known, directory)
+        return seen[1]
 
     def _moved(
         self, counts: Mapping[str, Mapping[str, float]], now: float
@@ -111,10 +120,9 @@ def _key(name: str, limit: float | None) -> SeriesKey:
     return SeriesKey(name, Origin.HOST, unit, limit=100.0 if unit == "%" else limit)
 
 
-def _real(names: Iterable[str], directory: Path) -> list[str]:
+def _real(known: list[str], directory: Path) -> list[str]:
     """Those that are devices of their own, by their entry in /sys; where none is, as in a
     container, those that have an entry, so no partitions; and all where nothing has, on macOS."""
-    known = list(names)
     listed = [name for name in known if (directory / name).exists()]
     real = [name for name in listed if (directory / name / "device").exists()]
     return real or listed or known

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
+from typing import TypeVar
 
 import psutil
 
@@ -22,6 +23,8 @@ from perftui.sources.family import Family
 from perftui.sources.rates import Beat, Rates
 from perftui.target.cgroup import find_cgroups
 
+T = TypeVar("T")
+
 DENIED = "not permitted"
 USS_MOST_BYTES = 4 * 2**30
 USS_MOST_PROCESSES = 8
@@ -30,20 +33,19 @@ MOST_THREADS = 1000
 """Context switches are read thread by thread, and not of more than these."""
 
 Read = Callable[[psutil.Process], float]
+ReadTwo = Callable[[psutil.Process], tuple[float, float]]
 
 _SUMS: dict[str, Read] = {
     "rss": figures.rss,
     "threads": psutil.Process.num_threads,
     "fds": figures.open_files,
 }
-_GROWING: dict[str, Read] = {}
+_GROWING: dict[tuple[str, str], ReadTwo] = {}
 if figures.IS_LINUX:
     _SUMS["swap"] = figures.swap
     _GROWING |= {
-        "faults_minor": figures.faults_minor,
-        "faults_major": figures.faults_major,
-        "io_read": figures.io_read,
-        "io_write": figures.io_write,
+        ("faults_minor", "faults_major"): figures.faults,
+        ("io_read", "io_write"): figures.io,
     }
 _UNITS = (
     dict.fromkeys(("cpu", "cpu_user", "cpu_system", "cpu_used", "rss_used"), "%")
@@ -106,8 +108,8 @@ class ProcessSource(Poll):
             members = [process for process in everyone if figures.is_alive(process)]
             sums = {name: _sum(_counts(members, read)) for name, read in _SUMS.items()}
             self._add_cpu(members, now)
-            for name, read in _GROWING.items():
-                self._add_growth(name, _counts(members, read), now)
+            for names, read_two in _GROWING.items():
+                self._add_growth(names, _read_each(members, read_two), now)
         if not sums["rss"] or self._family.target_state() is TargetState.EXITED:
             # It ends at this moment: what is left of it says nothing.
             return
@@ -199,15 +201,20 @@ class ProcessSource(Poll):
                 self._add(name, rate, now)
 
     def _add_growth(
-        self, name: str, counts: Mapping[psutil.Process, float] | None, now: float
+        self,
+        names: tuple[str, str],
+        pairs: Mapping[psutil.Process, tuple[float, float]] | None,
+        now: float,
     ) -> None:
-        if counts is None:
-            self._denied[name] = DENIED
-            self._rates.forget(name)
-            return
-        self._denied.pop(name, None)
-        if (rate := self._rates.rate(name, counts, now)) is not None:
-            self._add(name, rate, now)
+        for place, name in enumerate(names):
+            if pairs is None:
+                self._denied[name] = DENIED
+                self._rates.forget(name)
+                continue
+            self._denied.pop(name, None)
+            counts = {process: pair[place] for process, pair in pairs.items()}
+            if (rate := self._rates.rate(name, counts, now)) is not None:
+                self._add(name, rate, now)
 
     def _add(self, name: str, value: float | None, now: float) -> None:
         """Note a value; None is what may not be read."""
@@ -248,10 +255,17 @@ def _cores(process: psutil.Process | None) -> int:
 
 def _counts(members: Iterable[psutil.Process], read: Read) -> dict[psutil.Process, float] | None:
     """The figure of each member that is still there; None if one may not be read."""
+    return _read_each(members, lambda process: float(read(process)))
+
+
+def _read_each(
+    members: Iterable[psutil.Process], read: Callable[[psutil.Process], T]
+) -> dict[psutil.Process, T] | None:
+    """What is read of each member that is still there; None if one may not be read."""
     found = {}
     for process in members:
         try:
-            found[process] = float(read(process))
+            found[process] = read(process)
         except psutil.NoSuchProcess:
             continue
         except psutil.AccessDenied:

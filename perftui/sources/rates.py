@@ -41,9 +41,9 @@ class Rates:
 
 class Beat:
     """When a dear reading is due: every `every_s` seconds, and less often where it takes so long
-    that it would need more than `DEAR_SHARE` of a core."""
+    that it would need more than `DEAR_SHARE` of a core. To wait for others takes none of it."""
 
-    def __init__(self, every_s: float, timer: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, every_s: float, timer: Callable[[], float] = time.thread_time) -> None:
         self._every_s = every_s
         self._timer = timer
         self._next: float | None = None

@@ -69,7 +69,9 @@ def clean_environment(home: Path) -> dict[str, str]:
     kept = {
         key: value
         for key, value in os.environ.items()
-        if not key.startswith(("ANTHROPIC_", "PERFTUI_", "PROMETHEUS_", "TEXTUAL", "TMUX"))
+        if not key.startswith(
+            ("ANTHROPIC_", "COLUMNS", "LINES", "PERFTUI_", "PROMETHEUS_", "TEXTUAL", "TMUX")
+        )
     }
     own = {name: str(home) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "TMPDIR")}
     return {**kept, **own, "PYTHONIOENCODING": "utf-8"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -64,19 +63,19 @@ asyncio.run(tell())
     ids=["json", "loop"],
 )
 def test_a_snapshot_says_what_pattern_holds(
-    program: str, name: str, not_there: str, python_target: Any, run: Any
+    program: str, name: str, not_there: str, python_target: Any, begin: Any, finish: Any
 ) -> None:
     """In the document and in the text, with what was seen and what to try."""
     target = python_target(program)
-    ended = run("snapshot", target.pid, "--seconds", 18, "--json")
-    assert ended.code == 0
-    found = {one["name"]: one for one in json.loads(ended.out)["findings"]}
+    look = ("snapshot", target.pid, "--seconds", 18)
+    both = begin(*look, "--json"), begin(*look)
+    document, text = (finish(one) for one in both)
+    found = {one["name"]: one for one in document.document["findings"]}
     assert not_there not in found
     finding = found[name]
     assert "% of one thread's time" in finding["evidence"][0]["text"]
     assert finding["evidence"][0]["value"] > 5
     assert finding["mitigations"][0]["listed"]
     assert finding["disconfirming_check"]
-    text = run("snapshot", target.pid, "--seconds", 18).out
-    assert f"{name}: " in text
-    assert f"try: {finding['mitigations'][0]['action'][:30]}" in text
+    assert f"{name}: " in text.out
+    assert f"try: {finding['mitigations'][0]['action'][:30]}" in text.out
