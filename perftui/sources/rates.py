@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-DEAR_SHARE = 0.002
+DEAR_SHARE = 0.001
 """A dear reading may take so much of a core, averaged over time, 0 to 1."""
 
 
