@@ -165,18 +165,23 @@ class TimeView:
 def axis_line(axis: Axis, events: Sequence[Event], moment: Moment | None, *, is_live: bool) -> str:
     """The line above the charts: the times of its ends, a sign for each event, the cursor.
 
-    Of several events in a cell the newest has its sign there.
+    Of several events in a cell the newest has its sign there. A time that a sign would fall into
+    is left out: half of one says nothing.
     """
-    line = [" "] * axis.width
-    # The time of day would change each second, which says nothing.
-    begin, end = format_clock(axis.start), "now" if is_live else format_clock(axis.end)
-    if axis.width >= len(begin) + len(end) + 2:
-        line[: len(begin)], line[-len(end) :] = begin, end
+    signs: dict[int, str] = {}
     for event in events:
         place = axis.place(event.at)
         if place is not None:
-            line[place] = SIGNS[event.kind]
+            signs[place] = SIGNS[event.kind]
     place = axis.place(moment.end - axis.cell_s / 2) if moment is not None else None
     if place is not None:
-        line[place] = CURSOR
+        signs[place] = CURSOR
+    line = [signs.get(place, " ") for place in range(axis.width)]
+    # The time of day would change each second, which says nothing.
+    begin, end = format_clock(axis.start), "now" if is_live else format_clock(axis.end)
+    if axis.width >= len(begin) + len(end) + 2:
+        for text, start in ((begin, 0), (end, axis.width - len(end))):
+            cells = range(start, start + len(text))
+            if signs.keys().isdisjoint(cells):
+                line[start : cells.stop] = text
     return "".join(line)

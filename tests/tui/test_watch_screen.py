@@ -12,6 +12,7 @@ from textual import events
 from textual.binding import Binding
 from textual.geometry import Offset
 from textual.widgets import Input, Static
+from textual.widgets._footer import FooterKey
 
 from perftui.model.findings import ForecastState
 from perftui.model.snapshot import SourceState
@@ -228,6 +229,26 @@ async def test_wide_and_narrow_by_breakpoint(watch: Any) -> None:
         await pilot.pause()
         assert all(panel.display for panel in panels)
         assert panels[0].size.width > 50
+
+
+async def test_the_footer_goes_with_the_size(watch: Any) -> None:
+    """What a narrow screen has room for is there after a change of size as after a start, up to the
+    key that ends it."""
+    app, _ = watch()
+    async with app.run_test(size=(120, 36)) as pilot:
+
+        async def keys() -> list[str]:
+            await pilot.pause()
+            return [key.description for key in app.screen.query(FooterKey)]
+
+        wide = await keys()
+        await pilot.resize_terminal(80, 24)
+        narrow = await keys()
+        assert narrow[-2:] == ["help", "quit"] == wide[-2:]
+        assert len(narrow) < len(wide)
+        assert app.screen.query(FooterKey).last().region.right <= 80
+        await pilot.resize_terminal(120, 36)
+        assert await keys() == wide
 
 
 @pytest.mark.parametrize("size", [(120, 36), (80, 24), (40, 10), (20, 5), (300, 100)], ids=str)

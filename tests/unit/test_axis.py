@@ -169,6 +169,15 @@ def test_the_line_above_the_charts():
     assert len(axis_line(AXIS._replace(width=5), events, None, is_live=True)) == 5
 
 
+def test_a_sign_stands_in_no_time_of_day():
+    """An event in the last cells has its sign there, and nothing of what would stand there."""
+    events = [Event(NOW - 2, EventKind.BREACH, "x")]
+    line = axis_line(AXIS, events, None, is_live=True)
+    assert line.endswith(f" {SIGNS[EventKind.BREACH]} ")
+    assert line.count(":") == 2
+    assert axis_line(AXIS, [], Moment(NOW - 56, NOW - 54), is_live=True).startswith(f" {CURSOR}  ")
+
+
 def test_every_kind_of_event_has_a_sign_of_its_own():
     """No two kinds look alike."""
     assert set(SIGNS) == set(EventKind)

@@ -121,6 +121,10 @@ class WatchScreen(Screen[None]):
         self._first_look = self.set_interval(FIRST_LOOKS_S, self._look_for_first)
         self._pace()
 
+    def on_resize(self) -> None:
+        """The footer has room for other keys now."""
+        self.refresh_bindings()
+
     def _attend(self, is_there: bool) -> None:
         self.monitor.advisor.attend(is_there=is_there)
 
