@@ -27,8 +27,8 @@ class CapReached(PerftuiError):
 class Caller:
     """Calls one server, on one thread; :meth:`cancel` and what can be read are for all.
 
-    `last` is the last request that went out and when, in Unix seconds; before `not_before` the
-    server wants no other. `run_usd` is what the calls of this run came to.
+    `last` is the last request that went out and when, in Unix seconds, also while it is under way;
+    before `not_before` the server wants no other. `run_usd` is what the calls of this run came to.
     """
 
     def __init__(
@@ -122,17 +122,16 @@ class Caller:
         """Call, and note for how long the server wants no other."""
         if self._client is None:
             self._client = self._connect(self._env, self._clock)
-        began = self._clock()
+        before, self.last = self.last, (self._clock(), request)
         try:
             reply = self._client.ask(request, heard, self._cancelled)
         except CallError as error:
-            if error.billed:
-                self.last = began, request  # it may have arrived
+            if not error.may_have_arrived:
+                self.last = before
             if error.retry_after_s is None:
                 raise
             self.not_before = self._clock() + error.retry_after_s
             wait = format_duration(max(1.0, error.retry_after_s))
             fix = f"The server asks to wait {wait}; then the next call follows."
             raise CallError(error.message, fix, billed=error.billed) from None
-        self.last = began, request
         return reply

@@ -289,5 +289,6 @@ def _connection_error(error: Exception) -> CallError:
         return CallError(
             "The service cannot be reached.",
             "Check the network, and --llm-url or ANTHROPIC_BASE_URL, if set.",
+            may_have_arrived=False,
         )
     return CallError(_BROKE_OFF, "The next call tries again.", billed=True)

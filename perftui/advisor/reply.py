@@ -17,7 +17,8 @@ class CallError(PerftuiError):
     """A call failed.
 
     `retry_after_s` is how long the server asks to wait, None if it does not say. `billed` says
-    that the call may have cost something all the same. `is_cancelled` that the user ended it.
+    that the call may have cost something all the same, `may_have_arrived` that what was asked may be
+    at the server. `is_cancelled` says that the user ended it.
     """
 
     def __init__(
@@ -27,17 +28,21 @@ class CallError(PerftuiError):
         *,
         retry_after_s: float | None = None,
         billed: bool = False,
+        may_have_arrived: bool = True,
         is_cancelled: bool = False,
     ) -> None:
         super().__init__(message, fix)
         self.retry_after_s = retry_after_s
         self.billed = billed
+        self.may_have_arrived = may_have_arrived
         self.is_cancelled = is_cancelled
 
 
 def cancelled(*, billed: bool) -> CallError:
     """The user ended it: before it went out, or when it may have cost something."""
-    return CallError("The call was cancelled.", billed=billed, is_cancelled=True)
+    return CallError(
+        "The call was cancelled.", billed=billed, may_have_arrived=billed, is_cancelled=True
+    )
 
 
 @dataclass(frozen=True)

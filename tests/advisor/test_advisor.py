@@ -537,6 +537,37 @@ def test_what_is_sent_can_be_seen_before_and_after():
         assert nothing.sent().now == ""
 
 
+@pytest.mark.parametrize("status", [401, 404, 413, 429, 529])
+def test_what_was_refused_was_sent_all_the_same(status):
+    """A server has it, whatever it says to it: `v` shows it."""
+    picture = snapshot(windows_=windows(5))
+    with (
+        StandIn(failure(status)) as server,
+        running(server.env, picture=lambda: picture) as advisor,
+    ):
+        ask(advisor)
+        assert advisor.sent().last == server.bodies[0].decode()
+
+
+def test_what_is_under_way_was_sent():
+    """Before its answer has come; what reached no server was not."""
+    picture = snapshot(windows_=windows(5))
+    with (
+        StandIn(Say(how="hang")) as server,
+        running(server.env, picture=lambda: picture, timeout_s=30) as advisor,
+    ):
+        advisor.ask_now()
+        assert server.received.acquire(timeout=20)
+        assert advisor.sent().last == server.bodies[0].decode()
+        advisor.cancel()
+        assert advisor.wait(20)
+        assert advisor.sent().last
+    with running(server.env, picture=lambda: picture) as advisor:  # nobody is there any more
+        ask(advisor)
+        assert advisor.status.state is LlmState.FAILED
+        assert (advisor.sent().last, advisor.sent().last_at) == ("", None)
+
+
 def test_an_event_asks_unless_a_call_was_just_made():
     """A breach that comes and goes costs no call each time."""
     now = [NOW]
