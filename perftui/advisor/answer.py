@@ -36,6 +36,7 @@ MAX_ANSWER = 100_000
 _MAX_STARTS = 50
 """Opening braces that are tried in an answer with text around its object."""
 
+_LAST_WORD = re.compile(r"\w+\Z")
 _FENCE = re.compile(r"```[A-Za-z]*\s*\n(.*?)```", re.DOTALL)
 _NEXT = "The next call tries again; another model may fit better."
 
@@ -168,7 +169,8 @@ def parse(text: str) -> Answer:
 
 
 def begun_summary(text: str) -> str:
-    """The summary in an answer of which only the beginning has come; empty where it has none."""
+    """The summary in an answer of which only the beginning has come, but for its last word, which
+    may be half of one: fn_1 of fn_12. Empty where it has none."""
     from pydantic_core import from_json
 
     at = text.find("{")
@@ -179,7 +181,7 @@ def begun_summary(text: str) -> str:
     except ValueError:
         return ""
     summary = begun.get("summary") if isinstance(begun, dict) else None
-    return plain(summary, 600) if isinstance(summary, str) else ""
+    return plain(_LAST_WORD.sub("", summary), 600) if isinstance(summary, str) else ""
 
 
 def _object(text: str) -> dict[str, Any]:

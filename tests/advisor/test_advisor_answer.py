@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 from llm_samples import NOW, OWN, P99, SECRET, answer_text, local, snapshot
 
 from perftui.advisor import prompt
-from perftui.advisor.answer import Answer, AnswerError, as_forecast, parse, schema
+from perftui.advisor.answer import (
+    Answer,
+    AnswerError,
+    as_forecast,
+    begun_summary,
+    parse,
+    schema,
+)
 from perftui.advisor.evidence import facts
 from perftui.advisor.redact import Pseudonyms
 from perftui.model.text import plain
@@ -218,3 +225,19 @@ def test_a_certain_local_chance_is_not_moved(local_chance: float | None, shown: 
     assert forecast is not None
     assert forecast.probability == shown
     assert (forecast.record or "").startswith("it said 60%")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('{"summary": "It rises with fn_1', "It rises with"),
+        ('{"summary": "It rises with fn_12 and', "It rises with fn_12"),
+        ('{"summary": "It rises.', "It rises."),
+        ('{"summary": "fn_1', ""),
+        ('{"summ', ""),
+        ("It rises", ""),
+    ],
+)
+def test_of_an_answer_that_comes_no_half_word_is_shown(text, shown):
+    """fn_1 is another function than fn_12."""
+    assert begun_summary(text) == shown
