@@ -190,8 +190,8 @@ class Monitor:
                 source.stop()
             self._look_at(target)
             self._keeping.target(identity(target))
+            self.advisor.forget()  # first: what it still says would be written down as the new one's
             self._analyses.forget_target()
-            self.advisor.forget()
             for source in self._of_target.all:
                 source.start()
             self._timeline.add_event(Event(self.clock(), EventKind.RESTART, f"pid {pid}"))

@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perftui.advisor import prompt
-from perftui.advisor.asked import redacted
 from perftui.advisor.budget import ModelPrice, no_price
 from perftui.advisor.caller import Caller, ClientFactory
 from perftui.advisor.client import KEY_NAMES, SERVER, URL_NAME, Heard, Key, connect, find_key
 from perftui.advisor.conversation import converse
-from perftui.advisor.evidence import Facts, facts
+from perftui.advisor.drafts import Drafts
+from perftui.advisor.evidence import Facts
 from perftui.advisor.excerpt import excerpt
 from perftui.advisor.llm_status import Status
-from perftui.advisor.prompt import Looks
 from perftui.advisor.redact import Pseudonyms
 from perftui.advisor.reply import CallError, Reply
 from perftui.advisor.schedule import TOO_EARLY, Schedule
@@ -82,9 +81,7 @@ class Advisor:
         self._look_s = look_s
         self._caller = Caller(settings, self._env, clock, ledger, client_factory)
         self._log, self._standing = ledger, Standing()
-        self._names = Pseudonyms(settings.share)
-        self._naming = threading.Lock()
-        """Held while names get pseudonyms: the next request is looked at from other threads."""
+        self._drafts = Drafts(settings)
         self._schedule = Schedule(clock)
         self._question: Question | None = None
         self._started = self._stopping = self._is_busy = False
@@ -94,6 +91,8 @@ class Advisor:
         self._forecasts: tuple[Forecast, ...] = ()
         self._explanation: Explanation | None = None
         self._answering: Question | None = None
+        self._watched = 0
+        """How many targets were watched before this one."""
         self._said = Status(settings.model, clock, self._changed)
         self._thread = threading.Thread(target=self._main, name="perftui-llm", daemon=True)
 
@@ -107,11 +106,10 @@ class Advisor:
         """Call from now on, and tell what `share` opens; where that cannot be, it is said why. From
         any thread."""
         with self._changed:
-            if any(kind not in share.opened for kind in self._names.share.opened):
+            if self._drafts.share(share):
                 self._caller.cancel()  # what is under way was begun with more
             self._said.refusal = ""
             self._question = None
-            self._names = self._names.sharing(share)
             if self._caller.price is None:
                 self._said.say(LlmState.FAILED, str(no_price(self._settings.model)))
                 return
@@ -175,7 +173,7 @@ class Advisor:
 
     def sent(self) -> Sent:
         """What was sent last, and what would be now if it were asked for. From any thread."""
-        now, last = self.would_send(self._names.share), self._caller.last
+        now, last = self.would_send(self._drafts.names.share), self._caller.last
         if last is None:
             return Sent(self.server, now)
         return Sent(self.server, now, last[1].body, last[0])
@@ -183,12 +181,7 @@ class Advisor:
     def would_send(self, share: ShareSettings) -> str:
         """The body of a call as it would be now, if it were asked for, with what `share` opens;
         empty where there is nothing to ask about. From any thread."""
-        snapshot = self._snapshot()
-        if snapshot is None or not (snapshot.windows or snapshot.series):
-            return ""
-        names = self._names.sharing(share)
-        table = self._fitted(facts(snapshot), names)
-        return self._request(table, names, self._asked_looks).body
+        return self._drafts.would_send(self._snapshot(), share)
 
     @property
     def server(self) -> str:
@@ -199,21 +192,6 @@ class Advisor:
     def price(self) -> ModelPrice | None:
         """What the model costs; None if nobody says."""
         return self._caller.price
-
-    def _request(
-        self, table: Facts, names: Pseudonyms, looks: Looks = Looks.NONE
-    ) -> prompt.Request:
-        with self._naming:
-            return prompt.request(table, names, self._settings.model, looks=looks)
-
-    def _fitted(self, table: Facts, names: Pseudonyms) -> Facts:
-        with self._naming:
-            return prompt.fitted(table, names)
-
-    @property
-    def _asked_looks(self) -> Looks:
-        """Whether it may look closer where it is asked, and not on schedule."""
-        return Looks.OFFERED if self._settings.tools else Looks.NONE
 
     def ask_now(self) -> None:
         """Call as soon as the server, the budget and the evidence allow, not on schedule."""
@@ -263,6 +241,7 @@ class Advisor:
     def forget(self) -> None:
         """Another target is watched: what was said of the last one is not said of it."""
         with self._changed:
+            self._watched += 1  # an answer that has come, but is not shown yet, is not either
             self._forecasts, self._explanation = (), None
             self._schedule.forget()
             self._caller.cancel()  # what is under way is about the last one, too
@@ -325,13 +304,14 @@ class Advisor:
     def _look(self, *, asked: bool) -> float:
         """Ask for a forecast if there is something to say; the seconds until the next look."""
         every, now = self._settings.every, self._clock()
-        snapshot, names = self._snapshot(), self._names
+        watched, drafts = self._watched, self._drafts
+        snapshot, names = self._snapshot(), drafts.names
         reason = self._schedule.nothing_to_say(snapshot, asked=asked)
         if snapshot is None or reason:
             self._said.pause(reason)
             return self._look_s
-        table = self._fitted(facts(snapshot), names)
-        content = self._request(table, names).content
+        table = drafts.table(snapshot, names)
+        content = drafts.request(table, names).content
         if reason := self._schedule.nothing_new(content, table, asked=asked):
             self._said.pause(reason)
             return every
@@ -340,7 +320,7 @@ class Advisor:
         answer, table = self._consult(table, snapshot, names, asked=asked)
         model = self._settings.model
         self._standing = read_standing(self._log, model, self._standing)
-        with self._naming:
+        with drafts.naming:
             forecast = as_forecast(
                 answer,
                 table,
@@ -350,29 +330,31 @@ class Advisor:
                 most_shift=self._standing.most_shift,
                 earlier=self._standing.record,
             )
-        if forecast is not None:
-            self._forecasts = (forecast,)
-        self._schedule.answered(content, table)
+        with self._changed:
+            if watched == self._watched:
+                self._forecasts = self._forecasts if forecast is None else (forecast,)
+                self._schedule.answered(content, table)
         return max(every - (self._clock() - now), 0.0)
 
     def _answer(self, question: Question) -> float:
         """Answer what a person asks, about the time that it is about."""
-        snapshot, names = self._picture(question), self._names
+        watched, drafts = self._watched, self._drafts
+        snapshot, names = self._picture(question), drafts.names
         if snapshot is None or not (snapshot.windows or snapshot.series):
             nothing = "There is nothing of that time to ask about."
             self._explanation = Explanation(question, "", self._clock(), nothing)
             return 0.0
-        table = facts(snapshot, question)
-        with self._naming:
-            table = replace(table, words=redacted(question.text, snapshot, names))
-        table = self._fitted(table, names)
+        table = drafts.table(snapshot, names, question)
         from perftui.advisor.answer import as_explanation
 
         answer, table = self._consult(table, snapshot, names, asked=True)
-        with self._naming:
-            self._explanation = as_explanation(
+        with drafts.naming:
+            explanation = as_explanation(
                 answer, table, names, by=self._settings.model, made_at=self._clock()
             )
+        with self._changed:
+            if watched == self._watched:
+                self._explanation = explanation
         return 0.0
 
     def _turn(self, work: Callable[[], float]) -> float:
@@ -399,10 +381,10 @@ class Advisor:
 
         self._said.show(calling=True, partial="")
         try:
-            request = self._request(table, names, self._asked_looks if asked else Looks.NONE)
+            request = self._drafts.request(table, names, asked=asked)
             tools = Toolbox(table, snapshot, names, self._read_source)
             reply = converse(
-                self._paid, request, tools, names, self._naming, self._said.say_partial
+                self._paid, request, tools, names, self._drafts.naming, self._said.say_partial
             )
         finally:
             self._said.show(calling=False, partial="")

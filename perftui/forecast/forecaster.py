@@ -54,7 +54,7 @@ class Forecaster:
 
     def forget_answers(self) -> None:
         """What models said is not written down any more: it was said of another target."""
-        for track in self._tracks.values():
+        for track in list(self._tracks.values()):  # another thread adds to them
             track.forget_answers()
 
     def look(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -23,18 +24,19 @@ from llm_samples import (
     windows,
 )
 from llm_standin import Say, StandIn, failure, message, streamed, tool_use
-from test_advisor import Clock, running
+from test_advisor import GOOD, WITH_KEY, Clock, Recorded, running
 
 from perftui.advisor import prompt
 from perftui.advisor.advisor import Advisor
 from perftui.advisor.asked import redacted
 from perftui.advisor.claims import is_verified
+from perftui.advisor.client import Heard
 from perftui.advisor.evidence import facts
 from perftui.advisor.evidence_text import evidence
 from perftui.advisor.excerpt import MOST_LINES, excerpt
-from perftui.advisor.prompt import MAX_CHARACTERS, fitted
+from perftui.advisor.prompt import MAX_CHARACTERS, Request, fitted
 from perftui.advisor.redact import Pseudonyms
-from perftui.advisor.reply import ToolCall
+from perftui.advisor.reply import Reply, ToolCall
 from perftui.advisor.schedule import AWAY_S
 from perftui.advisor.tools import Toolbox
 from perftui.errors import PerftuiError
@@ -539,3 +541,30 @@ def test_an_answer_under_way_is_not_shown_of_another_target():
         assert advisor.forecasts == ()
         clock.now = NOW + AWAY_S
         assert "no focus" in advisor._schedule.nothing_to_say(snapshot(), asked=False)
+
+
+@pytest.mark.parametrize("question", [None, ABOUT])
+def test_an_answer_that_has_just_come_is_not_shown_of_another_target(question):
+    """The other one is watched from the moment on at which the answer is read: nothing of the last
+    one's is kept, and the same evidence is new."""
+    picture = snapshot(windows_=windows(5))
+
+    class Late(Recorded):
+        def ask(self, request: Request, heard: Heard, cancelled: threading.Event) -> Reply:
+            reply = super().ask(request, heard, cancelled)
+            if len(self.requests) == 1:
+                advisor.forget()
+            return reply
+
+    client = Late(GOOD)
+    with running(WITH_KEY, picture=lambda: picture, client_factory=client) as advisor:
+        for _ in range(2):
+            if question is None:
+                advisor.ask_now()
+            else:
+                advisor.explain(question)
+            assert advisor.wait(20)
+            if len(client.requests) == 1:
+                assert (advisor.forecasts, advisor.explanation) == ((), None)
+        assert len(client.requests) == 2
+        assert advisor.forecasts or advisor.explanation
