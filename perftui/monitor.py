@@ -190,7 +190,7 @@ class Monitor:
                 source.stop()
             self._look_at(target)
             self._keeping.target(identity(target))
-            self.advisor.forget()  # first: what it still says would be written down as the new one's
+            self.advisor.forget()  # first: what it still says would be taken for the new one's
             self._analyses.forget_target()
             for source in self._of_target.all:
                 source.start()
@@ -376,7 +376,12 @@ class Monitor:
             offers=self._of_target.offers(self.settings),
             findings=self._analyses.findings,
             verdicts=self._analyses.verdicts.standing(now),
+            queries=self._queries(),
         )
+
+    def _queries(self) -> Mapping[str, str]:
+        prometheus = self._of_target.prometheus
+        return prometheus.queries if prometheus is not None else {}
 
     def _statuses(self) -> tuple[SourceStatus, ...]:
         return (

@@ -25,6 +25,7 @@ from perftui.advisor.evidence import (
     ThreadFact,
 )
 from perftui.advisor.patterns import shipped
+from perftui.advisor.public_query import public_query
 from perftui.advisor.redact import Pseudonyms
 from perftui.model.findings import action_key
 
@@ -105,6 +106,7 @@ _SUBJECT = re.compile(
 )
 _ABBREVIATIONS = frozenset(("e.g", "i.e", "vs"))
 _TIMES, _BYTES, _SHARES, _RATIOS = "time", "bytes", "share", "ratio"
+_SAMPLES, _DEVIATIONS = "samples", "deviations"
 _UNITS: dict[str, tuple[str, tuple[float, ...]]] = {
     **dict.fromkeys(("s", "sec", "secs", "seconds", "second"), (_TIMES, (1.0,))),
     **dict.fromkeys(("ms", "milliseconds", "millisecond"), (_TIMES, (1e-3,))),
@@ -119,6 +121,8 @@ _UNITS: dict[str, tuple[str, tuple[float, ...]]] = {
     **dict.fromkeys(("%", "percent", "percentage", "points", "point", "pp"), (_SHARES, (0.01,))),
     **dict.fromkeys(("chance", "probability"), (_SHARES, (1.0,))),
     **dict.fromkeys(("x", "×", "times", "fold"), (_RATIOS, (1.0,))),
+    **dict.fromkeys(("samples", "sample"), (_SAMPLES, (1.0,))),
+    **dict.fromkeys(("σ", "sigma", "sigmas", "deviations"), (_DEVIATIONS, (1.0,))),
 }
 """What a unit measures, and what one of it is in seconds, in bytes, as a part of one."""
 _PACES = (1, 60, 1 / 60)
@@ -262,7 +266,7 @@ def _is_said(tokens: Sequence[str], place: int, unit: str) -> bool:
 
 def _asked(table: Facts) -> Iterator[_Known]:
     """The numbers of what was asked, and of the spans."""
-    yield from _in((table.span_s, table.recent_s), "s")
+    yield from _in((table.before_s, table.recent_s, table.before_s + table.recent_s), "s")
     for forecast in table.forecasts:
         objective = forecast.forecast.objective
         yield from _in((objective.hold_s, objective.horizon_s), "s")
@@ -283,25 +287,40 @@ def _numbers(fact: _Row) -> Iterator[_Known]:
         yield from _in([v for v in (fact.age_s, fact.lasted_s) if v is not None], "s")
     elif isinstance(fact, MetricFact):
         yield from _in((fact.value,), fact.key.unit)
-        yield from _in((fact.age_s,), "s")
+        yield from _in((fact.age_s, fact.over_s), "s")
+        if fact.z is not None:
+            yield _Known(fact.z, _DEVIATIONS)
         if fact.per_min is not None:
             yield from _in([pace * fact.per_min for pace in _PACES], fact.key.unit)
     elif isinstance(fact, FunctionFact):
-        whole = fact.whole
-        shares = (fact.own_pct, fact.own_margin, fact.total_pct)
-        shown = [share for share in shares if share is not None]
-        yield from _in((*shown, whole.own_pct, whole.own_margin, whole.total_pct), "%")
-        for now, before in ((fact.own_pct, whole.own_pct), (fact.total_pct, whole.total_pct)):
-            if now is not None:
-                yield from _in((now - before,), "%")
-            if now is not None and before:
-                yield _Known(now / before, _RATIOS)
-                yield _Known(now / before - 1, _SHARES)
+        yield from _of_function(fact)
     else:
+        # What its record says in words.
+        for number in _written(fact.forecast.record or "") or ():
+            yield from (_Known(worth, number.of) for worth, _ in number.worth)
         said, usual = fact.forecast.probability, fact.forecast.base_rate
         yield from (_Known(chance, _SHARES) for chance in (said, usual) if chance is not None)
         if said is not None and usual:
             yield _Known(said / usual, _RATIOS)
+
+
+def _of_function(fact: FunctionFact) -> Iterator[_Known]:
+    for row in (fact.now, fact.before):
+        if row is not None:
+            yield from _in((row.own_pct, row.own_margin, row.total_pct), "%")
+            yield _Known(row.own_samples, _SAMPLES)
+    if fact.now is not None and fact.before is not None:
+        yield from _between(fact.now.own_pct, fact.before.own_pct)
+        yield from _between(fact.now.total_pct, fact.before.total_pct)
+    yield from _in((share for _, share in fact.callers), "%")
+
+
+def _between(now: float, before: float) -> Iterator[_Known]:
+    """What two shares, in percent, are to each other."""
+    yield from _in((now - before,), "%")
+    if before:
+        yield _Known(now / before, _RATIOS)
+        yield _Known(now / before - 1, _SHARES)
 
 
 def _in_labels(fact: _Row, names: Pseudonyms) -> Iterator[_Known]:
@@ -324,10 +343,12 @@ def _names(fact: _Row, names: Pseudonyms) -> Iterator[str]:
         yield names.thread(fact.thread.name)
     elif isinstance(fact, MetricFact):
         yield names.metric(fact.key.name)
+        yield from _NAME.findall(public_query(fact.query, names))
         if names.share.labels:
             yield from (part for label in fact.key.labels for part in names.label(*label))
     elif isinstance(fact, FunctionFact):
         yield names.function(fact.key.function, fact.key.file)
+        yield from (names.function(*caller) for caller, _ in fact.callers)
         if names.share.paths:
             yield names.path(fact.key.file).rpartition("/")[2]
     elif isinstance(fact, ForecastFact):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from perftui.advisor.patterns import shipped
 from perftui.model.event import Event
@@ -18,9 +18,9 @@ from perftui.model.noise import margin_pct
 from perftui.model.objective import Objective
 from perftui.model.profile import FunctionRow, Profile, profile
 from perftui.model.question import Question
-from perftui.model.series import BUILT_IN, Origin, Series, SeriesKey, slope_per_s
+from perftui.model.series import BUILT_IN, Origin, Series, SeriesKey, robust_z, slope_per_s
 from perftui.model.snapshot import Snapshot
-from perftui.model.stacks import FunctionKey, Place, Thread
+from perftui.model.stacks import CUT, FunctionKey, Place, Thread, Window, of_newest_kind
 from perftui.pattern_settings import PatternSettings
 
 RECENT_S = 10.0
@@ -29,6 +29,7 @@ RECENT_S = 10.0
 MAX_METRICS = 24
 MAX_SERIES_PER_NAME = 4
 MAX_FUNCTIONS = 12
+MAX_CALLERS = 2
 MAX_FORECASTS = 8
 MAX_FINDINGS = 3
 MAX_THREADS = 6
@@ -45,28 +46,43 @@ _DETAILS = frozenset(BUILT_IN) - _MAIN
 
 @dataclass(frozen=True)
 class MetricFact:
-    """A metric's newest value; `age_s` is how old it is, `per_min` its slope, in `key.unit`."""
+    """A metric's newest value; `age_s` is how old it is, `per_min` its slope, in `key.unit`.
+
+    `z` is how far the value is from those before it (:func:`.robust_z`), `over_s` the seconds from
+    the first of them on; `query` is the PromQL that it comes from, empty where there is none.
+    """
 
     id: str
     key: SeriesKey
     value: float
     age_s: float
     per_min: float | None
+    z: float | None = None
+    over_s: float = 0.0
+    query: str = ""
 
 
 @dataclass(frozen=True)
 class FunctionFact:
-    """A function's shares in percent: over the last seconds, and over the `whole` span.
+    """A function's shares of the last seconds, and of the time before them; None where nothing was
+    sampled then.
 
-    The recent ones are None where nothing was sampled in that time.
+    `line` is the one with most own samples, `callers` are those that called it most, each with how
+    much of its samples were under that one, in percent.
     """
 
     id: str
     key: FunctionKey
-    own_pct: float | None
-    own_margin: float | None
-    total_pct: float | None
-    whole: FunctionRow
+    now: FunctionRow | None
+    before: FunctionRow | None
+    line: int | None
+    callers: tuple[tuple[Place, float], ...] = ()
+
+    @property
+    def own_pct(self) -> float:
+        """Its own share now, or before where that is not known."""
+        row = self.now or self.before
+        return row.own_pct if row else 0.0
 
 
 @dataclass(frozen=True)
@@ -124,7 +140,7 @@ class Facts:
     where a person asks something: that is `asked`, `words` its text as it may leave the host, and
     `about` the id of the row it is about, empty where it is about the whole.
 
-    `host` and `command` are where and as what the target runs. `recent_s` and `span_s` are the
+    `host` and `command` are where and as what the target runs. `recent_s` and `before_s` are the
     seconds that were sampled in the two spans of the functions.
     """
 
@@ -134,7 +150,7 @@ class Facts:
     question: Objective | None
     question_unit: str
     recent_s: float
-    span_s: float
+    before_s: float
     findings: tuple[PatternFact, ...] = ()
     looks: tuple[LookFact, ...] = ()
     threads: tuple[ThreadFact, ...] = ()
@@ -165,8 +181,10 @@ def facts(snapshot: Snapshot, asked: Question | None = None) -> Facts:
     since = snapshot.taken_at - recent_s
     newest = [window for window in snapshot.windows if window.end > since]
     recent = profile(newest, since, snapshot.taken_at, gil_windows=snapshot.gil_windows)
-    whole = profile(snapshot.windows, snapshot.since, snapshot.taken_at)
-    functions = _functions(recent, whole, asked.place if asked else None)
+    older = [window for window in snapshot.windows if window.end <= since]
+    before = profile(older, snapshot.since, since)
+    functions = _functions(recent, before, asked.place if asked else None)
+    functions = _with_callers(functions, newest or older)
     metrics = _metrics(snapshot, asked.metric if asked else None)
     return Facts(
         metrics=metrics,
@@ -178,7 +196,7 @@ def facts(snapshot: Snapshot, asked: Question | None = None) -> Facts:
         question=question,
         question_unit=_unit_of(question, snapshot.series),
         recent_s=recent.seconds,
-        span_s=whole.seconds,
+        before_s=before.seconds,
         findings=tuple(
             PatternFact(f"H{number}", pattern)
             for number, pattern in enumerate(_shipped(snapshot.findings)[:MAX_FINDINGS], 1)
@@ -229,9 +247,9 @@ def gist(table: Facts) -> Hashable:
         ),
         tuple((m.key, f"{m.value:.0e}") for m in table.metrics if m.key.name == asked),
         frozenset(
-            (f.key[:2], round(share / GIST_POINTS))
+            (f.key[:2], round(f.own_pct / GIST_POINTS))
             for f in table.functions
-            if (share := f.whole.own_pct if f.own_pct is None else f.own_pct) >= GIST_POINTS
+            if f.own_pct >= GIST_POINTS
         ),
         tuple(f.pattern.name for f in table.findings),
     )
@@ -287,6 +305,7 @@ def _metrics(snapshot: Snapshot, first: SeriesKey | None) -> tuple[MetricFact, .
         if seen[series.key.name] > MAX_SERIES_PER_NAME or len(found) == MAX_METRICS:
             continue
         fitted = slope_per_s(series.points)
+        is_asked = series.key.origin is Origin.PROMETHEUS
         found.append(
             MetricFact(
                 id=f"E{len(found) + 1}",
@@ -294,35 +313,77 @@ def _metrics(snapshot: Snapshot, first: SeriesKey | None) -> tuple[MetricFact, .
                 value=series.last.value,
                 age_s=max(0.0, snapshot.taken_at - series.last.at),
                 per_min=None if fitted is None else fitted[0] * 60,
+                z=robust_z(series.points),
+                over_s=series.last.at - series.points[0].at,
+                query=snapshot.queries.get(series.key.name, "") if is_asked else "",
             )
         )
     return tuple(found)
 
 
-def _functions(recent: Profile, whole: Profile, first: Place | None) -> tuple[FunctionFact, ...]:
-    now = {row.key: row for row in recent.functions}
+def _functions(recent: Profile, before: Profile, first: Place | None) -> tuple[FunctionFact, ...]:
+    now, was = ({row.key: row for row in of.functions} for of in (recent, before))
     # Hottest in either span: a function that has cooled down says as much as one that has risen.
+    share = {
+        key: max(_own_pct(now.get(key)), _own_pct(was.get(key))) for key in now.keys() | was.keys()
+    }
     ranked = sorted(
-        (row for row in whole.functions if row.own_samples or row.key[:2] == first),
-        key=lambda row: (
-            row.key[:2] != first,
-            -max(row.own_pct, _own_pct(now.get(row.key))),
-            row.key[:2],
-        ),
+        (key for key, own_pct in share.items() if own_pct or key[:2] == first),
+        key=lambda key: (key[:2] != first, -share[key], key[:2]),
     )
     found: list[FunctionFact] = []
-    for row in ranked[:MAX_FUNCTIONS]:
-        fresh = now.get(row.key)
-        own, margin, total = (
-            (fresh.own_pct, fresh.own_margin, fresh.total_pct)
-            if fresh
-            else (0.0, margin_pct(0, recent.expected_ticks), 0.0)
-            if recent.expected_ticks
-            else (None, None, None)
+    for key in ranked[:MAX_FUNCTIONS]:
+        row = now.get(key) or was[key]
+        found.append(
+            FunctionFact(
+                f"P{len(found) + 1}",
+                key,
+                now.get(key, _unseen(key, recent)),
+                was.get(key, _unseen(key, before)),
+                row.line,
+            )
         )
-        found.append(FunctionFact(f"P{len(found) + 1}", row.key, own, margin, total, row))
     return tuple(found)
+
+
+def _unseen(key: FunctionKey, of: Profile) -> FunctionRow | None:
+    """A function that was not seen: its share is 0 where anything could be."""
+    if not of.expected_ticks:
+        return None
+    return FunctionRow(key, None, 0.0, margin_pct(0, of.expected_ticks), 0.0, 0, 0)
 
 
 def _own_pct(row: FunctionRow | None) -> float:
     return row.own_pct if row else 0.0
+
+
+def _with_callers(
+    functions: Sequence[FunctionFact], windows: Sequence[Window]
+) -> tuple[FunctionFact, ...]:
+    """With what called each of them in these windows, directly."""
+    wanted = {fact.key[:2] for fact in functions}
+    total: Counter[tuple[str, str]] = Counter()
+    called: dict[tuple[str, str], Counter[Place]] = {one: Counter() for one in wanted}
+    for window in of_newest_kind(windows):
+        for (_, stack), count in window.stacks.items():
+            seen = set()
+            for caller, frame in zip((None, *stack), stack, strict=False):
+                place = frame.function, frame.file
+                if place not in wanted or place in seen:
+                    continue
+                seen.add(place)
+                total[place] += count
+                if caller is not None and caller is not CUT:
+                    called[place][Place(caller.function, caller.file)] += count
+    return tuple(
+        replace(
+            fact,
+            callers=tuple(
+                (caller, 100 * count / total[fact.key[:2]])
+                for caller, count in sorted(
+                    called[fact.key[:2]].items(), key=lambda one: (-one[1], one[0])
+                )[:MAX_CALLERS]
+            ),
+        )
+        for fact in functions
+    )

@@ -10,6 +10,8 @@ from perftui.model.objective import format_duration
 from perftui.model.text import plain
 
 MAX_NAME = 80
+FAR = 3.5
+"""So many standard deviations from the values before are worth a word."""
 
 
 def evidence(table: Facts) -> tuple[Evidence, ...]:
@@ -19,7 +21,7 @@ def evidence(table: Facts) -> tuple[Evidence, ...]:
             Evidence(fact.id, EvidenceKind.METRIC, _metric_text(fact), fact.value, fact.key.unit)
             for fact in table.metrics
         ),
-        *(_function_evidence(fact, table) for fact in table.functions),
+        *(_function_evidence(fact) for fact in table.functions),
         *(
             Evidence(
                 fact.id,
@@ -68,22 +70,23 @@ def _metric_text(fact: MetricFact) -> str:
     labels = ", ".join(f"{name}={value}" for name, value in fact.key.labels)
     name = f"{fact.key.name} ({labels})" if labels else fact.key.name
     slope = "" if fact.per_min is None else f", {fact.per_min:+.3g}{unit}/min"
-    return plain(f"{plain(name, MAX_NAME)} {fact.value:.4g}{unit}{slope}", 2 * MAX_NAME)
+    far = "" if fact.z is None or abs(fact.z) < FAR else f", {fact.z:+.1f} σ from before"
+    return plain(f"{plain(name, MAX_NAME)} {fact.value:.4g}{unit}{slope}{far}", 2 * MAX_NAME)
 
 
-def _function_evidence(fact: FunctionFact, table: Facts) -> Evidence:
+def _function_evidence(fact: FunctionFact) -> Evidence:
     name = plain(fact.key.function, MAX_NAME)
     file = plain(PurePath(fact.key.file).name, MAX_NAME)
-    span = format_duration(max(1.0, round(table.span_s)))
-    whole = f"{fact.whole.own_pct:.1f} ± {fact.whole.own_margin:.1f} % own over {span}"
-    text = f"{name} ({file}) {whole}, {fact.whole.total_pct:.1f} % total"
-    if fact.own_pct is not None and table.span_s > table.recent_s:
-        text = (
-            f"{name} ({file}) {fact.own_pct:.1f} ± {fact.own_margin:.1f} % own now, "
-            f"{whole}, {fact.total_pct:.1f} % total"
-        )
-    value = fact.whole.own_pct if fact.own_pct is None else fact.own_pct
-    return Evidence(fact.id, EvidenceKind.PROFILE, text, value, "%")
+    text = f"{name} ({file})"
+    row = fact.now or fact.before
+    if row is not None:
+        was = f"{fact.before.own_pct:.1f} → " if fact.now and fact.before else ""
+        text += f" {was}{row.own_pct:.1f} ± {row.own_margin:.1f} % own, {row.total_pct:.1f} % total"
+    if fact.now is None:
+        text += ", not sampled lately"
+    if fact.callers:
+        text += f", called by {plain(fact.callers[0][0].function, MAX_NAME)}"
+    return Evidence(fact.id, EvidenceKind.PROFILE, text, fact.own_pct, "%")
 
 
 def _forecast_text(forecast: Forecast) -> str:

@@ -17,8 +17,8 @@ class CallError(PerftuiError):
     """A call failed.
 
     `retry_after_s` is how long the server asks to wait, None if it does not say. `billed` says
-    that the call may have cost something all the same, `may_have_arrived` that what was asked may be
-    at the server. `is_cancelled` says that the user ended it.
+    that the call may have cost something all the same, `may_have_arrived` that the server may have
+    what was asked. `is_cancelled` says that the user ended it.
     """
 
     def __init__(

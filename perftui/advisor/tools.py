@@ -278,7 +278,7 @@ class Toolbox:
         spent = tally(windows, Grouping()).lines.get(fact.key, {}) if ticks else {}
         shares = {line: 100 * count / ticks for line, count in spent.items()}
         try:
-            rows = outline(source.lines, fact.key.function, fact.whole.line, shares)
+            rows = outline(source.lines, fact.key.function, fact.line, shares)
         except ValueError as error:
             raise _NoLook(str(error)) from None
         if not self._names.share.library_names:

@@ -31,6 +31,8 @@ class Point(NamedTuple):
 
 
 _AT = attrgetter("at")
+LEAST_BEFORE = 8
+"""Of fewer points it is not said how far the next one is from them."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,21 @@ def in_order(found: Iterable[Series], first: Collection[str] = ()) -> list[Serie
 def usual_step(points: Sequence[Point]) -> float:
     """The median distance of two points in seconds; 0 for fewer than two points."""
     return statistics.median(b.at - a.at for a, b in pairwise(points)) if len(points) > 1 else 0.0
+
+
+def robust_z(points: Sequence[Point]) -> float | None:
+    """How far the newest value is from the median of those before it, in their standard deviations
+    as the median absolute deviation tells them: `0.6745 (x - median) / MAD` (Iglewicz and Hoaglin,
+    How to Detect and Handle Outliers, 1993).
+
+    None below `LEAST_BEFORE` points before it, or where more than half of them are the same.
+    """
+    before = [point.value for point in points[:-1]]
+    if len(before) < LEAST_BEFORE:
+        return None
+    middle = statistics.median(before)
+    spread = statistics.median(abs(value - middle) for value in before)
+    return 0.6745 * (points[-1].value - middle) / spread if spread > 0 else None
 
 
 def slope_per_s(points: Sequence[Point]) -> tuple[float, float] | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from perftui.model.baseline import Baseline
@@ -45,7 +45,7 @@ class Snapshot:
     `gil_windows` are short looks at the holder of the GIL, beside the others; `events` are
     what happened in the span, oldest first; `unavailable` are metrics that cannot be had, `offers`
     what could be watched, too; `findings` are the patterns that hold; `verdicts` are those of a
-    person that stand.
+    person that stand; `queries` are the PromQL of the metrics of Prometheus, by their names.
     """
 
     taken_at: float
@@ -67,6 +67,7 @@ class Snapshot:
     offers: tuple[Offer, ...] = ()
     findings: tuple[Finding, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    queries: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def data_at(self) -> float:

@@ -112,6 +112,11 @@ class PrometheusSource(Poll):
         waiting = isinstance(error, _NothingYet)
         self.say(SourceState.WAITING if waiting else SourceState.FAILED, str(error))
 
+    @property
+    def queries(self) -> dict[str, str]:
+        """What was asked so far, by the names of the metrics; from any thread."""
+        return {name: metric.query for name, metric in list(self._asked_as.items())}
+
     def keep(self, metric: MetricSettings) -> None:
         """Poll one more query from now on, in place of one of the same name; from any thread."""
         others = (other for other in self._metrics if other.name != metric.name)

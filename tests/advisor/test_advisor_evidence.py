@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from llm_samples import JSON, MAIN, NOW, OWN, P99, RSS, local, series, snapshot, window, windows
 
 from perftui.advisor.evidence import facts
@@ -62,16 +63,19 @@ def test_the_details_of_a_process_do_not_crowd_out_what_was_asked_for():
 
 
 def test_a_function_that_rose_shows_both_spans():
-    """A function's share of the last 10 s stands beside that of the whole span."""
+    """A function's share of the last 10 s stands beside that of the time before."""
     calm = [window(NOW - age, {(MAIN, JSON): 50}) for age in reversed(range(12, 60))]
     hot = [window(NOW - age, {(MAIN, OWN): 80, (MAIN, JSON): 10}) for age in reversed(range(9))]
     table = facts(snapshot(windows_=[*calm, *hot]))
     first, second = table.functions
     assert first.key.function == OWN.function
-    assert first.own_pct == 80
-    assert 0 < first.whole.own_pct < 20
-    assert second.own_pct == 10
-    assert first.total_pct == 80
+    assert first.now is not None and first.before is not None
+    assert (first.now.own_pct, first.now.own_samples, first.now.total_pct) == (80, 720, 80)
+    assert (first.before.own_pct, first.before.own_samples) == (0, 0)
+    assert first.before.own_margin > 0
+    assert second.before is not None
+    assert (second.own_pct, second.before.own_pct) == (10, 50)
+    assert "0.0 → 80.0 ±" in evidence(table)[2].text
 
 
 def test_a_function_that_has_gone_quiet_counts_zero_now():
@@ -79,16 +83,48 @@ def test_a_function_that_has_gone_quiet_counts_zero_now():
     old = [window(NOW - age, {(MAIN, OWN): 80}) for age in reversed(range(15, 60))]
     new = [window(NOW - age, {(MAIN, JSON): 10}) for age in reversed(range(9))]
     first = facts(snapshot(windows_=[*old, *new])).functions[0]
-    assert (first.key.function, first.own_pct, first.total_pct) == (OWN.function, 0.0, 0.0)
-    assert first.own_margin and first.own_margin > 0
+    assert first.now is not None
+    assert (first.key.function, first.now.own_pct, first.now.total_pct) == (OWN.function, 0.0, 0.0)
+    assert first.now.own_margin > 0
 
 
 def test_without_recent_windows_the_recent_share_is_unknown():
     """Nothing sampled in the last 10 s gives None, never zero."""
     old = [window(NOW - age, {(MAIN, OWN): 80}) for age in reversed(range(15, 60))]
     table = facts(snapshot(windows_=old))
-    assert table.functions[0].own_pct is None
-    assert "now" not in evidence(table)[2].text
+    assert table.functions[0].now is None
+    assert table.functions[0].own_pct == 80
+    assert "not sampled lately" in evidence(table)[2].text
+
+
+def test_functions_say_what_calls_them():
+    """Of the last seconds, the most frequent first, with the share of their samples."""
+    stacks = {(MAIN, OWN): 30, (MAIN, JSON, OWN): 60, (OWN,): 10, (MAIN, OWN, OWN): 10}
+    old = [window(NOW - age, {(MAIN, OWN): 90}) for age in reversed(range(15, 30))]
+    new = [window(NOW - age, stacks) for age in reversed(range(9))]
+    fact = facts(snapshot(windows_=[*old, *new])).functions[0]
+    assert fact.key.function == OWN.function
+    assert [(one.function, round(share)) for one, share in fact.callers] == [
+        (JSON.function, 55),
+        (MAIN.function, 36),
+    ]
+    assert f"called by {JSON.function}" in evidence(facts(snapshot(windows_=new)))[2].text
+
+
+def test_metrics_say_how_far_they_are_from_before():
+    """In robust standard deviations, over the seconds that were looked at; not of too few points,
+    nor where nothing varies."""
+    noisy = [1.0, 1.2, 0.8, 1.1, 0.9, 1.0, 1.2, 0.8]
+    [risen] = facts(snapshot(series_=[series("cpu", *noisy, 3.0)])).metrics
+    assert risen.z == pytest.approx(0.6745 * 2 / 0.15)
+    assert risen.over_s == 80
+    [flat] = facts(snapshot(series_=[series("cpu", *[1.0] * 9, 3.0)])).metrics
+    [few] = facts(snapshot(series_=[series("cpu", 1.0, 2.0, 3.0)])).metrics
+    assert (flat.z, few.z) == (None, None)
+    assert (
+        "+9.0 σ from before"
+        in evidence(facts(snapshot(series_=[series("cpu", *noisy, 3.0)])))[0].text
+    )
 
 
 def test_the_table_is_bounded():

