@@ -28,6 +28,7 @@ from perftui.advisor.patterns import shipped
 from perftui.advisor.public_query import public_query
 from perftui.advisor.redact import Pseudonyms
 from perftui.model.findings import action_key
+from perftui.model.text import HIDDEN
 
 
 def _words(text: str) -> frozenset[str]:
@@ -35,7 +36,9 @@ def _words(text: str) -> frozenset[str]:
 
 
 NEAR = 0.02
-"""A number may be off by this part, or by half of its last digit."""
+"""A number may be off by this part, or by half of its last digit,"""
+ROUNDED = 0.25
+"""but by no more than this part: 0 is no rounded 0.4."""
 SMALL = 10
 """Whole numbers up to this are a way of speaking where they count such things."""
 _COUNTED = _words(
@@ -76,17 +79,30 @@ _SMALL_WORD = re.compile(
 )
 _LARGE_WORD = re.compile(
     r"(?<![\w.])(?:eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
-    r"|(?:twen|thir|for|fif|six|seven|eigh|nine)ty|(?:dozen|hundred|thousand|[mbtr]+illion)s?)"
-    r"(?:fold)?(?!\w|\.\w)",
+    r"|(?:twen|thir|for|fif|six|seven|eigh|nine)ty|(?:dozen|hundred|thousand|[mbtr]+illion)(?:th)?s?"
+    rf"|(?:a|one)\s+(?:fif|six|seven|eigh|nin|ten)th|(?:{'|'.join(_DIGITS)})(?=fold))"
+    r"(?:fold)?(?!\w|\.\w)|(?<![\w.])\d+/\d+(?=\s+of\b)",
     re.IGNORECASE,
 )
+_PART = re.compile(
+    r"(?<![\w.-])(?:(half)|(halv(?:e[sd]?|ing))|(doubl(?:e[sd]?|ing)|twice)"
+    r"|(tripl(?:e[sd]?|ing)|thrice)|(quadrupl(?:e[sd]?|ing))|((?:one|a)[\s-]third)"
+    r"|(two[\s-]thirds)|((?:one|a)[\s-]quarter)|(three[\s-]quarters))(?![\w-])",
+    re.IGNORECASE,
+)
+_PARTS = "50 %", "0.5 x", "2 x", "3 x", "4 x", "33 %", "67 %", "25 %", "75 %"
+"""Shares and ratios in words, in the order of the groups above, and as numbers."""
 _SPAN = re.compile(
     r"(?<![\w.])(?:PT(?=\d)(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,6})S)?"
     r"|(?:(\d{1,6})h)?(\d{1,6})m(?:(\d{1,6})s)?)(?!\w)",
     re.ASCII,
 )
 """PT15M, and 1m30s."""
-_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_<]\w*>?)+|[A-Za-z]\w*_\w+|\w+(?=\(\))|[A-Za-z]+\d\w*")
+_NAME = re.compile(
+    r"[A-Za-z_]\w*(?:\.[A-Za-z_<]\w*>?)+|[A-Za-z]\w*_\w+|\w+(?=\(\))|[A-Za-z]+\d\w*"
+    r"|\b[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+\b"
+)
+"""What looks like a name: with dots, underscores, brackets or digits, or like OrderService."""
 LEAST_NAME = 3
 """A name of fewer letters is a word like any other."""
 _QUOTED = re.compile(r"`([A-Za-z_][\w.<>]*)")
@@ -137,6 +153,8 @@ def is_verified(text: str, cited: Sequence[str], table: Facts, names: Pseudonyms
     patterns = {fact.id: fact.pattern for fact in table.findings}
     if not cited or not all(one in rows or one in patterns for one in cited):
         return False
+    if HIDDEN in text:
+        return False  # nobody can tell what it says
     shown = [rows[one] for one in cited if one in rows]
     known = [*_asked(table), *(n for fact in shown for n in _numbers(fact))]
     known += [n for fact in shown for n in _in_labels(fact, names)]
@@ -188,7 +206,8 @@ class _Written(NamedTuple):
     def _is(self, value: float) -> bool:
         # A part of the infinite is infinite: everything would be near it.
         return math.isfinite(value) and any(
-            abs(worth - abs(value)) <= max(half, NEAR * abs(value)) * (1 + 1e-9)
+            abs(worth - abs(value))
+            <= max(min(half, ROUNDED * abs(value)), NEAR * abs(value)) * (1 + 1e-9)
             for worth, half in self.worth
         )
 
@@ -201,6 +220,7 @@ def _in_seconds(span: re.Match[str]) -> str:
 
 def _written(text: str) -> list[_Written] | None:
     """The numbers in a text; None where something in it can be a number, but not be read as one."""
+    text = _PART.sub(lambda part: _PARTS[(part.lastindex or 1) - 1], text)
     if _LARGE_WORD.search(text) or any(c.isnumeric() and not c.isascii() for c in text):
         return None
     plain = _JOINED.sub(" ", _BETWEEN.sub(" to ", text))
@@ -287,7 +307,8 @@ def _numbers(fact: _Row) -> Iterator[_Known]:
         yield from _in([v for v in (fact.age_s, fact.lasted_s) if v is not None], "s")
     elif isinstance(fact, MetricFact):
         yield from _in((fact.value,), fact.key.unit)
-        yield from _in((fact.age_s, fact.over_s), "s")
+        # An age of 0 would bear out every 0.
+        yield from _in((s for s in (fact.age_s, fact.over_s) if s), "s")
         if fact.z is not None:
             yield _Known(fact.z, _DEVIATIONS)
         if fact.per_min is not None:

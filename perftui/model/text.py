@@ -12,9 +12,10 @@ _ESCAPE = re.compile(
     r"|\x1b[ -/]*[0-~]?"
 )
 _LAST_WORD = re.compile(r"\w+\Z")
-_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
+_NOT_SHOWN = {"Cc", "Cf", "Cs", "Co", "Cn"}
 """Controls, formats (bidi among them), lone surrogates and code points without a character."""
-_MARK = "�"
+HIDDEN = "�"
+"""What stands in place of what would be obeyed, or not be seen."""
 
 
 def without_password(url: str) -> str:
@@ -30,8 +31,8 @@ def plain(text: str, limit: int | None = None) -> str:
     """
     folded = " ".join(text.split())
     if not (folded.isascii() and folded.isprintable()):
-        folded = _ESCAPE.sub(_MARK, folded)
-        shown = (_MARK if unicodedata.category(char) in _HIDDEN else char for char in folded)
+        folded = _ESCAPE.sub(HIDDEN, folded)
+        shown = (HIDDEN if unicodedata.category(char) in _NOT_SHOWN else char for char in folded)
         folded = " ".join("".join(shown).split())
     if limit is None or len(folded) <= limit:
         return folded

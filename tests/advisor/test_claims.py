@@ -188,6 +188,7 @@ def shop() -> tuple[Facts, Pseudonyms]:
         ("charge went 12%→41%, by +29 points.", "P1"),
         ("charge has 410 samples, and main calls it.", "P1"),
         ("errors is 12, as over 20 s before.", "E2"),
+        ("charge has more than tripled.", "P1"),
         ("charge (**41 %**) is the one that rises.", "P1"),
         ("A breach lasts for one minute at least: 0.5 s for 1m.", "F1"),
         ("The p99 objective is 31 % likely to be breached.", "F1"),
@@ -304,3 +305,37 @@ def test_what_a_row_says_beside_its_value():
         ("9 of 12 such warnings came true.", "F1", False),
     ):
         assert is_verified(text, [cited], made, names) is verified, text
+
+
+@pytest.mark.parametrize(
+    ("text", "cited"),
+    [
+        ("p99 has doubled.", "E1"),
+        ("charge takes half of the time.", "P1"),
+        ("charge takes about 1/2 of the time.", "P1"),
+        ("charge takes a third of the time.", "P1"),
+        ("charge takes three quarters.", "P1"),
+        ("p99 is twice what it was.", "E1"),
+        ("p99 has halved.", "E1"),
+        ("p99 rose tenfold.", "E1"),
+        ("p99 is a hundredth of a second.", "E1"),
+        ("p99 is zero.", "E1"),
+        ("p99 is 0 s.", "E1"),
+        ("p99 is 1 s.", "E1"),
+        ("OrderService is hot.", "P1"),
+        ("charge\ufffd is hot.", "P1"),
+    ],
+)
+def test_a_number_in_other_words_is_one_all_the_same(text, cited):
+    """Shares and ratios in words; what is rounded away; a class that is not there; and what cannot
+    be seen."""
+    assert is_verified(text, [cited], *shop()) is False
+
+
+def test_shares_in_words_are_read():
+    """Where they are what the row says."""
+    stacks = {(MAIN, JSON): 50, (MAIN,): 25}
+    made = facts(snapshot(windows_=[window(NOW - n, stacks) for n in reversed(range(9))]))
+    assert is_verified("raw_decode takes half of the time.", ["P1"], made, Pseudonyms())
+    assert is_verified("A quarter is spent in fn_1.", ["P2"], made, Pseudonyms())
+    assert not is_verified("A quarter is spent in raw_decode.", ["P1"], made, Pseudonyms())
