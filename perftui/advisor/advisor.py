@@ -400,7 +400,8 @@ class Advisor:
         try:
             return self._caller.call(request, heard)
         finally:
-            self._said.say_spent(self._caller.run_usd, self._caller.spent())
+            caller = self._caller
+            self._said.say_spent(caller.last_usd, caller.run_usd, caller.spent())
 
 
 def _off(*, allowed: bool, forbidden: bool, key: Key | None) -> str:

@@ -28,7 +28,8 @@ class Caller:
     """Calls one server, on one thread; :meth:`cancel` and what can be read are for all.
 
     `last` is the last request that went out and when, in Unix seconds, also while it is under way;
-    before `not_before` the server wants no other. `run_usd` is what the calls of this run came to.
+    before `not_before` the server wants no other. `last_usd` is what the last call came to, None
+    before the first, `run_usd` what the calls of this run did.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Caller:
         self._cancelled = threading.Event()
         self.last: tuple[float, Request] | None = None
         self.not_before = 0.0
+        self.last_usd: float | None = None
         self.run_usd = 0.0
 
     @property
@@ -82,6 +84,7 @@ class Caller:
             raise
         finally:
             # Before anyone looks at the answer: a bad one costs money, too.
+            self.last_usd = came_to
             self.run_usd += came_to
             self._ledger.settle(entry, came_to)
         return reply

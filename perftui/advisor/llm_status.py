@@ -56,9 +56,10 @@ class Status:
             if self.now.calling:
                 self.show(partial=text)
 
-    def say_spent(self, run_usd: float, spent: Spent | None) -> None:
-        """Show what the calls of this run came to, and all calls of this user, where known."""
-        self.show(cost_usd=run_usd)
+    def say_spent(self, call_usd: float | None, run_usd: float, spent: Spent | None) -> None:
+        """Show what the last call and those of this run came to, and all calls of this user, where
+        known."""
+        self.show(call_usd=call_usd, cost_usd=run_usd)
         if spent is not None:
             self.show(
                 day_usd=spent.day_usd,

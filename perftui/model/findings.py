@@ -138,9 +138,9 @@ class LlmState(StrEnum):
 class LlmStatus:
     """State of the LLM, with why (`message`) and since when.
 
-    US dollars: `cost_usd` of this run; `day_usd` of 24 hours, `month_usd` of the month so far and
-    `projected_usd` in its end, of all perftuis of this user on this host, None while not known;
-    `cap_usd` of a month.
+    US dollars: `call_usd` of the last call, None before the first; `cost_usd` of this run;
+    `day_usd` of 24 hours, `month_usd` of the month so far and `projected_usd` in its end, of all
+    perftuis of this user on this host, None while not known; `cap_usd` of a month.
 
     `last_at` is the time of the last good answer, `calling` whether one is under way, and `partial`
     what it has said so far.
@@ -150,6 +150,7 @@ class LlmStatus:
     message: str = ""
     since: float | None = None
     model: str | None = None
+    call_usd: float | None = None
     cost_usd: float = 0.0
     day_usd: float | None = None
     month_usd: float | None = None

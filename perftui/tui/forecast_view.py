@@ -180,6 +180,8 @@ def argued(answer: Forecast | Explanation) -> Iterator[Line]:
         mark = "" if claim.verified else "  [unverified]"
         cited = " ".join(claim.evidence) or "no evidence"
         yield Line(f"Why  {plain(claim.text)} ({plain(cited)}){mark}", indent=5)
+    if counted := _counted(answer):
+        yield Line(counted, indent=5)
     # Of what answers a person's own question nothing is decided, and nothing scored.
     said = answer if isinstance(answer, Forecast) else None
     yield from _advised(said, answer.mitigations, answer.disconfirming_check)
@@ -187,6 +189,16 @@ def argued(answer: Forecast | Explanation) -> Iterator[Line]:
     for fact in answer.evidence:
         if fact.id in cited_ids:
             yield Line(f"{fact.id}  {plain(fact.text)}", "quiet", indent=4)
+
+
+def _counted(answer: Forecast | Explanation) -> str:
+    """How much of it the evidence does not bear out, and is on no list; empty where all is well."""
+    claims, actions = answer.claims, answer.mitigations
+    unverified = sum(not claim.verified for claim in claims)
+    unlisted = sum(not action.listed for action in actions)
+    parts = [f"{unverified} of {len(claims)} claims unverified"] if unverified else []
+    parts += [f"{unlisted} of {len(actions)} actions unlisted"] if unlisted else []
+    return f"     {', '.join(parts)}" if parts else ""
 
 
 def _finding(finding: Finding) -> Iterator[Line]:
@@ -231,7 +243,8 @@ def _llm(snapshot: Snapshot) -> Iterator[Line]:
         month = f"{_usd(llm.month_usd)} of {_usd(llm.cap_usd)} this month"
         day = "" if llm.day_usd is None else f", {_usd(llm.day_usd)} in 24 h"
         about = "" if llm.projected_usd is None else f", {_usd(llm.projected_usd)} at this pace"
-        yield Line(f"{_usd(llm.cost_usd)} this run{day}, {month}{about}", "quiet")
+        call = "" if llm.call_usd is None else f"{_usd(llm.call_usd)} the last call, "
+        yield Line(f"{call}{_usd(llm.cost_usd)} this run{day}, {month}{about}", "quiet")
     if llm.state is not LlmState.OK:
         since = format_age(snapshot.taken_at - llm.since) if llm.since is not None else "–"
         yield Line(f"{llm.state.value.upper()} for {since}: {message}", "alarm")

@@ -172,6 +172,7 @@ def test_a_good_answer():
         status, (forecast,) = advisor.status, advisor.forecasts
     assert (status.state, status.message, status.last_at) == (LlmState.OK, "", NOW)
     assert status.cost_usd == pytest.approx(1000 * 0.1e-6 + 200 * 0.5e-6)
+    assert status.call_usd == status.cost_usd
     assert (status.cap_usd, status.model, status.calling) == (50.0, "claude-haiku-5-5", False)
     assert (forecast.by, forecast.probability) == (
         "claude-haiku-5-5",

@@ -168,6 +168,7 @@ def test_advice():
         Line("parsing grows"),
         Line("Why  parsing costs more (P1 E2)", indent=5),
         Line("Why  the moon is full (no evidence)  [unverified]", indent=5),
+        Line("     1 of 2 claims unverified, 1 of 2 actions unlisted", indent=5),
         Line("Do   1 cache it: same items (risk: stale)", indent=5),
         Line("Do   2 wait  [unlisted]", indent=5),
         Line("Check parse_item falls", "quiet", indent=6),
@@ -194,6 +195,7 @@ def test_llm_off():
 def test_llm_ok():
     """An LLM that works says when it answered, and what it has cost of the month's cap."""
     costs = {
+        "call_usd": 0.0002,
         "cost_usd": 0.0125,
         "day_usd": 0.1,
         "month_usd": 0.3125,
@@ -204,7 +206,8 @@ def test_llm_ok():
     assert found == [
         Line("claude  answered 40 s ago", "quiet"),
         Line(
-            "$0.0125 this run, $0.10 in 24 h, $0.31 of $50.00 this month, $4.00 at this pace",
+            "$0.0002 the last call, $0.0125 this run, $0.10 in 24 h, $0.31 of $50.00 this month,"
+            " $4.00 at this pace",
             "quiet",
         ),
     ]
