@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import PurePath
 from typing import NamedTuple
+from unicodedata import category, normalize
 
 from perftui.advisor.redact import Pseudonyms, is_host_label, is_pseudonym, is_public, well_known
 from perftui.advisor.scrub import without_secrets
@@ -16,6 +17,7 @@ from perftui.model.question import MOST_TEXT
 from perftui.model.snapshot import Snapshot
 from perftui.model.target import Target
 from perftui.model.text import plain
+from perftui.settings import NUMBERS_ONLY
 
 _LEAST = 3
 """A name of fewer letters is a word like any other."""
@@ -36,6 +38,21 @@ _USUAL = frozenset(_WORDS.split())
 """Words that paths, hosts, commands and labels share with everybody's sentences."""
 _PIECE = re.compile(r"\w+(?:[.-]\w+)*")
 _ADDRESS = re.compile(r"(?:\w+://)?(?:[^/@\s]*@)?(\[[0-9A-Fa-f:.]+\]|[\w.-]+)(:\d+)?(?:/\S*)?")
+_FILE = r"(?:py|pyx|pyi|so|toml|ya?ml|json|ini|cfg|conf|env|log|txt|csv|sql|sh|html)"
+_DOMAIN = r"(?:com|net|org|io|internal|intranet|local|localdomain|lan|corp|svc)"
+_FORMS = re.compile(
+    r"(?P<url>\w+://[^\s\"'<>()]+)"
+    r"|(?P<user>(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)*)"
+    r"|(?P<host>(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?(?![\w.]*\w)"
+    r"|(?<![\w:.])(?=[0-9A-Fa-f:]*(?:::|(?::[0-9A-Fa-f]+){3}))[0-9A-Fa-f]{0,4}"
+    r"(?::[0-9A-Fa-f]{0,4}){2,7}(?![\w:])"
+    rf"|(?<![\w.-])[A-Za-z0-9][\w-]*(?:\.[\w-]+)*\.{_DOMAIN}(?::\d+)?(?![\w-]|\.\w|\())"
+    r"|(?P<path>(?<![\w/.~])(?:~|\.{1,2})?(?:/[\w.@+-]+){2,}/?"
+    r"|(?<![\w/.~])(?:(?:~|\.{1,2})/|/(?=[A-Za-z_]))[\w.@+-]{3,}/?"
+    r"|(?<!\w)[A-Za-z]:\\[^\s\"']+"
+    rf"|(?<![\w/.-])(?:[\w.-]+/)*[\w-]+\.{_FILE}(?![\w(]|\.\w))"
+)
+"""What is a URL, a user, a host or a path by its form, whether it is known here or not."""
 _SENTENCE = re.compile(r"(?:^|[.?!:]\s)\W*\Z")
 
 
@@ -50,23 +67,57 @@ class _Name(NamedTuple):
 
 def redacted(text: str, snapshot: Snapshot, names: Pseudonyms) -> str:
     """`text` without what looks like a secret, and with the names in `snapshot` as `names` tells
-    them, in capitals or not. Other words, and numbers, are the person's own, and go as they were
-    typed; so does a plain word like run, which a function may be called by chance."""
-    typed = plain(without_secrets(text), MOST_TEXT)
+    them, in capitals or not; also what is a host, a user or a path by its form. Other words, and
+    numbers, are the person's own, and go as they were typed; so does a plain word like run, which a
+    function may be called by chance."""
+    # As Python reads names; what nobody sees, and what would part one, is left out.
+    read = "".join(c for c in normalize("NFKC", text) if category(c) != "Cf")
+    typed = plain(without_secrets(read), MOST_TEXT)
     folded = _folded(typed)
     known: dict[str, list[_Name]] = {}
     for name in _known(snapshot, names):
         real = _folded(name.real)
         if len(real) >= _LEAST and real in folded and not _is_number(real):
             known.setdefault(real, []).append(name)
-    if not known:
-        return typed
-    any_of = "|".join(re.escape(real) for real in sorted(known, key=len, reverse=True))
-    left, end = [], 0
-    for found in re.finditer(rf"(?<!\w)(?:{any_of})(?!\w)", folded):
-        left += [typed[end : found.start()], _told(known[found[0]], typed, found.span())]
-        end = found.end()
-    return "".join([*left, typed[end:]])
+    put: dict[tuple[int, int], str] = {}
+    for form in _FORMS.finditer(typed):
+        same = known.get(folded[slice(*form.span())])
+        put[form.span()] = (
+            _told(same, typed, form.span()) if same else _of_form(form, names) or form[0]
+        )
+    if known:
+        any_of = "|".join(re.escape(real) for real in sorted(known, key=len, reverse=True))
+        for found in re.finditer(rf"(?<!\w)(?:{any_of})(?!\w)", folded):
+            first, last = found.span()
+            if not any(
+                first < end and start < last and told != typed[start:end]
+                for (start, end), told in put.items()
+            ):
+                put[found.span()] = _told(known[found[0]], typed, found.span())
+    left, at = [], 0
+    for (start, end), told in sorted(put.items()):
+        if start >= at and told != typed[start:end]:
+            left += [typed[at:start], told]
+            at = end
+    return "".join([*left, typed[at:]])
+
+
+def _of_form(form: re.Match[str], names: Pseudonyms) -> str | None:
+    """What may be told of something that is known by its form alone; None where that is all."""
+    share, text = names.share, form[0]
+    match form.lastgroup:
+        case "url":
+            is_open = share.paths and share.host
+            return text if is_open else names.sharing(NUMBERS_ONLY).path(text)
+        case "user":
+            is_open = share.users and share.host
+            return text if is_open else names.sharing(NUMBERS_ONLY).user(text)
+        case "host":
+            first, _, rest = text.partition(".")
+            is_known = first in sys.stdlib_module_names or first in well_known()
+            # threading.local is no host, redis.shop.local is one.
+            return None if is_known and rest.isidentifier() else names.host(text)
+    return names.path(text)
 
 
 def _folded(text: str) -> str:
@@ -111,9 +162,13 @@ def _known(snapshot: Snapshot, names: Pseudonyms) -> Iterator[_Name]:
     }
     own_files = sorted(file for file in {file for _, file in frames} if not is_public(file))
     yield from _of_code(sorted(frames), frozenset(own_files), names)
+    for objective in snapshot.objectives:
+        yield _Name(objective.metric, partial(names.metric, objective.metric))
     for series in snapshot.series:
         yield _Name(series.key.name, partial(names.metric, series.key.name))
         yield from _of_labels(series.key.labels, names)
+    told_of = sorted({event.about for event in snapshot.events})
+    yield from _unusual((one, partial(names.event, one)) for one in told_of)
     threads = {thread.name for window in snapshot.windows for thread, _ in window.stacks}
     yield from _unusual((one, partial(names.thread, one)) for one in sorted(threads))
     yield from _unusual(_of_host(target.host, partial(names.host, target.host), names))

@@ -42,6 +42,7 @@ from perftui.advisor.tools import Toolbox
 from perftui.errors import PerftuiError
 from perftui.model.event import Event, EventKind
 from perftui.model.findings import LlmState
+from perftui.model.objective import Objective
 from perftui.model.question import EXPLAIN, Question
 from perftui.model.series import Origin
 from perftui.model.snapshot import Snapshot, SourceState, SourceStatus
@@ -235,7 +236,7 @@ def shop() -> Snapshot:
         ("json.decoder.raw_decode is slow", "json.decoder.raw_decode is slow"),
         ("http 500 above 0.5, 500 ms", "http 500 above 0.5, 500 ms"),
         ("are 10.0.0.5 and 10.0.0.5:8000 the same", "are host_1 and host_1 the same"),
-        ("is 10.0.0.51 up", "is 10.0.0.51 up"),
+        ("is 10.0.0.51 up", "is host_1 up"),
         ("web-12, WEB-12.hooli and web-12.hooli.example", "host_1, host_1 and host_1"),
         ("is hooli down, and web-123", "is name_1 down, and web-123"),
         ("did billing-7f restart in EMEA", "did host_1 restart in value_1"),
@@ -541,6 +542,50 @@ def test_an_answer_under_way_is_not_shown_of_another_target():
         assert advisor.forecasts == ()
         clock.now = NOW + AWAY_S
         assert "no focus" in advisor._schedule.nothing_to_say(snapshot(), asked=False)
+
+
+@pytest.mark.parametrize(
+    ("typed", "leaves"),
+    [
+        ("why does /srv/acme/billing/charge.py take so long?", "why does path_1 take so long?"),
+        ("is ~/plans.txt read, ../acme/x.py, or conf.toml?", "is path_1 read, path_2, or path_3?"),
+        ("is /checkout slower than /api/orders/?", "is path_1 slower than path_2?"),
+        (r"C:\Users\alice\x.py", "path_1"),
+        ("see https://grafana.acme.internal/d/a?b=1 (mine)", "see path_1 (mine)"),
+        ("is 10.1.2.3:5432 or fe80::1ff:fe23:4567:890a slow", "is host_1 or host_2 slow"),
+        ("is db.prod.acme.com down, or redis.acme.local:6379?", "is host_1 down, or host_2?"),
+        ("did alice@web-7 or bob.b@acme.org log in", "did user_1 or user_2 log in"),
+        ("why did CheckoutSlow fire", "why did event_1 fire"),
+        ("is queue_depth rising", "is m_1 rising"),
+        ("ｂｉｌｌ_ｓ３ｃｒ３ｔｗｏｒｄ and bill_s3cr3t\u200bword", "fn_1 and fn_1"),
+        ("is TCP/IP, I/O at 5 req/s and/or 5/10 n/a", "is TCP/IP, I/O at 5 req/s and/or 5/10 n/a"),
+        (
+            "03:02:15 to 2026-11-27T03:05, q99.9, 3.11.4",
+            "03:02:15 to 2026-11-27T03:05, q99.9, 3.11.4",
+        ),
+        ("threading.local or os.path.join", "threading.local or os.path.join"),
+        ("rate job:errors:rate5m", "rate job:errors:rate5m"),
+    ],
+)
+def test_hosts_users_and_paths_are_known_by_their_form(typed, leaves):
+    """Also where nothing here knows them, and whatever letters are used; other things that look
+    like it go as they are."""
+    alert = Event(NOW - 5, EventKind.ALERT, "CheckoutSlow on web-12", "CheckoutSlow")
+    asked = replace(snapshot(), events=(alert,), objectives=(Objective("queue_depth", 10.0),))
+    names = Pseudonyms(ShareSettings(metric_names=False))
+    assert redacted(typed, asked, names) == leaves
+    assert redacted(typed, asked, names) == leaves  # the same ones once more
+
+
+def test_what_is_open_is_told_in_a_question_too():
+    """A URL and a user at a host where both of their kinds are."""
+    typed = "is /srv/a.py at 10.1.2.3 by al@web-7, https://acme.io/x"
+    for share, leaves in (
+        (ShareSettings(paths=True), "is /srv/a.py at host_1 by user_1, path_1"),
+        (ShareSettings(host=True), "is path_1 at 10.1.2.3 by user_1, path_2"),
+        (ShareSettings(host=True, paths=True, users=True), typed),
+    ):
+        assert redacted(typed, snapshot(), Pseudonyms(share)) == leaves
 
 
 @pytest.mark.parametrize("question", [None, ABOUT])
