@@ -125,6 +125,7 @@ class Monitor:
             ledger=state / FILE if state is not None else None,
             read_source=self.source,
             picture=self._picture,
+            of_files=settings.named_by_files(),
         )
         asks = llm_asks and not llm_forbidden
         self.permission = Permission(

@@ -111,6 +111,11 @@ class LogSettings(Table, frozen=True, kw_only=True):
         of_file = re.sub(r"\W+", "_", Path(self.file).stem)[:MOST_OF_NAME].strip("_")
         return self.name or of_file or "log"
 
+    @property
+    def metrics(self) -> tuple[str, str]:
+        """The names of its series: lines and errors a second."""
+        return f"{self.called}_lines", f"{self.called}_errors"
+
 
 class NoticeSettings(Table, frozen=True, kw_only=True):
     """What is looked for by itself: whether a port of the target serves metrics."""
@@ -256,11 +261,15 @@ class Settings(Table, frozen=True, kw_only=True):
         named = {objective.metric for objective in own}
         return own + tuple(o for o in DEFAULT_OBJECTIVES if o.metric not in named)
 
+    def named_by_files(self) -> frozenset[str]:
+        """The metrics that are called after a file: their names tell a part of its path."""
+        return frozenset(name for log in self.log if log.name is None for name in log.metrics)
+
     def unusable(self) -> list[str]:
         """What is set but cannot do anything, each in one sentence and one fix."""
         names = {metric.name for metric in self.metric}
         known = names | BUILT_IN_METRICS
-        known |= {f"{log.called}_{what}" for log in self.log for what in ("lines", "errors")}
+        known |= {name for log in self.log for name in log.metrics}
         unknown = dict.fromkeys(o.metric for o in self.objective if o.metric not in known)
         if self.scrape or self.prometheus.packs:
             unknown = {}  # what a page or a pack has is known only once it is read

@@ -53,8 +53,9 @@ class Advisor:
     `allowed` and `forbidden` are consent (`--llm` or the settings) and `--no-llm`; :meth:`allow`
     and :meth:`refuse` change that later. `snapshot` gives the newest picture, None before the first
     one, `picture` that of the time that a question is about; `read_source` reads a file of the
-    target. `status`, `forecasts` and `explanation` are replaced as a whole and can be read from any
-    thread. Whatever fails becomes a state; nothing is raised.
+    target; `of_files` are metrics that are called after one. `status`, `forecasts` and
+    `explanation` are replaced as a whole and can be read from any thread. Whatever fails becomes a
+    state; nothing is raised.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Advisor:
         ledger: Path | None = None,
         read_source: ReadSource = no_source,
         picture: Callable[[Question], Snapshot | None] | None = None,
+        of_files: frozenset[str] = frozenset(),
         client_factory: ClientFactory = connect,
         look_s: float = LOOK_S,
     ) -> None:
@@ -81,7 +83,7 @@ class Advisor:
         self._look_s = look_s
         self._caller = Caller(settings, self._env, clock, ledger, client_factory)
         self._log, self._standing = ledger, Standing()
-        self._drafts = Drafts(settings)
+        self._drafts = Drafts(settings, of_files)
         self._schedule = Schedule(clock)
         self._question: Question | None = None
         self._started = self._stopping = self._is_busy = False

@@ -22,9 +22,9 @@ class Drafts:
     for all of it. `naming` is held while they are used, here and by whoever else does.
     """
 
-    def __init__(self, settings: LlmSettings) -> None:
+    def __init__(self, settings: LlmSettings, of_files: frozenset[str] = frozenset()) -> None:
         self._settings = settings
-        self.names = Pseudonyms(settings.share)
+        self.names = Pseudonyms(settings.share, of_files)
         self.naming = threading.Lock()
 
     def share(self, share: ShareSettings) -> bool:

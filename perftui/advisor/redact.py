@@ -187,16 +187,20 @@ class Pseudonyms:
 
     Each method gives what may be told of one thing: its name where `share` opens its kind and
     nothing in it looks like a secret, else a pseudonym. The same thing keeps its pseudonym as long
-    as the object lives, and those that :meth:`sharing` gives. Not thread-safe.
+    as the object lives, and those that :meth:`sharing` gives. `of_files` are metrics that are
+    called after a file: these names are a part of a path. Not thread-safe.
     """
 
-    def __init__(self, share: ShareSettings | None = None) -> None:
+    def __init__(
+        self, share: ShareSettings | None = None, of_files: frozenset[str] = frozenset()
+    ) -> None:
         self.share = share or ShareSettings()
+        self._of_files = of_files
         self._given = _Given()
 
     def sharing(self, share: ShareSettings) -> Pseudonyms:
         """The same pseudonyms, with other kinds open."""
-        other = Pseudonyms(share)
+        other = Pseudonyms(share, self._of_files)
         other._given = self._given
         return other
 
@@ -214,7 +218,8 @@ class Pseudonyms:
         """The name of a metric, or m_N; those of perftui's own go by their names always."""
         # A colon is part of the names of recording rules: job:tokens:rate5m says no token.
         is_plain = _METRIC.fullmatch(name) and _may_leave(name.replace(":", "_"))
-        if name in BUILT_IN or (self.share.metric_names and is_plain):
+        is_open = self.share.metric_names and (self.share.paths or name not in self._of_files)
+        if name in BUILT_IN or (is_open and is_plain):
             return name
         return self._given.name("m", name, name)
 

@@ -39,8 +39,7 @@ class LogSource(Poll):
         self._path = Path(settings.file).expanduser()
         self._shown = plain(settings.file, 200)
         self._timeline = timeline
-        self._lines = SeriesKey(f"{settings.called}_lines", Origin.LOG, "/s")
-        self._errors = SeriesKey(f"{settings.called}_errors", Origin.LOG, "/s")
+        self._lines, self._errors = (SeriesKey(n, Origin.LOG, "/s") for n in settings.metrics)
         self._pattern = Pattern(settings.error)
         self._patience_s = None if settings.error == DEFAULT_ERROR else MATCH_S
         self._file: _Followed | None = None

@@ -17,7 +17,8 @@ from perftui.model.kinds import Kind, kind_of
 from perftui.model.objective import Objective
 from perftui.model.series import Origin
 from perftui.model.stacks import Frame
-from perftui.settings import NUMBERS_ONLY, ShareSettings
+from perftui.monitor import Monitor
+from perftui.settings import NUMBERS_ONLY, LogSettings, Settings, ShareSettings
 
 
 @pytest.mark.parametrize(
@@ -421,3 +422,34 @@ def test_what_looks_like_a_secret_never_leaves(share):
     names = Pseudonyms(ShareSettings(**share))
     sent = prompt.request(facts(picture), names, "m").content
     assert not any(word in sent for word in (KEY, hidden, "Zq7")), sent
+
+
+def test_a_metric_that_is_called_after_a_file_tells_a_path():
+    """It is named where paths are told, or where the settings give it a name of its own."""
+    settings = Settings(
+        log=(
+            LogSettings(file="/var/log/hooli-billing.log"),
+            LogSettings(file="/var/log/b.log", name="web"),
+        )
+    )
+    of_files = settings.named_by_files()
+    assert of_files == {"hooli_billing_lines", "hooli_billing_errors"}
+    names = Pseudonyms(of_files=of_files)
+    told = [names.metric(name) for log in settings.log for name in log.metrics]
+    assert told == ["m_1", "m_2", "web_lines", "web_errors"]
+    assert names.restore("m_2") == "hooli_billing_errors"
+    for share in (ShareSettings(paths=True), ShareSettings(paths=True, metric_names=False)):
+        is_told = names.sharing(share).metric("hooli_billing_lines") == "hooli_billing_lines"
+        assert is_told is share.metric_names
+
+
+def test_no_name_of_a_log_file_is_sent():
+    """By the monitor, with the settings that people have."""
+    settings = Settings(log=(LogSettings(file=f"/var/log/{SECRET}.log"),))
+    monitor = Monitor(snapshot().target, settings, env={})
+    [errors] = [name for name in settings.named_by_files() if name.endswith("errors")]
+    rows = [series(errors, 1, 2, 3, unit="/s", origin=Origin.LOG)]
+    monitor.latest = snapshot(series_=rows, objectives=[Objective(errors, 1.0)], forecasts=[])
+    sent = monitor.advisor.sent().now
+    assert "m_1" in sent
+    assert SECRET not in sent
