@@ -126,6 +126,7 @@ class Monitor:
             read_source=self.source,
             picture=self._picture,
             of_files=settings.named_by_files(),
+            cases=self._keeping.cases,
         )
         asks = llm_asks and not llm_forbidden
         self.permission = Permission(

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from perftui.advisor import prompt
 from perftui.advisor.budget import ModelPrice, no_price
 from perftui.advisor.caller import Caller, ClientFactory
-from perftui.advisor.client import KEY_NAMES, SERVER, URL_NAME, Heard, Key, connect, find_key
+from perftui.advisor.client import SERVER, URL_NAME, Heard, connect, find_key
 from perftui.advisor.conversation import converse
-from perftui.advisor.drafts import Drafts
+from perftui.advisor.drafts import Cases, Drafts, no_cases
 from perftui.advisor.evidence import Facts
 from perftui.advisor.excerpt import excerpt
-from perftui.advisor.llm_status import Status
+from perftui.advisor.llm_status import Status, why_off
 from perftui.advisor.redact import Pseudonyms
 from perftui.advisor.reply import CallError, Reply
 from perftui.advisor.schedule import TOO_EARLY, Schedule
@@ -53,7 +53,8 @@ class Advisor:
     `allowed` and `forbidden` are consent (`--llm` or the settings) and `--no-llm`; :meth:`allow`
     and :meth:`refuse` change that later. `snapshot` gives the newest picture, None before the first
     one, `picture` that of the time that a question is about; `read_source` reads a file of the
-    target; `of_files` are metrics that are called after one. `status`, `forecasts` and
+    target; `of_files` are metrics that are called after one; `cases` gives earlier moments that are
+    like a forecast. `status`, `forecasts` and
     `explanation` are replaced as a whole and can be read from any thread. Whatever fails becomes a
     state; nothing is raised.
     """
@@ -71,6 +72,7 @@ class Advisor:
         read_source: ReadSource = no_source,
         picture: Callable[[Question], Snapshot | None] | None = None,
         of_files: frozenset[str] = frozenset(),
+        cases: Cases = no_cases,
         client_factory: ClientFactory = connect,
         look_s: float = LOOK_S,
     ) -> None:
@@ -83,7 +85,7 @@ class Advisor:
         self._look_s = look_s
         self._caller = Caller(settings, self._env, clock, ledger, client_factory)
         self._log, self._standing = ledger, Standing()
-        self._drafts = Drafts(settings, of_files)
+        self._drafts = Drafts(settings, of_files, cases)
         self._schedule = Schedule(clock)
         self._question: Question | None = None
         self._started = self._stopping = self._is_busy = False
@@ -98,7 +100,7 @@ class Advisor:
         self._said = Status(settings.model, clock, self._changed)
         self._thread = threading.Thread(target=self._main, name="perftui-llm", daemon=True)
 
-        reason = _off(allowed=allowed, forbidden=forbidden, key=find_key(self._env))
+        reason = why_off(allowed=allowed, forbidden=forbidden, key=find_key(self._env))
         if reason:
             self.refuse(reason)
         else:
@@ -404,15 +406,3 @@ class Advisor:
         finally:
             caller = self._caller
             self._said.say_spent(caller.last_usd, caller.run_usd, caller.spent())
-
-
-def _off(*, allowed: bool, forbidden: bool, key: Key | None) -> str:
-    """Why no call may be made; empty if one may."""
-    if forbidden:
-        return "off: --no-llm"
-    if not allowed:
-        how = "off: allow it with --llm or [llm] consent = true"
-        return f"{how}; a key is in {key.name}" if key else f"{how}, and set {KEY_NAMES[0]}"
-    if key is None:
-        return f"no key: set {KEY_NAMES[0]}; the local forecast goes on"
-    return ""

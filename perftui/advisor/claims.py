@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from perftui.advisor.evidence import (
+    CaseFact,
     EventFact,
     Facts,
     ForecastFact,
@@ -58,7 +59,7 @@ _NO_NOUNS = _words(
 )
 """What follows a number and is not what it counts."""
 
-_Row = MetricFact | FunctionFact | ThreadFact | EventFact | ForecastFact | LookFact
+_Row = MetricFact | FunctionFact | ThreadFact | EventFact | ForecastFact | LookFact | CaseFact
 
 _BETWEEN = re.compile(r"\s*(?:→|->)\s*|(?<=[\d%])\s*(?:–|—|-|/)\s*(?=\d)")
 _JOINED = re.compile(r"(?<=\d)[-–—](?=[A-Za-z])|(?<=[A-Z]\d)/(?=[A-Z]\d)")
@@ -148,7 +149,7 @@ _PACES = (1, 60, 1 / 60)
 def is_verified(text: str, cited: Sequence[str], table: Facts, names: Pseudonyms) -> bool:
     """Whether a claim's text is borne out by the rows that it cites."""
     facts: list[_Row] = [*table.metrics, *table.functions, *table.forecasts, *table.looks]
-    facts += [*table.threads, *table.events]
+    facts += [*table.threads, *table.events, *table.cases]
     rows = {fact.id: fact for fact in facts}
     patterns = {fact.id: fact.pattern for fact in table.findings}
     if not cited or not all(one in rows or one in patterns for one in cited):
@@ -313,6 +314,9 @@ def _numbers(fact: _Row) -> Iterator[_Known]:
             yield _Known(fact.z, _DEVIATIONS)
         if fact.per_min is not None:
             yield from _in([pace * fact.per_min for pace in _PACES], fact.key.unit)
+    elif isinstance(fact, CaseFact):
+        yield from _in([s for s in (fact.age_s, fact.onset_s) if s is not None], "s")
+        yield _Known(fact.case.chance, _SHARES)
     elif isinstance(fact, FunctionFact):
         yield from _of_function(fact)
     else:
@@ -374,6 +378,8 @@ def _names(fact: _Row, names: Pseudonyms) -> Iterator[str]:
             yield names.path(fact.key.file).rpartition("/")[2]
     elif isinstance(fact, ForecastFact):
         yield names.metric(fact.forecast.objective.metric)
+    elif isinstance(fact, CaseFact):
+        return  # it names nothing
     elif names.share.events:
         yield from _NAME.findall(names.event(fact.event.text))
 

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from perftui.advisor import prompt
 from perftui.advisor.asked import redacted
-from perftui.advisor.evidence import Facts, facts
+from perftui.advisor.evidence import Facts, facts, with_cases
 from perftui.advisor.prompt import Looks, Request
 from perftui.advisor.redact import Pseudonyms
+from perftui.model.findings import Forecast
+from perftui.model.past import PastCase
 from perftui.model.question import Question
 from perftui.model.snapshot import Snapshot
 from perftui.settings import LlmSettings, ShareSettings
+
+Cases = Callable[[Forecast], Sequence[PastCase]]
+"""Gives earlier moments that are like a forecast, the most similar first."""
+
+
+def no_cases(_: Forecast) -> Sequence[PastCase]:
+    """Where nothing of earlier is known."""
+    return ()
 
 
 class Drafts:
@@ -22,8 +33,14 @@ class Drafts:
     for all of it. `naming` is held while they are used, here and by whoever else does.
     """
 
-    def __init__(self, settings: LlmSettings, of_files: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        settings: LlmSettings,
+        of_files: frozenset[str] = frozenset(),
+        cases: Cases = no_cases,
+    ) -> None:
         self._settings = settings
+        self._cases = cases
         self.names = Pseudonyms(settings.share, of_files)
         self.naming = threading.Lock()
 
@@ -39,6 +56,8 @@ class Drafts:
         """The evidence for a forecast, or for what a person asks, as much of it as there is room
         for."""
         table = facts(snapshot, question)
+        if table.local is not None:
+            table = with_cases(table, self._cases(table.local), snapshot.taken_at)
         with self.naming:
             if question is not None:
                 table = replace(table, words=redacted(question.text, snapshot, names))

@@ -1,14 +1,15 @@
 """The evidence table: the few numbered facts of a snapshot that an analysis may cite.
 
 E1… are metrics, P1… the hottest functions, T1… the busiest threads, L1… the newest events, F1… the
-local forecasts, H1… patterns that hold, Q1… what tools gave. The same snapshot always gives the
-same table. Facts hold real names; what leaves the host is made from them by `prompt`.
+local forecasts, C1… similar past cases, H1… patterns that hold, Q1… what tools gave. The same
+snapshot always gives the same table. Facts hold real names; what leaves the host is made from them
+by `prompt`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from perftui.advisor.patterns import shipped
@@ -16,6 +17,7 @@ from perftui.model.event import Event
 from perftui.model.findings import LOCAL, Finding, Forecast, ForecastState
 from perftui.model.noise import margin_pct
 from perftui.model.objective import Objective
+from perftui.model.past import PastCase
 from perftui.model.profile import FunctionRow, Profile, profile
 from perftui.model.question import Question
 from perftui.model.series import BUILT_IN, Origin, Series, SeriesKey, robust_z, slope_per_s
@@ -34,8 +36,6 @@ MAX_FORECASTS = 8
 MAX_FINDINGS = 3
 MAX_THREADS = 6
 MAX_EVENTS = 8
-GIST_POINTS = 10.0
-"""A function's own share counts as another one when it differs by about so much."""
 
 _ORDER = [Origin.PROCESS, Origin.PROMETHEUS, Origin.LOG, Origin.HOST, Origin.SCRAPE]
 """Whose metrics come first after those of the objectives: a page can have a thousand of them."""
@@ -135,6 +135,21 @@ class LookFact:
 
 
 @dataclass(frozen=True)
+class CaseFact:
+    """An earlier moment at which the local forecast was like that in question, `age_s` before."""
+
+    id: str
+    case: PastCase
+    age_s: float
+
+    @property
+    def onset_s(self) -> float | None:
+        """How long after it the breach began, where one came and that is known; what was on its
+        way already began before it."""
+        return None if self.case.onset is None else max(0.0, self.case.onset - self.case.at)
+
+
+@dataclass(frozen=True)
 class Facts:
     """The table. `question` is the objective that a forecast is asked for, None without any, and
     where a person asks something: that is `asked`, `words` its text as it may leave the host, and
@@ -160,6 +175,7 @@ class Facts:
     about: str = ""
     host: str = ""
     command: tuple[str, ...] = ()
+    cases: tuple[CaseFact, ...] = ()
 
     @property
     def local(self) -> Forecast | None:
@@ -213,6 +229,17 @@ def facts(snapshot: Snapshot, asked: Question | None = None) -> Facts:
     )
 
 
+def with_cases(table: Facts, cases: Sequence[PastCase], now: float) -> Facts:
+    """The table with similar past cases, in their order; `now` in Unix seconds."""
+    return replace(
+        table,
+        cases=tuple(
+            CaseFact(f"C{number}", case, max(0.0, now - case.at))
+            for number, case in enumerate(cases, 1)
+        ),
+    )
+
+
 def _about(
     asked: Question, functions: Sequence[FunctionFact], metrics: Sequence[MetricFact]
 ) -> str:
@@ -234,29 +261,6 @@ def _events(snapshot: Snapshot) -> tuple[EventFact, ...]:
         )
         for number, event in enumerate(newest, 1)
     )
-
-
-def gist(table: Facts) -> Hashable:
-    """What matters in a table, in round figures: where it stays, an answer would, too."""
-    asked = table.question.metric if table.question else None
-    return (
-        table.question,
-        tuple(
-            (f.forecast.objective, f.forecast.state, _tenths(f.forecast.probability))
-            for f in table.forecasts
-        ),
-        tuple((m.key, f"{m.value:.0e}") for m in table.metrics if m.key.name == asked),
-        frozenset(
-            (f.key[:2], round(f.own_pct / GIST_POINTS))
-            for f in table.functions
-            if f.own_pct >= GIST_POINTS
-        ),
-        tuple(f.pattern.name for f in table.findings),
-    )
-
-
-def _tenths(chance: float | None) -> int | None:
-    return None if chance is None else round(10 * chance)
 
 
 def _shipped(findings: Sequence[Finding]) -> list[PatternSettings]:

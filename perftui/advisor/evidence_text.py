@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-from perftui.advisor.evidence import Facts, FunctionFact, MetricFact
+from perftui.advisor.evidence import CaseFact, Facts, FunctionFact, MetricFact
 from perftui.model.findings import Evidence, EvidenceKind, Forecast, ForecastState
 from perftui.model.objective import format_duration
+from perftui.model.present import format_about
 from perftui.model.text import plain
 
 MAX_NAME = 80
@@ -55,6 +56,10 @@ def evidence(table: Facts) -> tuple[Evidence, ...]:
             for fact in table.forecasts
         ),
         *(
+            Evidence(fact.id, EvidenceKind.CASE, _case_text(fact), fact.case.chance, "")
+            for fact in table.cases
+        ),
+        *(
             Evidence(fact.id, EvidenceKind.PATTERN, plain(fact.pattern.says), None, "")
             for fact in table.findings
         ),
@@ -99,6 +104,18 @@ def _forecast_text(forecast: Forecast) -> str:
     else:
         said = f"{forecast.probability:.0%} within {horizon}{usual}"
     return f"local forecast of {plain(str(forecast.objective), 2 * MAX_NAME)}: {said}"
+
+
+def _case_text(fact: CaseFact) -> str:
+    case, came = fact.case, "no breach came"
+    if case.breached:
+        after = fact.onset_s
+        came = f"a breach came {format_about(after)} later" if after else "a breach came"
+    text = f"{format_about(fact.age_s)} ago the local forecast said {case.chance:.0%}: {came}"
+    if case.verdict is not None:
+        note = f": {plain(case.verdict.note, MAX_NAME)}" if case.verdict.note else ""
+        text += f", a person {case.verdict.decision.value} it{note}"
+    return text
 
 
 def _share(pct: float | None) -> str:

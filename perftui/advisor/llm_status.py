@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from perftui.advisor.caller import CapReached
+from perftui.advisor.client import KEY_NAMES, Key
 from perftui.advisor.ledger import Spent
 from perftui.advisor.reply import CallError
 from perftui.errors import PerftuiError
@@ -79,3 +80,15 @@ class Status:
             # Its type alone: the text of an error of unknown origin could hold the key.
             _LOG.debug("the advisor failed: %s", type(error).__name__)
             self.say(LlmState.FAILED, f"The call failed ({type(error).__name__}).")
+
+
+def why_off(*, allowed: bool, forbidden: bool, key: Key | None) -> str:
+    """Why no call may be made; empty if one may."""
+    if forbidden:
+        return "off: --no-llm"
+    if not allowed:
+        how = "off: allow it with --llm or [llm] consent = true"
+        return f"{how}; a key is in {key.name}" if key else f"{how}, and set {KEY_NAMES[0]}"
+    if key is None:
+        return f"no key: set {KEY_NAMES[0]}; the local forecast goes on"
+    return ""

@@ -12,6 +12,7 @@ from typing import Any
 
 from perftui.advisor.budget import CHARACTERS_PER_TOKEN
 from perftui.advisor.evidence import (
+    CaseFact,
     EventFact,
     Facts,
     ForecastFact,
@@ -32,7 +33,7 @@ MAX_TOKENS = 4000
 """Bound on the answer. Models that think by default spend part of it on that."""
 MAX_CHARACTERS = 2500 * CHARACTERS_PER_TOKEN
 """Bound on the evidence: 2,500 tokens."""
-_KINDS = ("metrics", "functions", "threads", "events", "forecasts")
+_KINDS = ("metrics", "functions", "threads", "events", "forecasts", "cases")
 
 _HEAD = """\
 You read measurements of one running Python service and judge what is likely to happen next.
@@ -51,6 +52,9 @@ secret: use them as they are.
 - events (L1...): what happened, how long before the end of the span, how long it lasted.
 - forecasts (F1...): the local forecaster's probability, the base rate, and how its earlier ones \
 turned out.
+- cases (C1...): earlier moments at which the local forecast of the objective in "question" was \
+about the same, the most similar first: how long ago, what it said, whether a breach came and how \
+long after, and what a person said to it.
 - patterns (H1...): hypotheses whose conditions hold, by name; the list is below. Argue for or \
 against them.
 - Q1... is what a tool gave. Use a tool only if its answer can change yours; then answer.
@@ -184,6 +188,7 @@ def _content(table: Facts, names: Pseudonyms) -> str:
         "functions": [_function(fact, names) for fact in table.functions],
         "threads": [_thread(fact, names) for fact in table.threads],
         "events": [_event(fact, names) for fact in table.events],
+        "cases": [_case(fact) for fact in table.cases],
         "patterns": [_pattern(fact) for fact in table.findings],
         **_service(table, names),
     }
@@ -281,6 +286,19 @@ def _event(fact: EventFact, names: Pseudonyms) -> dict[str, Any]:
         "s_before": _rounded(fact.age_s),
         "lasted_s": _rounded(fact.lasted_s),
         **({"text": names.event(fact.event.text)} if names.share.events else {}),
+    }
+
+
+def _case(fact: CaseFact) -> dict[str, Any]:
+    """A person's note stays here: its words are their own."""
+    verdict = fact.case.verdict
+    return {
+        "id": fact.id,
+        "s_ago": _rounded(fact.age_s),
+        "said": _rounded(fact.case.chance),
+        "breach": fact.case.breached,
+        "s_to_onset": _rounded(fact.onset_s),
+        **({"person": verdict.decision.value} if verdict is not None else {}),
     }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from perftui.advisor.evidence import Facts, gist
+from collections.abc import Hashable
+
+from perftui.advisor.evidence import Facts
 from perftui.model.snapshot import Snapshot
 from perftui.model.target import TargetState
 from perftui.sources.base import Clock
@@ -14,6 +16,8 @@ ENOUGH_ALONE_S = 30.0
 """Seconds to wait for windows before metrics have to do without them."""
 AWAY_S = 600.0
 """Who has not looked at the screen for so long is not told of what changes, in seconds."""
+GIST_POINTS = 10.0
+"""A function's own share counts as another one when it differs by about so much."""
 
 
 class Schedule:
@@ -77,3 +81,26 @@ class Schedule:
         """There is a good answer to this: it holds as far as it looks ahead."""
         ahead = table.question.horizon_s if table.question else 0.0
         self._answered = content, gist(table), self._clock() + ahead
+
+
+def gist(table: Facts) -> Hashable:
+    """What matters in a table, in round figures: where it stays, an answer would, too."""
+    asked = table.question.metric if table.question else None
+    return (
+        table.question,
+        tuple(
+            (f.forecast.objective, f.forecast.state, _tenths(f.forecast.probability))
+            for f in table.forecasts
+        ),
+        tuple((m.key, f"{m.value:.0e}") for m in table.metrics if m.key.name == asked),
+        frozenset(
+            (f.key[:2], round(f.own_pct / GIST_POINTS))
+            for f in table.functions
+            if f.own_pct >= GIST_POINTS
+        ),
+        tuple(f.pattern.name for f in table.findings),
+    )
+
+
+def _tenths(chance: float | None) -> int | None:
+    return None if chance is None else round(10 * chance)

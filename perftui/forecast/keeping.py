@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from perftui.errors import StateError
 from perftui.forecast.outcome import Breach, Outcome
+from perftui.model.findings import Forecast
 from perftui.model.objective import Objective
-from perftui.model.past import PastForecasts
+from perftui.model.past import PastCase, PastForecasts
 from perftui.model.series import SeriesKey
 from perftui.model.snapshot import SourceState, SourceStatus
 from perftui.model.target import Target
@@ -145,6 +146,19 @@ class Keeping:
         from perftui.forecast.logged import past_forecasts
 
         return past_forecasts(self._path, self._target)
+
+    def cases(self, now: Forecast) -> tuple[PastCase, ...]:
+        """Earlier moments of this target that are like `now`, the most similar first; none where
+        they cannot be read at present. From any thread."""
+        if self._path is None or not self._path.exists():
+            return ()
+        from perftui.forecast.cases import similar_cases
+
+        try:
+            return similar_cases(self._path, self._target, now)
+        except StateError:
+            _LOG.debug("similar cases cannot be read", exc_info=True)
+            return ()
 
     def close(self) -> None:
         """Write what still waits, if that can be, and close the file; takes `CLOSE_S` at most."""

@@ -19,11 +19,14 @@ from perftui.errors import StateError
 from perftui.forecast.outcome import Outcome
 from perftui.model.findings import LOCAL
 from perftui.model.objective import Objective
+from perftui.model.past import PastCase
 from perftui.model.series import SeriesKey
 from perftui.model.verdict import Decision, Item, Verdict
 from perftui.state_file import StateFile
 
 KEPT_S = 30 * 86_400.0
+MOST_ALIKE = 2000
+"""So many similar moments are looked at: a day of one a minute, and more."""
 Labels = tuple[tuple[str, str], ...]
 
 BUSY_S = 0.3
@@ -225,6 +228,27 @@ class ForecastLog:
                 (question, said_at, said_at),
             ).fetchone()
         return bool(row[0]) if row else None
+
+    def question_of(self, target: str, objective: Objective, labels: Labels) -> int | None:
+        """The row of a question, without a label, None where it was never asked."""
+        asked = target, objective, labels
+        rows = ((one.id, (one.target, one.objective, one.labels)) for one in self.questions())
+        return next((number for number, question in rows if question == asked), None)
+
+    def alike(self, question: int, chance: float, within: float) -> list[PastCase]:
+        """Moments whose outcome is known and at which the local forecaster said about `chance`, the
+        most similar first, of those the newest."""
+        with self._file.failing():
+            rows = self._file.database.execute(
+                f"SELECT made_at, probability, breached, {_ONSET} FROM"  # noqa: S608
+                " (SELECT * FROM forecast JOIN outcome USING (question, made_at)"
+                "  WHERE question = ? AND forecaster = ? AND abs(probability - ?) <= ?"
+                "  ORDER BY abs(probability - ?), made_at DESC LIMIT ?)"
+                " JOIN question ON question.id = question"
+                " ORDER BY abs(probability - ?), made_at DESC",
+                (question, LOCAL, chance, within, chance, MOST_ALIKE, chance),
+            ).fetchall()
+        return [PastCase(at, said, bool(breached), onset) for at, said, breached, onset in rows]
 
     def verdicts(self, target: str) -> list[Verdict]:
         """What was decided on this target's forecasts and on what was proposed, oldest first."""

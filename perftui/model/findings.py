@@ -22,13 +22,14 @@ class EvidenceKind(StrEnum):
     LOOK = "look"
     THREAD = "thread"
     EVENT = "event"
+    CASE = "case"
 
 
 @dataclass(frozen=True)
 class Evidence:
     """One numbered fact: E1… a metric, P1… a profile share, T1… a thread, L1… an event, F1… the
-    local forecast, H1… a pattern that holds, Q1… what a tool gave; R1… a reason of a local
-    forecast, S1… what was seen of a pattern."""
+    local forecast, C1… a similar past case, H1… a pattern that holds, Q1… what a tool gave; R1… a
+    reason of a local forecast, S1… what was seen of a pattern."""
 
     id: str
     kind: EvidenceKind

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from perftui.model.objective import Objective
+from perftui.model.verdict import Verdict
 
 BAR_CELLS = 20
 
@@ -36,6 +37,23 @@ class PastWarning:
     at: float
     chance: float
     onset: float | None
+
+
+@dataclass(frozen=True)
+class PastCase:
+    """An earlier moment (`at`, Unix seconds) of an objective: the local `chance` (0 to 1) then,
+    whether a breach came within the horizon, its `onset`, None where that is not known, and what a
+    person decided meanwhile, None where nobody did."""
+
+    at: float
+    chance: float
+    breached: bool
+    onset: float | None = None
+    verdict: Verdict | None = None
+
+    def judged(self, verdict: Verdict | None) -> PastCase:
+        """The same, with what a person decided."""
+        return replace(self, verdict=verdict)
 
 
 @dataclass(frozen=True)

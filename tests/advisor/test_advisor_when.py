@@ -14,9 +14,9 @@ from test_advisor import GOOD, WITH_KEY, Clock, Recorded, ask, early, running
 
 from perftui.advisor.client import Client, connect
 from perftui.advisor.conditions import Risen
-from perftui.advisor.evidence import facts, gist
+from perftui.advisor.evidence import facts
 from perftui.advisor.occasions import FORGOTTEN_S, Occasions
-from perftui.advisor.schedule import AWAY_S
+from perftui.advisor.schedule import AWAY_S, gist
 from perftui.model.findings import ForecastState, LlmState
 from perftui.model.snapshot import Snapshot
 from perftui.model.source import SourceText
