@@ -41,7 +41,8 @@ def answer_lines(
         yield from source
         return
     if question is None:
-        yield "What you type is sent as it is, but for secrets; names of your own go as fn_1, m_1 …"
+        yield "What you type is sent, but for secrets; own names, hosts, users and paths"
+        yield "go as fn_1, host_1, user_1, path_1 …"
         yield "Ctrl+S shows the source of the function, and lets it go along."
         if llm.state is LlmState.OFF:
             yield f"LLM {plain(llm.message) or 'off'}"

@@ -103,6 +103,8 @@ async def test_escape_cancels_then_closes(watch: Any) -> None:
         await pilot.press("escape")
         assert isinstance(app.screen, AskScreen)
         assert monitor.advisor.answering is None
+        monitor.advisor.status = LlmStatus(LlmState.OK, "the call was cancelled: F5 asks again")
+        assert "F5" not in shown(app)  # Enter asks here
         await pilot.press("escape")
         assert isinstance(app.screen, WatchScreen)
 
@@ -173,3 +175,27 @@ async def test_what_stays_is_not_sent_again(watch: Any) -> None:
         monitor.advisor.status = LlmStatus(LlmState.OFF, "off: --no-llm")
         app.screen._draw()
         assert len(set_to) == 1
+
+
+async def test_words_of_any_length_stay_on_the_screen(watch: Any) -> None:
+    """They are broken where the line ends, and nothing is cut off."""
+    app, monitor = watch()
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("A", "enter")
+        question = monitor.advisor.questions[0]
+        long = "".join(chr(97 + n % 26) for n in range(600))
+        monitor.advisor.explanation = Explanation(
+            question,
+            "m" * 300,
+            NOW,
+            long,
+            claims=(Claim(long[:300], ("E1",), False),),
+            mitigations=(Mitigation(long[:200], long[:300], long[:200]),),
+        )
+        shown(app)
+        await pilot.pause()
+        answer = app.screen.query_one("#answer > Static", Static)
+        lines = [answer.render_line(y).text for y in range(answer.size.height)]
+    assert all(len(line) <= NARROW[0] for line in lines)
+    assert long in "".join(line.strip() for line in lines)
+    assert "[unverified]" in " ".join(lines)

@@ -125,3 +125,8 @@ class AskScreen(Screen[None]):
         """Drop the question that is being answered, or close."""
         if not self.monitor.advisor.withdraw(self._asked):
             self.dismiss()
+            return
+        # What the LLM says of itself then speaks of keys that are not here.
+        self._asked = None
+        self._draw()
+        self.notify("Cancelled; Enter asks again.", markup=False)
