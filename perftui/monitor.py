@@ -22,6 +22,7 @@ from perftui.forecast.keeping import FILE, Keeping, identity
 from perftui.model.baseline import Baseline
 from perftui.model.changes import Changes
 from perftui.model.event import Event, EventKind
+from perftui.model.findings import Forecast
 from perftui.model.objective import Objective
 from perftui.model.offer import Offer, OfferKind
 from perftui.model.past import PastForecasts
@@ -368,7 +369,7 @@ class Monitor:
             windows=self._timeline.windows(since),
             series=self.series(since),
             objectives=self._objectives,
-            forecasts=self._analyses.forecasts + self.advisor.forecasts,
+            forecasts=self._analyses.forecasts + self._advice(),
             sources=self._statuses(),
             llm=self.advisor.status,
             baseline=self._baseline,
@@ -380,6 +381,10 @@ class Monitor:
             verdicts=self._analyses.verdicts.standing(now),
             queries=self._queries(),
         )
+
+    def _advice(self) -> tuple[Forecast, ...]:
+        """What the LLM forecasts, but for objectives that are watched no more."""
+        return tuple(one for one in self.advisor.forecasts if one.objective in self._objectives)
 
     def _queries(self) -> Mapping[str, str]:
         prometheus = self._of_target.prometheus

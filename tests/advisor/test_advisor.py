@@ -32,7 +32,8 @@ from perftui.model.findings import LlmState
 from perftui.model.series import Origin
 from perftui.model.snapshot import Snapshot
 from perftui.model.target import TargetState
-from perftui.settings import LlmSettings, Price
+from perftui.monitor import Monitor
+from perftui.settings import LlmSettings, ObjectiveSettings, Price, Settings
 from perftui.tui.forecast_view import forecast_lines
 
 WITH_KEY = {"ANTHROPIC_API_KEY": KEY}
@@ -612,3 +613,16 @@ def test_a_call_in_another_perftui_stops_this_one_only_while_it_lasts(tmp_path):
         ask(advisor)
         assert advisor.status.state is LlmState.OK
     other.close()
+
+
+def test_an_answer_about_an_objective_that_is_watched_no_more_goes():
+    """It would stand there like one of now; what the local forecaster says of the new one stays."""
+    picture = snapshot(windows_=windows(5))
+    objective = ObjectiveSettings(metric="p99", above=0.5)
+    monitor = Monitor(picture.target, Settings(objective=(objective,)), env={}, clock=Clock())
+    [watched] = [one for one in monitor.latest.objectives if one.metric == "p99"]
+    answer = replace(local(watched, 0.4), by="claude-haiku-5-5")
+    monitor.advisor._forecasts = (answer,)
+    assert answer in monitor.snapshot().forecasts
+    monitor.set_objective(replace(watched, threshold=0.7))
+    assert monitor.snapshot().forecasts == ()
