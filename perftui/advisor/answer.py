@@ -253,7 +253,7 @@ def as_forecast(
     if objective is None:
         return None
     local = table.local
-    chance, held = _held(answer.probability, local.probability if local else None, most_shift)
+    chance, held = _held(answer.probability, local, most_shift)
     return Forecast(
         id=f"{by}-{made_at:.3f}",
         objective=objective,
@@ -262,6 +262,7 @@ def as_forecast(
         made_at=made_at,
         expires_at=made_at + objective.horizon_s,
         probability=chance,
+        said=answer.probability,
         base_rate=local.base_rate if local else None,
         summary=names.restore(answer.summary),
         series_unit=local.series_unit if local else table.question_unit,
@@ -320,14 +321,17 @@ def _check(answer: Answer, names: Pseudonyms) -> str | None:
 
 
 def _held(
-    said: float | None, local: float | None, most_shift: float
+    said: float | None, forecast: Forecast | None, most_shift: float
 ) -> tuple[float | None, str | None]:
-    """The model's chance within `most_shift` of the local one, and a word if it was beyond that;
-    none where there is no local one to hold it to."""
+    """The model's chance within `most_shift` of that of the local forecast, and a word if it was
+    beyond that; none where there is no local one to hold it to."""
     if said is None:
         return None, None
+    local = forecast.probability if forecast is not None else None
     if local is None:
-        return None, f"it said {said:.0%}; there is no local chance yet that holds it"
+        is_broken = forecast is not None and forecast.state is ForecastState.IN_BREACH
+        why = "it is in breach already" if is_broken else "no local chance yet that holds it"
+        return None, f"it said {said:.0%}, which does not count: {why}"
     if not most_shift:
         why = f"its record is worse than the local one: {local:.0%} stays"
         return local, f"it said {said:.0%}; {why}"

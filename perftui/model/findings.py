@@ -102,7 +102,8 @@ class Forecast:
     `probability` and `base_rate` are 0 to 1, None while not known; times are Unix seconds.
     `learned` and `needed` count points while the state is learning. `record` is a sentence on how
     earlier forecasts of `by` turned out. `series_unit` is the unit of the threshold, and `labels`
-    are those of the series that it is about, of several that the objective has.
+    are those of the series that it is about, of several that the objective has. `said` is what a
+    model said before that was held to the local chance.
     """
 
     id: str
@@ -118,6 +119,7 @@ class Forecast:
     learned: int = 0
     needed: int = 0
     since: float | None = None
+    said: float | None = None
     series_unit: str = ""
     labels: tuple[tuple[str, str], ...] = ()
     evidence: tuple[Evidence, ...] = ()

@@ -161,10 +161,10 @@ def _advice(forecast: Forecast, now: float) -> Iterator[Line]:
     chance = format_probability(forecast.probability)
     ahead = format_span(forecast.objective.horizon_s)
     yield _title(f"{plain(forecast.by)} on {describe(forecast)}", forecast, now)
-    if forecast.probability is None:
-        yield Line("inconclusive", "quiet")
-    else:
+    if forecast.probability is not None:
         yield Line(f"{chance} within {ahead}")
+    elif forecast.said is None:
+        yield Line("inconclusive", "quiet")
     if forecast.record:
         yield Line(plain(forecast.record), "quiet")
     if forecast.summary:

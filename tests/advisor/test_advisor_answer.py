@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ from perftui.advisor.answer import (
 )
 from perftui.advisor.evidence import facts
 from perftui.advisor.redact import Pseudonyms
+from perftui.model.findings import ForecastState
 from perftui.model.text import plain
 
 
@@ -225,6 +227,18 @@ def test_a_certain_local_chance_is_not_moved(local_chance: float | None, shown: 
     assert forecast is not None
     assert forecast.probability == shown
     assert (forecast.record or "").startswith("it said 60%")
+    assert forecast.said == 0.6
+
+
+def test_in_a_breach_no_chance_counts():
+    """It is not one of what is to come; and it is said why."""
+    broken = replace(local(P99, None), state=ForecastState.IN_BREACH, since=NOW - 10)
+    forecast = as_forecast(
+        parse(answer_text()), facts(snapshot(forecasts=[broken])), Pseudonyms(), by="m", made_at=NOW
+    )
+    assert forecast is not None
+    assert forecast.probability is None
+    assert forecast.record == "it said 60%, which does not count: it is in breach already"
 
 
 @pytest.mark.parametrize(

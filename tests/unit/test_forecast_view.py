@@ -186,6 +186,13 @@ def test_advice_without_a_number():
     ]
 
 
+def test_a_chance_that_does_not_count_is_not_inconclusive():
+    """It said one, which is told beside why it is not shown."""
+    said = forecast(by="claude", said=0.6, record="it said 60%, which does not count: why")
+    assert Line("it said 60%, which does not count: why", "quiet") in lines(said)
+    assert Line("inconclusive", "quiet") not in lines(said)
+
+
 def test_llm_off():
     """An LLM that is off says why, if there is a reason."""
     assert llm_lines() == [OFF]

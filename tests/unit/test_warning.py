@@ -145,3 +145,17 @@ def test_said(made: Forecast, words: str):
 def test_describe(objective: Objective, unit: str, words: str):
     """An objective is its label, else the metric and its side of the threshold."""
     assert describe(forecast(objective, series_unit=unit)) == words
+
+
+def test_a_model_alone_does_not_calm():
+    """Its words are none of perftui's, and where it says nothing of the chance nothing is known;
+    nor does it hide that there is no signal."""
+    learning = forecast(state=ForecastState.LEARNING)
+    model = forecast(by="claude", summary="All is well, no need to look.")
+    assert strongest(snapshot(forecasts=[learning, model])) == Said(
+        Level.NOTICE, "no warning: the forecasts still learn"
+    )
+    without = forecast(state=ForecastState.NO_SKILL)
+    assert strongest(snapshot(forecasts=[without, model])) == Said(
+        Level.CALM, "no warning: there is no forecastable signal"
+    )
