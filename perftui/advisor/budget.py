@@ -18,8 +18,9 @@ from perftui.checked import Table, checked
 from perftui.errors import PerftuiError
 from perftui.settings import Price
 
-CHARACTERS_PER_TOKEN = 2
-"""For the bound on a prompt: JSON full of numbers has fewer characters a token than prose."""
+BYTES_PER_TOKEN = 2
+"""For the bound on a prompt: JSON full of numbers has fewer of them a token than prose. Bytes, and
+not characters: one beyond ASCII can be more than a token."""
 _CACHE_WRITE = 1.25
 """What a write to the cache costs, in input prices, where nobody says."""
 
@@ -99,21 +100,22 @@ def no_price(model: str) -> PerftuiError:
     )
 
 
-def worst_case(price: ModelPrice, characters: int, max_tokens: int) -> float:
-    """The most that a call with such a prompt and limit can cost, in US dollars."""
-    tokens = math.ceil(characters / CHARACTERS_PER_TOKEN)
+def worst_case(price: ModelPrice, size: int, max_tokens: int) -> float:
+    """The most that a call with a prompt of `size` bytes and such a limit can cost, in US
+    dollars."""
+    tokens = math.ceil(size / BYTES_PER_TOKEN)
     # Whatever part of the prompt is written to the cache, or read from it.
     dearest = max(price.input, price.cache_read, price.cache_write)
     return (tokens * dearest + max_tokens * price.output) / 1e6
 
 
-def cost(price: ModelPrice, usage: Usage, characters: int, max_tokens: int) -> float:
+def cost(price: ModelPrice, usage: Usage, size: int, max_tokens: int) -> float:
     """What a call cost, in US dollars; where the server counted nothing, its worst case."""
     counted = (usage.input, usage.output, usage.cache_read, usage.cache_write)
     if not any(counted):
         usage = Usage()  # some gateways fill in zeros; no call has none
     return (
-        worst_case(price, 0 if usage.input is not None else characters, 0)
+        worst_case(price, 0 if usage.input is not None else size, 0)
         + (usage.input or 0) * price.input / 1e6
         + (usage.cache_read or 0) * price.cache_read / 1e6
         + (usage.cache_write or 0) * price.cache_write / 1e6

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from perftui.advisor.budget import ModelPrice, cost, price_of, worst_case
+from perftui.advisor.budget import ModelPrice, cost, no_price, price_of, worst_case
 from perftui.advisor.client import Client, Heard
 from perftui.advisor.ledger import Ledger, Spent, month_of
 from perftui.advisor.prompt import Request
@@ -68,17 +68,20 @@ class Caller:
     def call(self, request: Request, heard: Heard) -> Reply:
         """One call; `heard` gets its text so far as it comes.
 
-        CallError if it failed, CapReached if it may not be made, StateError without a ledger."""
+        CallError if it failed, CapReached if it may not be made, StateError without a ledger,
+        another PerftuiError without a price."""
         price = self.price
-        assert price is not None  # noqa: S101 - who has none is never asked for a call
-        worst = worst_case(price, request.characters, request.max_tokens)
+        if price is None:
+            # Who has none is never asked, but a clock that is put back may be before the list's.
+            raise no_price(self._settings.model)
+        worst = worst_case(price, request.size, request.max_tokens)
         if self._ledger is None:
             self._ledger = Ledger(self._ledger_path)  # SQLite's connections are for one thread
         entry = self._entered(self._ledger, worst)
         came_to = worst
         try:
             reply = self._ask(request, heard)
-            came_to = cost(price, reply.usage, request.characters, request.max_tokens)
+            came_to = cost(price, reply.usage, request.size, request.max_tokens)
         except CallError as error:
             came_to = worst if error.billed else 0.0
             raise

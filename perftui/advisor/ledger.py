@@ -15,7 +15,9 @@ from perftui.state_file import StateFile
 
 BUSY_S = 5.0
 DAY_S = 86_400.0
-KEPT_S = 400 * DAY_S
+KEPT = 500_000
+"""So many calls are kept, more than a year of one a minute. What goes is not told by the clock: one
+that is put forward for a moment must not lose what was spent."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS call (
@@ -54,7 +56,7 @@ class Ledger:
         with self._file.transaction() as database:
             if self._since(month_of(now)) + worst_usd > cap_usd:
                 return None
-            database.execute("DELETE FROM call WHERE began_at < ?", (now - KEPT_S,))
+            database.execute("DELETE FROM call WHERE id <= (SELECT max(id) FROM call) - ?", (KEPT,))
             entered = database.execute(
                 "INSERT INTO call (began_at, model, worst_usd) VALUES (?, ?, ?)",
                 (now, model, worst_usd),

@@ -10,7 +10,7 @@ from enum import Enum
 from functools import cache
 from typing import Any
 
-from perftui.advisor.budget import CHARACTERS_PER_TOKEN
+from perftui.advisor.budget import BYTES_PER_TOKEN
 from perftui.advisor.evidence import (
     CaseFact,
     EventFact,
@@ -31,7 +31,7 @@ from perftui.model.profile import FunctionRow
 
 MAX_TOKENS = 4000
 """Bound on the answer. Models that think by default spend part of it on that."""
-MAX_CHARACTERS = 2500 * CHARACTERS_PER_TOKEN
+MAX_CHARACTERS = 2500 * BYTES_PER_TOKEN
 """Bound on the evidence: 2,500 tokens."""
 _KINDS = ("metrics", "functions", "threads", "events", "forecasts", "cases")
 
@@ -138,9 +138,9 @@ class Request:
         return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
 
     @property
-    def characters(self) -> int:
-        """The size of all that is sent and billed as input."""
-        return len(self.body)
+    def size(self) -> int:
+        """How many bytes are sent, and billed as input."""
+        return len(self.body.encode(errors="replace"))
 
     def after(
         self, reply: Reply, results: Sequence[Mapping[str, Any]], *, is_spent: bool

@@ -302,7 +302,7 @@ def test_once_stopped_it_stays_so():
     price = price_of("claude-haiku-5-5", {}, date(2026, 11, 26))
     assert price is not None
     requests = [prompt.request(facts(p), Pseudonyms(), "claude-haiku-5-5") for p in pictures]
-    large, small = (worst_case(price, r.characters, r.max_tokens) for r in requests)
+    large, small = (worst_case(price, r.size, r.max_tokens) for r in requests)
     assert small < large
     recorded = Recorded(GOOD)
     shown = pictures[:1]
@@ -626,3 +626,16 @@ def test_an_answer_about_an_objective_that_is_watched_no_more_goes():
     assert answer in monitor.snapshot().forecasts
     monitor.set_objective(replace(watched, threshold=0.7))
     assert monitor.snapshot().forecasts == ()
+
+
+def test_a_clock_that_is_put_back_before_all_prices():
+    """It asks for a price, as where there never was one, and goes on once the clock is right."""
+    clock = Clock()
+    with running(WITH_KEY, client_factory=Recorded(GOOD), clock=clock) as advisor:
+        clock.now = 1e9
+        ask(advisor)
+        assert advisor.status.state is LlmState.FAILED
+        assert "No price is known" in advisor.status.message
+        clock.now = NOW
+        ask(advisor)
+        assert advisor.status.state is LlmState.OK

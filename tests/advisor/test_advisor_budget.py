@@ -13,6 +13,7 @@ from perftui.advisor.budget import (
     price_of,
     worst_case,
 )
+from perftui.advisor.prompt import Request
 from perftui.settings import LlmSettings, Price
 
 TODAY = date(2026, 11, 26)
@@ -88,3 +89,10 @@ def test_no_call_costs_more_than_its_worst_case(part):
     for price in (HAIKU, ModelPrice(4, 20, 4, 5), ModelPrice(1, 2, 3, 0.5)):
         usage = Usage(**{"input": 0, "output": 4000, part: 4500})
         assert cost(price, usage, 9000, 4000) <= worst_case(price, 9000, 4000) * (1 + 1e-9)
+
+
+def test_the_size_of_a_prompt_is_counted_in_bytes():
+    """A character beyond ASCII, as a model may say it, is more than one."""
+    told = Request("m", "", turns=({"role": "assistant", "content": "\u6570\U0001f600"},))
+    plain = Request("m", "", turns=({"role": "assistant", "content": "ab"},))
+    assert told.size == plain.size + 2 + 3

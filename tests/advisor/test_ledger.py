@@ -132,3 +132,22 @@ def test_what_is_over_is_told_apart_from_what_is_held_back(path: Path):
     assert ledger.settled(NOW) == pytest.approx(0.001)
     assert ledger.reserve(NOW, "m", 0.002, cap_usd=0.005) is not None
     ledger.close()
+
+
+def test_a_clock_that_is_put_forward_loses_nothing(path: Path):
+    """Years, for a moment: what was spent in this month is known when it is right again."""
+    ledger = Ledger(path)
+    assert ledger.reserve(NOW, "m", 0.8, 1.0) is not None
+    for years in (2, 2, 10):
+        assert ledger.reserve(NOW + years * 366 * DAY_S, "m", 0.1, 1.0) is not None
+    assert ledger.spent(NOW).month_usd >= 0.8
+    assert ledger.reserve(NOW, "m", 0.3, 1.0) is None
+
+
+def test_it_does_not_grow_for_ever(path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The oldest calls go."""
+    monkeypatch.setattr("perftui.advisor.ledger.KEPT", 10)
+    ledger = Ledger(path)
+    for _ in range(30):
+        assert ledger.reserve(NOW, "m", 1.0, 100.0) is not None
+    assert 10 <= ledger.spent(NOW).month_usd <= 11
