@@ -29,6 +29,9 @@ RECENT_S = 10.0
 """The span that "now" means for functions, in seconds."""
 
 MAX_METRICS = 24
+FAR, MAX_FAR = 3.5, 6
+"""A metric so many standard deviations from the values before tells something; the first few of
+those that are farthest come before others that nobody asked for."""
 MAX_SERIES_PER_NAME = 4
 MAX_FUNCTIONS = 12
 MAX_CALLERS = 2
@@ -289,11 +292,16 @@ def _unit_of(objective: Objective | None, series: Sequence[Series]) -> str:
 
 def _metrics(snapshot: Snapshot, first: SeriesKey | None) -> tuple[MetricFact, ...]:
     wanted = {objective.metric for objective in snapshot.objectives}
+    distances = {series.key: robust_z(series.points) for series in snapshot.series}
+    left = [(abs(z), key) for key, z in distances.items() if z is not None and abs(z) >= FAR]
+    left.sort(key=lambda one: (-one[0], one[1].name, one[1].labels))
+    far = {key: place for place, (_, key) in enumerate(left[:MAX_FAR])}
     ranked = sorted(
         snapshot.series,
         key=lambda s: (
             s.key != first,
             s.key.name not in wanted,
+            far.get(s.key, MAX_FAR),
             s.key.name in _DETAILS,
             _ORDER.index(s.key.origin),
             s.key.name,
@@ -317,7 +325,7 @@ def _metrics(snapshot: Snapshot, first: SeriesKey | None) -> tuple[MetricFact, .
                 value=series.last.value,
                 age_s=max(0.0, snapshot.taken_at - series.last.at),
                 per_min=None if fitted is None else fitted[0] * 60,
-                z=robust_z(series.points),
+                z=distances[series.key],
                 over_s=series.last.at - series.points[0].at,
                 query=snapshot.queries.get(series.key.name, "") if is_asked else "",
             )

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-from perftui.advisor.evidence import CaseFact, Facts, FunctionFact, MetricFact
+from perftui.advisor.evidence import FAR, CaseFact, Facts, FunctionFact, MetricFact
 from perftui.model.findings import Evidence, EvidenceKind, Forecast, ForecastState
 from perftui.model.objective import format_duration
 from perftui.model.present import format_about
 from perftui.model.text import plain
 
 MAX_NAME = 80
-FAR = 3.5
-"""So many standard deviations from the values before are worth a word."""
 
 
 def evidence(table: Facts) -> tuple[Evidence, ...]:

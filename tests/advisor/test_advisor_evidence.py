@@ -176,3 +176,15 @@ def test_hostile_names_stay_on_one_plain_line():
     row = evidence(facts(snapshot(windows_=windows(20, {(odd,): 5}))))[2]
     assert row.text.startswith("�red �file (�a.py)")
     assert row.text.isprintable()
+
+
+def test_metrics_that_have_left_their_level_come_before_others():
+    """The farthest first, behind those of objectives; a few of them, however many there are."""
+    noisy = [1.0, 1.2, 0.8, 1.1, 0.9, 1.0, 1.2, 0.8]
+    calm = [series(f"a{n:02}", *noisy, 1.1, origin=Origin.SCRAPE) for n in range(40)]
+    far = [series(f"z{n:02}", *noisy, 3.0 + n, origin=Origin.SCRAPE) for n in range(20)]
+    table = facts(snapshot(series_=[*calm, *far, series("rss_used", 1, 2, 3)]))
+    names = [fact.key.name for fact in table.metrics]
+    assert names[:8] == ["rss_used", "z19", "z18", "z17", "z16", "z15", "z14", "a00"]
+    same = [series("z", *noisy, 3.0, origin=one) for one in (Origin.SCRAPE, Origin.PROMETHEUS)]
+    assert len(facts(snapshot(series_=same)).metrics) == 2
