@@ -304,12 +304,14 @@ def _claims(answer: Answer, table: Facts, names: Pseudonyms) -> tuple[Claim, ...
 
 
 def _mitigations(answer: Answer, names: Pseudonyms) -> tuple[Mitigation, ...]:
+    known = listed_actions()
     return tuple(
         Mitigation(
             names.restore(one.action),
             names.restore(one.why),
-            names.restore(one.risk),
-            listed=action_key(one.action) in listed_actions(),
+            # That of a listed one is known here, whatever a model makes of it.
+            known.get(action_key(one.action)) or names.restore(one.risk),
+            listed=action_key(one.action) in known,
         )
         for one in answer.mitigations
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -175,9 +175,9 @@ def is_verified(text: str, cited: Sequence[str], table: Facts, names: Pseudonyms
 
 
 @lru_cache(maxsize=1)
-def listed_actions() -> frozenset[str]:
-    """What perftui's own patterns propose, in the form of :func:`.action_key`."""
-    return frozenset(action_key(one.action) for pattern in shipped() for one in pattern.try_)
+def listed_actions() -> Mapping[str, str]:
+    """What perftui's own patterns propose, in the form of :func:`.action_key`, and its risk."""
+    return {action_key(one.action): one.risk for pattern in shipped() for one in pattern.try_}
 
 
 class _Known(NamedTuple):

@@ -339,3 +339,17 @@ def test_shares_in_words_are_read():
     assert is_verified("raw_decode takes half of the time.", ["P1"], made, Pseudonyms())
     assert is_verified("A quarter is spent in fn_1.", ["P2"], made, Pseudonyms())
     assert not is_verified("A quarter is spent in raw_decode.", ["P1"], made, Pseudonyms())
+
+
+def test_the_risk_of_a_listed_action_is_the_known_one():
+    """A model cannot make it harmless; of what is on no list its own word stands."""
+    restart = "restart one instance and watch its memory beside the others"
+    [listed, other] = answered(
+        [],
+        mitigations=[
+            {"action": restart.upper(), "why": "", "risk": "none at all"},
+            {"action": "Reboot.", "why": "", "risk": "none at all"},
+        ],
+    ).mitigations
+    assert (listed.listed, listed.risk) == (True, "drops its requests in flight")
+    assert (other.listed, other.risk) == (False, "none at all")
