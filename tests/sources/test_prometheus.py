@@ -228,6 +228,7 @@ def test_one_bad_query_does_not_keep_the_others_from_being_polled(watch: Watch):
         status = watched.until(SourceState.FAILED)
         assert status.message.startswith("query first failed: 1:4: parse� error. (So did second.)")
         assert [series.last.value for series in watched.series("third")] == [1.0]
+        assert watched.source.queries == {"first": "bad", "second": "worse", "third": "good"}
 
 
 def test_a_slow_query_is_ended_by_prometheus_itself(watch: Watch):
