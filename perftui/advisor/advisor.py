@@ -200,8 +200,9 @@ class Advisor:
     def ask_now(self) -> None:
         """Call as soon as the server, the budget and the evidence allow, not on schedule."""
         with self._changed:
-            # A forecast under way is as fresh as one that would follow it.
-            if not self._said.now.calling or self._answering is not None:
+            # A forecast under way is as fresh as one that would follow it, one that waits fresher.
+            is_under_way = self._said.now.calling and self._answering is None
+            if not is_under_way and self._wanted == self._served:
                 self._wanted += 1
                 self._changed.notify_all()
 

@@ -639,3 +639,27 @@ def test_a_clock_that_is_put_back_before_all_prices():
         clock.now = NOW
         ask(advisor)
         assert advisor.status.state is LlmState.OK
+
+
+def test_a_key_that_is_pressed_twice_asks_once():
+    """Also where the first call has not gone out yet."""
+    holds, looking, go_on = threading.Event(), threading.Event(), threading.Event()
+
+    def picture() -> Snapshot:
+        if holds.is_set():
+            looking.set()
+            assert go_on.wait(20)
+        return early()
+
+    recorded = Recorded(GOOD)
+    with running(WITH_KEY, picture=picture, client_factory=recorded, look_s=600.0) as advisor:
+        ask(advisor)
+        holds.set()
+        advisor.ask_now()
+        assert looking.wait(20)
+        advisor.ask_now()
+        go_on.set()
+        assert advisor.wait(20)
+        assert len(recorded.requests) == 2
+        ask(advisor)
+        assert len(recorded.requests) == 3
