@@ -194,7 +194,7 @@ def test_a_good_answer():
         (failure(529), "overloaded (529)", "nothing"),
         (failure(500), "failed (500)", "worst"),
         (Say(how="reset"), "broke off", "worst"),
-        (Say(how="hang"), "No answer within 0.5 s", "worst"),
+        (Say(how="hang"), "No answer within 3 s", "worst"),
         (Say(b"{nope"), "cannot be read", "worst"),
         (message("I cannot say."), "no JSON object", "usage"),
         (message('{"foo": 1}'), "does not fit: summary", "usage"),
@@ -207,7 +207,7 @@ def test_a_good_answer():
         (whole({"type": "text", "text": "x" * (MAX_ANSWER + 1)}), "far too long", "usage"),
         (message(""), "empty", "usage"),
         (replace(LONG, how="broken", part=900), "broke off", "worst"),
-        (replace(LONG, how="stall", part=900), "No answer within 0.5 s", "worst"),
+        (replace(LONG, how="stall", part=900), "No answer within 3 s", "worst"),
         (replace(LONG, how="cut", part=900), "broke off", "worst"),
         (replace(LONG, body=b"\xff" + LONG.body.replace(b"x", b"\xff")), "cannot be read", "worst"),
     ],
@@ -217,7 +217,10 @@ def test_each_failure_is_a_state_with_why_and_since_when(say, words, costs):
     clock = Clock()
     with (
         StandIn(message(answer_text()), say, message(answer_text())) as server,
-        running(server.env, clock=clock, timeout_s=0.5) as advisor,
+        # The others must not run into it on a busy machine.
+        running(
+            server.env, clock=clock, timeout_s=3 if words.startswith("No answer") else 20
+        ) as advisor,
     ):
         ask(advisor)
         before = advisor.status.cost_usd
