@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,14 +32,14 @@ from perftui.model.findings import LOCAL
 
 Floats = npt.NDArray[np.float64]
 
-GUESS = {"base": 0.3, "drawn": 0.2, "trend": 0.6}
-"""What is believed before the lab: the experts that are chances themselves, as log-odds."""
-SPREAD = {"base": 0.15, "drawn": 0.15, "trend": 0.15}
+GUESS, SPREAD = {"base": 0.3}, {"base": 0.15}
+"""What is believed before the lab: the base rate, as log-odds."""
 OTHER_SPREAD = 0.5
 """How far the lab, and then a host, may be from there."""
 FOLDS = (0.5, 1.0, 2.0)
 """Each episode is learned from with its threshold at so many times the distance from the calm."""
-SMOOTH_METRICS, SMOOTH_FOLD = ("rss", "cpu", "fds", "threads"), 2.0
+CONTROL_WEIGHT = 1 / 3
+"""What a control counts: how often nothing comes is for the host to teach."""
 CALM_PART = 3
 """Of each episode the first third is calm."""
 NEUTRAL = Prior(
@@ -70,6 +70,7 @@ class _Watching:
         self._learned_at: float | None = None
         learn_until = episode.learn_until
         self._first = float("-inf") if learn_until is None else learn_until
+        self._worth = CONTROL_WEIGHT if episode.kind is Kind.CONTROL else 1.0
         self.rows: list[tuple[Floats, float, float]] = []
 
     def see(self, at: float, value: float, beside: Beside) -> None:
@@ -83,8 +84,8 @@ class _Watching:
             # Nobody knows how long before the first one it was like that.
             apart = 0.0 if self._learned_at is None else outcome.at - self._learned_at
             self._learned_at = outcome.at
-            weight = min(1.0, apart / self._horizon_s) / len(FOLDS)
-            self.rows.append((known, float(outcome.breached), weight))
+            weight = min(1.0, apart / self._horizon_s)
+            self.rows.append((known, float(outcome.breached), weight * self._worth))
 
     def chance(self) -> float | None:
         known = self._local.inputs()
@@ -100,22 +101,12 @@ def teaches(episode: Episode) -> bool:
 
 
 def variants(episode: Episode) -> Iterator[Episode]:
-    """The same with other thresholds, as no weight is to fit one distance alone, and with other
-    metrics of the target, which are smoother than a latency and mostly rest."""
-    level = _calm(episode, episode.objective.metric)
+    """The same with other thresholds, as no weight is to fit one distance alone."""
+    values = episode.series[episode.objective.metric]
+    level = float(np.nanmedian(values[: len(values) // CALM_PART]))
     for fold in FOLDS:
         threshold = level + fold * (episode.objective.threshold - level)
         yield replace(episode, objective=replace(episode.objective, threshold=threshold))
-    for metric in SMOOTH_METRICS:
-        if metric in episode.series and metric != episode.objective.metric:
-            threshold = SMOOTH_FOLD * _calm(episode, metric)
-            other = replace(episode.objective, metric=metric, threshold=threshold)
-            yield replace(episode, objective=other)
-
-
-def _calm(episode: Episode, metric: str) -> float:
-    values = episode.series[metric]
-    return float(np.nanmedian(values[: len(values) // CALM_PART]))
 
 
 def examples(episode: Episode) -> Examples:
@@ -182,16 +173,13 @@ def document(priors: Mapping[str, Prior], count: int) -> dict[str, Any]:
 def main() -> None:
     """Fit on all episodes, and write the file."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--data", type=Path, metavar="DIR", help="recordings; none: what is guessed"
-    )
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="recordings")
     options = parser.parse_args()
-    found: Iterable[Episode] = episodes(options.data) if options.data is not None else ()
-    kept = [one for one in found if teaches(one)]
+    kept = [one for one in episodes(options.data) if teaches(one)]
     seen = [examples(one) for one in kept]
     priors = {
-        LOCAL: fitted(seen) if seen else NEUTRAL,
-        LOCAL_METRICS: fitted(list(map(without_profile, seen))) if seen else NEUTRAL,
+        LOCAL: fitted(seen),
+        LOCAL_METRICS: fitted(list(map(without_profile, seen))),
     }
     FILE.write_text(json.dumps(document(priors, len(kept)), indent=1) + "\n")
 

@@ -10,12 +10,15 @@ from __future__ import annotations
 import math
 import random
 from collections import deque
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
-from perftui.forecast.chance import LEAST_POINTS, breach_chance, holds
+from perftui.forecast.beside import NOTHING
+from perftui.forecast.chance import LEAST_POINTS, holds
+from perftui.forecast.teller import Holt
 from perftui.model.objective import Objective
 from perftui.model.series import Point
 
@@ -32,26 +35,27 @@ PATHS, BLOCK = 200, 5
 """Drawn futures, and how many changes in a row each takes from the past."""
 DAY_S = 86_400.0
 FAR, TINY, HUGE = 4.0, 1e-9, 1e290
-LEAST_CHANCE = 0.0025
 """Distances are cut at so many usual movements."""
+LEAST_CHANCE = 0.0025
+WIDE, FURTHEST = 0.02, 30.0
+"""What is beyond a record by this part of all its heights counts as noise, and is told up to so
+many times that."""
+MOST_FOLDS = 1000.0
+"""A value counts as at most so many times the threshold, or as one part of so many."""
+SQUARED = 1e100
+"""What is no larger than this can be squared, and summed."""
 
 NAMES = (
     "distance",
     "closest",
-    "drift_short",
-    "drift_long",
+    "drift",
     "volatility",
-    "violated_short",
-    "violated_long",
-    "violating",
+    "violated",
     "drawn",
-    "trend",
     "day_ago",
-    "progress",
-    "pace_short",
-    "pace_long",
-    "line_short",
-    "line_long",
+    "line",
+    "holt",
+    "record",
 )
 """What :meth:`Past.features` gives, in this order."""
 
@@ -62,6 +66,7 @@ class Past:
     def __init__(self, objective: Objective) -> None:
         self._objective = objective
         self._sign = 1.0 if objective.above else -1.0
+        self._folds = _Folds(objective)
         self._steps: deque[float] = deque(maxlen=STEPS)
         self._last: float | None = None
         self._cells: deque[float] = deque(maxlen=CELLS)
@@ -83,6 +88,7 @@ class Past:
             self._steps.append(at - self._last)
         self._last, self._value = at, beyond
         self._points.append(Point(at, value))
+        self._folds.see(at, value)
         oldest = at - self._objective.horizon_s
         while len(self._points) > LEAST_POINTS and self._points[0].at < oldest:
             self._points.popleft()
@@ -152,34 +158,23 @@ class Past:
         moves = cells[ahead:] - cells[:-ahead]
         usual = float(np.sqrt(np.mean(moves**2) * self.horizon_cells / ahead))
         usual = max(usual, TINY)
-        short, long = cells[-max(4, ahead) :], cells[-max(8, 4 * ahead) :]
-        steps = np.diff(cells)
-        newest = float(np.sqrt(np.mean(steps[-max(4, ahead) :] ** 2)))
-        whole = float(np.sqrt(np.mean(steps**2)))
+        newest, steps = cells[-max(4, ahead) :], np.diff(cells)
+        restless, whole = (
+            float(np.sqrt(np.mean(some**2))) for some in (steps[-len(newest) :], steps)
+        )
         age = (self._last or 0.0) - self._violated_at
-        horizon = self._objective.horizon_s
-        # From its usual level to the threshold, and how much of that way it makes in a horizon.
-        level = float(np.sort(cells)[len(cells) // 2])
-        way = max(-level, usual, TINY)
-        fast = float(cells[-max(3, ahead // 3) :].mean())
         return np.array(
             [
                 _cut(cells[-1] / usual),
                 _cut(max(peaks[-max(2, ahead) :].max(), value) / usual),
-                _cut((cells[-1] + _slope(short) * self.horizon_cells) / usual),
-                _cut((cells[-1] + _slope(long) * self.horizon_cells) / usual),
-                _cut(math.log((newest + TINY) / (whole + TINY))),
-                math.exp(-age / horizon),
-                math.exp(-age / (8 * horizon)),
-                float(self._value > 0),
+                _cut((cells[-1] + _slope(newest) * self.horizon_cells) / usual),
+                _cut(math.log((restless + TINY) / (whole + TINY))),
+                math.exp(-age / (8 * self._objective.horizon_s)),
                 _logit(self._drawn(cells, steps)),
-                _logit(breach_chance(self._points, self._objective)),
                 self._day_ago(peaks, ahead, usual),
-                _cut((fast - level) / way),
-                _cut(_slope(short) * self.horizon_cells / way),
-                _cut(_slope(long) * self.horizon_cells / way),
-                _logit(_line(cells[-max(8, ahead // 2) :], self.horizon_cells)),
                 _logit(_line(cells[-max(12, ahead) :], self.horizon_cells)),
+                _logit(self._folds.chance()),
+                _record(cells, steps, max(3, ahead // 3)),
             ]
         )
 
@@ -205,6 +200,29 @@ class Past:
         steps_held = max(1, math.ceil(self._objective.hold_s / (self._cell_s * longer)))
         hits = int(holds(paths > 0, steps_held).sum())
         return (hits + 0.5) / (PATHS + 1)
+
+
+class _Folds:
+    """Holt's forecast of how many times the threshold a series is, as a logarithm: what cannot be
+    negative, like a latency, moves by shares of itself."""
+
+    def __init__(self, objective: Objective) -> None:
+        self._threshold = objective.threshold
+        above = objective.above == (objective.threshold >= 0)
+        objective = replace(objective, threshold=0.0, above=above)
+        self._holt = Holt(objective)
+
+    def see(self, at: float, value: float) -> None:
+        """One more point; without a threshold that can be a measure it is taken as it is."""
+        if self._threshold:
+            value = math.log(max(1 / MOST_FOLDS, min(MOST_FOLDS, value / self._threshold)))
+        value = max(-SQUARED, min(SQUARED, value))
+        self._holt.see(at, value, NOTHING)
+
+    def chance(self) -> float:
+        """That it is beyond the threshold within the horizon."""
+        chance = self._holt.chance()
+        return 0.5 if chance is None else _some(chance)
 
 
 @cache
@@ -239,7 +257,25 @@ def _line(values: Floats, ahead: int) -> float:
     reach = ahead + (count - 1) / 2
     mean = float(values.mean()) + slope * reach
     error = noise * math.sqrt(1 / count + reach**2 / spread)
-    chance = 0.5 * math.erfc(-mean / max(error, TINY) / math.sqrt(2))
+    return _some(0.5 * math.erfc(-mean / max(error, TINY) / math.sqrt(2)))
+
+
+def _record(cells: Floats, steps: Floats, width: int) -> float:
+    """How far the mean of the newest cells is above the highest mean of as many that came before,
+    as log(1 + d), where d is that in times of such a mean's noise (by the mean square successive
+    difference: von Neumann 1941); 0 where it is not above."""
+    if len(cells) < 3 * width:
+        return 0.0
+    sums = np.cumsum(np.append(0.0, cells))
+    means = (sums[width:] - sums[:-width]) / width
+    before = means[:-width]
+    noise = float(np.sqrt(np.mean(steps**2) / (2 * width)))
+    spread = noise + WIDE * float(before.max() - before.min()) + TINY
+    return math.log1p(max(0.0, min(FURTHEST, float(means[-1] - before.max()) / spread)))
+
+
+def _some(chance: float) -> float:
+    """Neither 0 nor 1, so that it has log-odds."""
     return max(LEAST_CHANCE, min(1 - LEAST_CHANCE, chance))
 
 

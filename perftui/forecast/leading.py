@@ -13,17 +13,15 @@ from perftui.model.stacks import Place
 
 Floats = npt.NDArray[np.float64]
 
-OF_PROFILE = ("riser", "activity")
+OF_PROFILE = ("activity",)
 LEADING = (*OF_PROFILE, "leader", "leaders")
-"""What :meth:`Leading.inputs` gives, in this order, 0 while it is not known: by how many tenths of
-a core the function has risen that rose most, and by how many fifths all have together, both times
-how far the series is on its way, as what rises matters where something else goes wrong with it; the
-surprise of the metric that surprises most, and that of all on average."""
+"""What :meth:`Leading.inputs` gives, in this order, 0 while it is not known: how surprising it is
+how many threads are at work, below 0 where they are few; the surprise of the metric that surprises
+most, and of the `FEW` that do on average."""
+FEW = 5
 PER_HORIZON = 80
 LEAST_RISE = 0.02
 """A function has risen by two points of a core at least."""
-FAR = 4.0
-"""Rises are cut at so many such parts."""
 
 
 class Leading:
@@ -33,7 +31,8 @@ class Leading:
         self._every_s = horizon_s / PER_HORIZON
         self._seen_at = -math.inf
         self._functions: Movers[Place] = Movers(horizon_s, absent=0.0)
-        self._metrics: Movers[str] = Movers(horizon_s, wander=True)
+        self._activity: Movers[None] = Movers(horizon_s)
+        self._metrics: Movers[str] = Movers(horizon_s)
         self._riser: Move[Place] | None = None
         self._leader: Move[str] | None = None
 
@@ -55,22 +54,16 @@ class Leading:
         self._metrics.see(at, beside.metrics)
         if beside.shares is not None:
             self._functions.see(at, beside.shares)
+            self._activity.see(at, {None: sum(beside.shares.values())})
 
-    def inputs(self, progress: float) -> Floats:
-        """See LEADING; `progress` is how far the series is from its usual level (0) to the
-        threshold (1)."""
-        way = max(0.0, min(1.0, progress))
+    def inputs(self) -> Floats:
+        """See LEADING."""
         risers = [move for move in self._functions.moves(LEAST_RISE) if move.by > 0]
         # Of those that surprise most the one that takes most: it is the reason.
         clear = [move for move in risers if move.surprise >= risers[0].surprise / 2]
-        riser = self._riser = max(clear, key=lambda move: move.by, default=None)
+        self._riser = max(clear, key=lambda move: move.by, default=None)
         moved = self._metrics.moves()
         self._leader = moved[0] if moved else None
-        return np.array(
-            [
-                way * min(FAR, 10 * riser.by) if riser is not None else 0.0,
-                way * max(-FAR, min(FAR, 5 * self._functions.drift())),
-                moved[0].surprise if moved else 0.0,
-                sum(one.surprise for one in moved) / max(1, self._metrics.count),
-            ]
-        )
+        activity = sum(math.copysign(one.surprise, one.by) for one in self._activity.moves())
+        surprises = [one.surprise for one in moved[:FEW]]
+        return np.array([activity, max(surprises, default=0.0), sum(surprises) / FEW])

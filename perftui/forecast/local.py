@@ -25,7 +25,6 @@ from perftui.model.stacks import Place
 Floats = npt.NDArray[np.float64]
 
 INPUTS = ("constant", "base", *NAMES, *LEADING)
-_PROGRESS = NAMES.index("progress")
 SMOOTH = 0.05
 """A chance is drawn to those before it, within about this part of a horizon: the trend of a short,
 noisy past jumps, and a warning that comes and goes is none."""
@@ -142,7 +141,7 @@ class Local:
             return None
         usual = self._base.chance()
         base = [math.log(usual / (1 - usual))]
-        return np.concatenate((base, seen, self._leading.inputs(float(seen[_PROGRESS]))))
+        return np.concatenate((base, seen, self._leading.inputs()))
 
     def _weighed(self) -> float | None:
         """The chance of the newest point by itself."""

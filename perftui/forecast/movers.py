@@ -1,10 +1,11 @@
-"""Which of many figures leave their usual level, and how far beyond their noise: what can lead.
+"""Which of many figures leave what they have been, and how far beyond their noise: what can lead.
 
-Used for the functions of the profile and for the other metrics alike. Each figure has a fast and a
-slow exponentially weighted mean; how far they are apart is measured by the noise that the mean
-square successive difference shows (von Neumann 1941), which a trend hardly touches; of figures that
-wander, like the memory in use, also by how far they usually are from their level. What is often far
-is expected to be: only what is further than usual is a surprise.
+Used for the functions of the profile and for the other metrics alike. Each figure has exponentially
+weighted means of three lengths. The slow one is its usual level. The highest and the lowest that
+the middle one has been are its record; how far the fast one is beyond that, measured by the noise
+that the mean square successive difference shows (von Neumann 1941), which a trend hardly touches,
+is how surprising it is. So what wanders, like the memory in use, or comes and goes, like a daily
+wave, surprises only where it has not been before.
 """
 
 from __future__ import annotations
@@ -19,22 +20,22 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 K = TypeVar("K", bound=Hashable)
 
-FAST, SLOW, HABIT = 1 / 3, 3.0, 10.0
-"""How far back the means look, and what is held to be usual, in horizons."""
-SEEN = 0.5
+FAST, MIDDLE, SLOW, FADES = 1 / 3, 1 / 2, 3.0, 100.0
+"""How far back the means look, and after how long a record is forgotten, in horizons."""
+SEEN = 1.0
 """Nothing is told before so many horizons were seen."""
 MOST = 400
 """So many figures are followed; where there are more the smallest are forgotten."""
-WANDERED = 1 / 3
-"""A fast mean of what wanders is usually so many standard deviations from the slow one."""
+WIDE = 0.02
+"""What is beyond its record by this part of the record's width counts as noise."""
 FAR = 30.0
 """A move is told up to so many times its noise."""
 
 
 class Move(NamedTuple, Generic[K]):
     """How far a figure is from its usual level, in its own unit, where it is now, and how
-    surprising that is: by how much the logarithm of its move, in times of its noise, is above its
-    usual one."""
+    surprising that is: log(1 + d), where d is how far beyond its record it is, in times of its
+    noise."""
 
     name: K
     by: float
@@ -43,25 +44,18 @@ class Move(NamedTuple, Generic[K]):
 
 
 class Movers(Generic[K]):
-    """Follows figures by name. One that is not given counts as `absent`, None for not known;
-    `wander` says that they can move for long without a reason."""
+    """Follows figures by name. One that is not given counts as `absent`, None for not known."""
 
-    def __init__(
-        self, horizon_s: float, absent: float | None = None, *, wander: bool = False
-    ) -> None:
-        self._wander = wander
-        self._fast_s, self._slow_s, self._habit_s = (
-            part * horizon_s for part in (FAST, SLOW, HABIT)
-        )
-        self._least_s = SEEN * horizon_s
+    def __init__(self, horizon_s: float, absent: float | None = None) -> None:
+        self._horizon_s = horizon_s
         self._absent = math.nan if absent is None else absent
         self._places: dict[K, int] = {}
         self._first: float | None = None
         self._at = 0.0
         self._step_s = 0.0
         none = np.empty(0)
-        self._last = self._fast = self._slow = none
-        self._noise = self._around = self._moved = self._usual = none
+        self._last = self._fast = self._middle = self._slow = none
+        self._noise = self._high = self._low = none
 
     def see(self, at: float, values: Mapping[K, float]) -> None:
         """The figures at `at` (Unix seconds), later than all before."""
@@ -78,31 +72,28 @@ class Movers(Generic[K]):
         # What is not known stays as it was.
         now = np.where(np.isfinite(now), now, self._last)
         self._step_s = elapsed if not self._step_s else 0.9 * self._step_s + 0.1 * elapsed
-        fast, slow, habit = (
-            1 - math.exp(-elapsed / s) for s in (self._fast_s, self._slow_s, self._habit_s)
+        fast, middle, slow, fades = (
+            1 - math.exp(-elapsed / (part * self._horizon_s))
+            for part in (FAST, MIDDLE, SLOW, FADES)
         )
         with np.errstate(all="ignore"):  # a figure may be as large as a number can be
             self._noise = self._noise + slow * ((now - self._last) ** 2 / 2 - self._noise)
             self._fast = self._fast + fast * (now - self._fast)
+            self._middle = self._middle + middle * (now - self._middle)
             self._slow = self._slow + slow * (now - self._slow)
-            spread = np.sqrt(self._noise * self._step_s / (2 * self._fast_s))
-            spread = np.maximum(spread, 1e-3 * np.abs(self._slow) + 1e-12)
-            self._around = self._around + slow * ((now - self._slow) ** 2 - self._around)
-            if self._wander:
-                spread = np.maximum(spread, WANDERED * np.sqrt(self._around))
-            moved = np.log1p(np.minimum(np.abs(self._fast - self._slow) / spread, FAR))
-        self._moved = np.where(np.isfinite(moved), moved, 0.0)
-        if at - self._first >= self._least_s:
-            self._usual = self._usual + habit * (self._moved - self._usual)
+            self._high = self._high + fades * (self._middle - self._high)
+            self._low = self._low + fades * (self._middle - self._low)
+            self._high = np.maximum(self._high, self._middle)
+            self._low = np.minimum(self._low, self._middle)
         self._last = now
 
     def moves(self, least: float = 0.0) -> list[Move[K]]:
-        """All that have moved by `least` or more, in the figure's own unit, what surprises most
-        first."""
-        if self._first is None or self._at - self._first < self._least_s:
+        """All that are beyond their record, and have moved by `least` or more, in the figure's own
+        unit, what surprises most first."""
+        if self._first is None or self._at - self._first < SEEN * self._horizon_s:
             return []
+        surprise = self._surprise()
         by = self._fast - self._slow
-        surprise = np.maximum(0.0, self._moved - self._usual)
         names = list(self._places)
         return [
             Move(names[n], float(by[n]), float(self._fast[n]), float(surprise[n]))
@@ -110,14 +101,13 @@ class Movers(Generic[K]):
             if abs(by[n]) >= least and surprise[n] > 0
         ]
 
-    @property
-    def count(self) -> int:
-        """How many figures are followed."""
-        return len(self._places)
-
-    def drift(self) -> float:
-        """How far the sum of all figures is from its usual level."""
-        return float((self._fast - self._slow).sum())
+    def _surprise(self) -> Floats:
+        with np.errstate(all="ignore"):
+            spread = np.sqrt(self._noise * self._step_s / (2 * FAST * self._horizon_s))
+            spread = spread + WIDE * (self._high - self._low) + 1e-3 * np.abs(self._fast) + 1e-12
+            beyond = np.maximum(self._fast - self._high, self._low - self._fast)
+            found = np.log1p(np.clip(beyond / spread, 0.0, FAR))
+        return np.where(np.isfinite(found), found, 0.0)
 
     def _grow(self, names: list[K], values: Mapping[K, float]) -> None:
         """Follow more; what was absent before begins there."""
@@ -126,13 +116,11 @@ class Movers(Generic[K]):
             begun[:] = self._absent
         for name in names:
             self._places[name] = len(self._places)
-        self._last, self._fast, self._slow = (
-            np.append(one, begun) for one in (self._last, self._fast, self._slow)
+        self._last, self._fast, self._middle, self._slow, self._high, self._low = (
+            np.append(one, begun)
+            for one in (self._last, self._fast, self._middle, self._slow, self._high, self._low)
         )
-        zeros = np.zeros(len(names))
-        self._noise, self._around, self._moved, self._usual = (
-            np.append(one, zeros) for one in (self._noise, self._around, self._moved, self._usual)
-        )
+        self._noise = np.append(self._noise, np.zeros(len(names)))
         if len(self._places) > MOST:
             self._forget()
 
@@ -142,9 +130,9 @@ class Movers(Generic[K]):
         kept = np.sort(np.argsort(-size, kind="stable")[: MOST // 2])
         names = list(self._places)
         self._places = {names[n]: place for place, n in enumerate(kept.tolist())}
-        self._last, self._fast, self._slow = (
-            one[kept] for one in (self._last, self._fast, self._slow)
+        self._last, self._fast, self._middle, self._slow = (
+            one[kept] for one in (self._last, self._fast, self._middle, self._slow)
         )
-        self._noise, self._around, self._moved, self._usual = (
-            one[kept] for one in (self._noise, self._around, self._moved, self._usual)
+        self._high, self._low, self._noise = (
+            one[kept] for one in (self._high, self._low, self._noise)
         )

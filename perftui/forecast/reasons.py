@@ -17,8 +17,8 @@ from perftui.model.text import plain
 MOST = 3
 NOTABLE = 0.1
 """What moves the log-odds by less than this is no reason."""
-CLEAR = 0.5
-"""A function that has risen by ten points of a core while the series made half of its way."""
+CLEAR = 0.1
+"""A function has risen by ten points of a core."""
 LONGEST = 60
 
 
@@ -35,21 +35,13 @@ class _Reason(NamedTuple):
 _WORDS: dict[str, Callable[[float], str]] = {
     "distance": lambda x: f"{abs(x):.1f} of its usual moves in a horizon {_side(x)} the threshold",
     "closest": lambda x: f"at its worst lately {abs(x):.1f} such moves {_side(x)} the threshold",
-    "drift_short": lambda x: f"at its newest pace {abs(x):.1f} such moves {_side(x)} it in the end",
-    "drift_long": lambda x: f"at its longer pace {abs(x):.1f} such moves {_side(x)} it in the end",
+    "drift": lambda x: f"at its newest pace {abs(x):.1f} such moves {_side(x)} it in the end",
     "volatility": lambda x: f"it moves {math.exp(x):.1f} times as much as it usually does",
-    "violated_short": lambda x: (
-        "it was violated not long ago" if x > 0.05 else "no violation lately"
-    ),
-    "violated_long": lambda x: "it was violated before" if x > 0.05 else "no violation for long",
-    "violating": lambda x: "it is violated now" if x else "it is not violated now",
+    "violated": lambda x: "it was violated before" if x > 0.05 else "no violation for long",
     "drawn": lambda x: f"{_percent(x)} of walks with changes like its past ones breach it",
-    "trend": lambda x: f"{_percent(x)} of futures drawn around its trend breach it",
-    "progress": lambda x: f"{_percent_of(x)} of the way from its usual level to the threshold",
-    "pace_short": lambda x: f"at its newest pace {_percent_of(x)} of that way in a horizon",
-    "pace_long": lambda x: f"at its longer pace {_percent_of(x)} of that way in a horizon",
-    "line_short": lambda x: f"{_percent(x)} that a line through its newest values ends beyond it",
-    "line_long": lambda x: f"{_percent(x)} that a line through a horizon's values ends beyond it",
+    "line": lambda x: f"{_percent(x)} that a line through a horizon's values ends beyond it",
+    "holt": lambda x: f"{_percent(x)} that its newest level and trend lead beyond it",
+    "record": lambda _: "its newest mean is further towards it than any before",
     "day_ago": lambda x: f"a day ago it {'rose' if x > 0 else 'fell'} at this time",
 }
 
@@ -62,8 +54,9 @@ def reasons(
     leading: Leading,
 ) -> tuple[Evidence, ...]:
     """At most four: when the trend arrives at the threshold, if it does, and the inputs that move
-    the chance most. `inputs` has for each its value and by how much it moves the log-odds;
-    `leading` knows what those of them are about that are not the series' own."""
+    the chance most of those that move it the way that all of them together do. `inputs` has for
+    each its value and by how much it moves the log-odds; `leading` knows what those of them are
+    about that are not the series' own."""
     found: list[_Reason] = []
     arrives = arrival_s(points, objective)
     if arrives is not None:
@@ -72,16 +65,20 @@ def reasons(
         words = f"at this pace it reaches {threshold} in {when}"
         found.append(_Reason(math.inf, words, EvidenceKind.METRIC, arrives[0], "s"))
     weighty = [
-        _Reason(abs(moved), _WORDS[name](value))
+        _Reason(moved, _WORDS[name](value))
         for name, (value, moved) in inputs.items()
         if name in _WORDS
     ]
     weighty += _beside(inputs, leading)
+    if sum(reason.weight for reason in weighty) < 0:
+        weighty = [reason._replace(weight=-reason.weight) for reason in weighty]
     weighty.sort(key=lambda reason: -reason.weight)
     strongest = [reason for reason in weighty[:MOST] if reason.weight >= NOTABLE]
     # What can be looked at in the code is worth a line, where others weigh more, too.
     function = next((one for one in weighty if one.kind is EvidenceKind.PROFILE), None)
-    if function is not None and function not in strongest and inputs["riser"][0] >= CLEAR:
+    riser = leading.riser
+    is_clear = riser is not None and riser.by >= CLEAR
+    if function is not None and function not in strongest and is_clear:
         strongest = [*strongest[: MOST - 1], function]
     found += strongest
     return tuple(
@@ -94,24 +91,20 @@ def _beside(inputs: Mapping[str, tuple[float, float]], leading: Leading) -> Iter
     """The function that rises, and the metric that moves."""
     riser, leader = leading.riser, leading.leader
     if riser is not None:
-        weight = abs(inputs["riser"][1] + inputs["activity"][1])
+        weight = inputs["activity"][1]
         text = (
             f"{plain(riser.name.function, LONGEST)} is at {100 * riser.now:.0f} % of a core,"
             f" {100 * riser.by:.0f} points above its usual share"
         )
         yield _Reason(weight, text, EvidenceKind.PROFILE, 100 * riser.now, "%")
     if leader is not None:
-        weight = abs(inputs["leader"][1] + inputs["leaders"][1])
+        weight = inputs["leader"][1] + inputs["leaders"][1]
         way = "risen" if leader.by > 0 else "fallen"
         yield _Reason(weight, f"{plain(leader.name, LONGEST)} has {way} from its usual level")
 
 
 def _side(beyond: float) -> str:
     return "beyond" if beyond > 0 else "from"
-
-
-def _percent_of(share: float) -> str:
-    return f"{100 * share:.0f} %"
 
 
 def _percent(logit: float) -> str:

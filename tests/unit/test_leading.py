@@ -10,7 +10,7 @@ import pytest
 from builders import run_of_windows
 
 from perftui.forecast.beside import NOTHING, STALE_S, Beside, beside, shares_at
-from perftui.forecast.leading import LEADING, LEAST_RISE, PER_HORIZON, Leading
+from perftui.forecast.leading import FEW, LEADING, LEAST_RISE, PER_HORIZON, Leading
 from perftui.forecast.local import INPUTS, Local
 from perftui.forecast.movers import MOST, SEEN, Movers
 from perftui.forecast.prior import LOCAL_METRICS, Prior, shipped
@@ -45,21 +45,20 @@ def test_what_rises_beyond_its_noise_comes_first():
 
 
 def test_nothing_is_told_of_what_was_hardly_seen():
-    """Half a horizon is needed."""
+    """A horizon is needed."""
     short = int(SEEN * HORIZON_S)
     assert followed({"a": [float(n) for n in range(short)]}).moves() == []
     assert followed({"a": [float(n) for n in range(short + 2)]}).moves() != []
 
 
-def test_what_always_wanders_is_no_surprise():
-    """What is often far from its level is expected to be."""
-    steps = np.cumsum(NOISE.normal(0, 1, 2000))
-    early, late = (followed({"a": steps[:n].tolist()}) for n in (60, 2000))
-
-    def most(movers: Movers[str]) -> float:
-        return max((move.surprise for move in movers.moves()), default=0.0)
-
-    assert most(late) < most(early)
+def test_what_was_there_before_is_no_surprise():
+    """The second wave is as high as the first; what goes on beyond it surprises again."""
+    wave = [10 * math.sin(n / 60) ** 2 for n in range(360)]
+    first, second = (followed({"a": wave[:n]}).moves() for n in (85, 85 + 188))
+    assert first
+    assert second == []
+    [beyond] = followed({"a": [*wave[:273], *(wave[272] + n / 10 for n in range(60))]}).moves()
+    assert beyond.surprise > 0.5
 
 
 def test_a_figure_that_is_absent_counts_as_that_or_stays():
@@ -104,21 +103,41 @@ def of_two(rise: float, length: int = 120) -> Leading:
 def test_the_function_that_rises_is_named():
     """By how much, and where it is; one that takes more but stays as it is, is not."""
     leading = of_two(0.3)
-    known = dict(zip(LEADING, leading.inputs(1.0), strict=True))
+    known = dict(zip(LEADING, leading.inputs(), strict=True))
     assert leading.riser is not None
     assert leading.riser.name == WORK
     assert leading.riser.now == pytest.approx(0.3, abs=0.06)
-    assert known["riser"] == pytest.approx(10 * leading.riser.by)
-    half = dict(zip(LEADING, leading.inputs(0.5), strict=True))
-    assert half["riser"] == pytest.approx(known["riser"] / 2)
-    # The sum of all has risen as much.
-    assert known["activity"] == pytest.approx(5 * leading.riser.by, rel=0.2)
+    assert known["activity"] > 1
+
+
+def test_fewer_at_work_than_ever_are_a_surprise_the_other_way():
+    """A service that stands still is not the same as one that cannot keep up."""
+    more, fewer = of_two(0.3).inputs()[0], of_two(-0.3).inputs()[0]
+    assert more > 0 > fewer
+
+
+def test_metrics_that_leave_their_record_lead():
+    """The one that surprises most, and a few together: one alone is less than many."""
+    length = int(2 * HORIZON_S)
+    alone, many = Leading(HORIZON_S), Leading(HORIZON_S)
+    for n in range(length):
+        rises, rests = 1.0 + 0.1 * (n % 2) + 0.1 * max(0, n - 90), 1.0 + 0.1 * (n % 2)
+        alone.see(float(n), Beside({"0": rises, **{str(k): rests for k in range(1, FEW)}}))
+        many.see(float(n), Beside({str(k): rises for k in range(FEW)}))
+    one, all_of_them = (
+        dict(zip(LEADING, leading.inputs(), strict=True)) for leading in (alone, many)
+    )
+    assert alone.leader is not None
+    assert alone.leader.name == "0"
+    assert one["leader"] == pytest.approx(all_of_them["leader"])
+    assert all_of_them["leaders"] == pytest.approx(all_of_them["leader"])
+    assert one["leaders"] < all_of_them["leaders"] / 2
 
 
 def test_a_rise_that_is_too_small_is_none():
     """Two points of a core at least."""
     leading = of_two(LEAST_RISE / 2)
-    assert leading.inputs(1.0)[0] == 0.0
+    leading.inputs()
     assert leading.riser is None
 
 
@@ -133,8 +152,8 @@ def test_it_is_looked_at_no_oftener_than_needed():
 
 def watched(has_profile: bool, prior: tuple[float, ...] | None = None, rise: float = 0.3) -> Local:
     """The forecaster after a series that makes half of its way, beside which a function rises; that
-    is believed unless there is another prior."""
-    mean = prior or tuple(2.0 if name == "riser" else 0.0 for name in INPUTS)
+    more is at work is believed unless there is another prior."""
+    mean = prior or tuple(2.0 if name == "activity" else 0.0 for name in INPUTS)
     local = Local(
         Objective("m", 10.0, True, 5.0, HORIZON_S),
         prior=Prior(mean, (0.5,) * len(INPUTS)),
@@ -160,9 +179,7 @@ def test_a_rise_is_a_reason_and_moves_the_chance():
 
 def test_a_clear_rise_has_a_line_where_others_weigh_more():
     """It is what can be looked at in the code; where it is small, the others have their lines."""
-    mean = tuple(
-        3.0 if name in ("distance", "closest", "progress", "trend") else 0.0 for name in INPUTS
-    )
+    mean = tuple(3.0 if name in ("line", "holt", "record") else 0.0 for name in INPUTS)
 
     def kinds(rise: float) -> list[EvidenceKind]:
         local = watched(has_profile=True, prior=mean, rise=rise)
@@ -170,6 +187,19 @@ def test_a_clear_rise_has_a_line_where_others_weigh_more():
 
     assert kinds(0.3) == [EvidenceKind.METRIC, EvidenceKind.METRIC, EvidenceKind.PROFILE]
     assert kinds(0.03) == [EvidenceKind.METRIC] * 3
+
+
+def test_what_counts_against_the_chance_is_no_reason_for_it():
+    """Of a series on its way up not that it was never there, where that has a weight below zero."""
+
+    def texts(record: float) -> str:
+        weights = {"line": 1.0, "holt": 1.0, "record": record}
+        mean = tuple(weights.get(name, 0.0) for name in INPUTS)
+        return " ".join(one.text for one in watched(True, mean).reasons("s"))
+
+    assert "than any before" in texts(0.5)
+    assert "than any before" not in texts(-0.5)
+    assert "newest level and trend" in texts(-0.5)
 
 
 def test_without_the_profile_it_knows_of_none():

@@ -79,12 +79,36 @@ def test_what_each_expert_sees():
     restless = seen([*noisy(380, 5), *(5 + 3 * (-1) ** (n // 4) for n in range(60))])
     violated = seen([*noisy(150, 8), 11, 11, *noisy(48, 8)])
     assert near["distance"] > calm["distance"]
-    assert rising["drift_long"] > calm["drift_long"]
-    assert rising["trend"] > calm["trend"]
+    assert rising["drift"] > calm["drift"]
+    assert rising["line"] > calm["line"]
+    assert rising["holt"] > calm["holt"]
+    assert rising["record"] > 1 > calm["record"]
     assert restless["volatility"] > 0.5 > abs(calm["volatility"])
-    assert violated["violated_short"] > 0.4 > calm["violated_short"] == 0
+    assert violated["violated"] > 0.8 > calm["violated"] == 0
     assert violated["closest"] > near["closest"]
-    assert seen([*noisy(150, 8), 11])["violating"] == 1
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_holt_sees_how_many_times_the_threshold_it_is(sign: float):
+    """What doubles again and again is foreseen where a line through it is not yet; what falls to
+    the threshold is, too, and where that is no measure the values are taken as they are."""
+    place = NAMES.index("holt")
+    doubling = [10 * 2.0 ** (sign * (n - 140) / 20) for n in range(120)]
+    steady = [doubling[0]] * 120
+    objective = Objective("m", 10.0, sign > 0, 0.0, HORIZON_S)
+    grows, stands = (past_of(values, objective).features()[place] for values in (doubling, steady))
+    assert grows > 0 > stands
+    difference = Objective("m", 0.0, sign > 0, 0.0, HORIZON_S)
+    towards = [sign * (0.05 * n - 7) for n in range(120)]
+    assert past_of(towards, difference).features()[place] > 0
+
+
+def test_a_record_is_a_mean_beyond_all_before():
+    """One peak among others is none, and the same height again is none."""
+    place = NAMES.index("record")
+    waves = [5 + 3 * math.sin(n / 20) for n in range(400)]
+    assert past_of(waves).features()[place] < 0.3
+    assert past_of([*waves, *(8 + 0.05 * n for n in range(40))]).features()[place] > 1
 
 
 def test_a_day_ago():
@@ -167,7 +191,7 @@ def test_it_goes_on_from_what_it_has_learned():
         later.see(float(n), value, NOTHING)
     assert later.state() == state
     fresh = Local(OBJECTIVE)
-    for damaged in ("", "{}", "[]", state.replace("trend", "trent"), state.replace("[", "{", 1)):
+    for damaged in ("", "{}", "[]", state.replace("holt", "halt"), state.replace("[", "{", 1)):
         assert not fresh.resume(damaged)
     assert fresh.state() == Local(OBJECTIVE).state()
 
