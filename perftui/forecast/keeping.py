@@ -145,6 +145,7 @@ class Keeping:
             return ()
         from perftui.forecast.logged import past_forecasts
 
+        self.flush()  # what is known by now belongs to it
         return past_forecasts(self._path, self._target)
 
     def cases(self, now: Forecast) -> tuple[PastCase, ...]:

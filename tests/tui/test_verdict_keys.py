@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from builders import NOW, P99, forecast
+from pilots import until
 from textual.geometry import Offset
 
 from perftui.model.findings import Evidence, EvidenceKind, Finding, ForecastState, Mitigation
@@ -239,6 +240,7 @@ async def test_where_there_is_nothing_to_decide_on_it_says_so(
     app = make_app(monitor)
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("shift+tab", "a")
+        await until(pilot, lambda: app._notifications)
         assert asked(app) == ""
         assert [one.message for one in app._notifications] == [NOTHING_TO_DECIDE]
 
@@ -254,6 +256,5 @@ async def test_the_footer_names_the_keys_where_they_work(size: Any, watch: Any) 
 
         assert "snooze" not in footer()
         await pilot.press("shift+tab")
-        await pilot.pause()
-        assert " a accept  x reject  s snooze  h history " in footer()
+        await until(pilot, lambda: " a accept  x reject  s snooze  h history " in footer())
         assert footer().rstrip().endswith("q quit")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from builders import NOW, P99, forecast, run_of_windows, series, stack, status, window
+from pilots import until
 from rich.cells import cell_len
 from textual import events
 from textual.binding import Binding
@@ -237,18 +238,17 @@ async def test_the_footer_goes_with_the_size(watch: Any) -> None:
     app, _ = watch()
     async with app.run_test(size=(120, 36)) as pilot:
 
-        async def keys() -> list[str]:
-            await pilot.pause()
+        def keys() -> list[str]:
             return [key.description for key in app.screen.query(FooterKey)]
 
-        wide = await keys()
+        await until(pilot, keys)
+        wide = keys()
         await pilot.resize_terminal(80, 24)
-        narrow = await keys()
-        assert narrow[-2:] == ["help", "quit"] == wide[-2:]
-        assert len(narrow) < len(wide)
-        assert app.screen.query(FooterKey).last().region.right <= 80
+        await until(pilot, lambda: 0 < len(keys()) < len(wide))
+        assert keys()[-2:] == ["help", "quit"] == wide[-2:]
+        await until(pilot, lambda: 0 < app.screen.query(FooterKey).last().region.right <= 80)
         await pilot.resize_terminal(120, 36)
-        assert await keys() == wide
+        await until(pilot, lambda: keys() == wide)
 
 
 @pytest.mark.parametrize("size", [(120, 36), (80, 24), (40, 10), (20, 5), (300, 100)], ids=str)
