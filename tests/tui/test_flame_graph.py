@@ -234,6 +234,18 @@ async def test_other_sizes(text_of: TextOf) -> None:
             assert text_of(app.graph)[1].startswith("▸all"[: size[0]])
 
 
+async def test_a_line_is_never_wider_than_the_graph() -> None:
+    """Nor is one that is drawn before the event has come that tells of its width: what stands
+    beside it is not overwritten."""
+    app = FlameApp()
+    async with app.run_test(size=(80, 24)):
+        app.graph.show(tree(COUNTS), 1000)
+        app.graph.view.resize(198)
+        for y in range(3):
+            strip = app.graph.render_line(y)
+            assert cell_len(strip.text) == strip.cell_length == 80
+
+
 @pytest.mark.parametrize("name", HOSTILE, ids=[str(n) for n in range(len(HOSTILE))])
 async def test_hostile_names_are_text(name: str, text_of: TextOf) -> None:
     """Names of functions and files are drawn as text, never obeyed."""

@@ -136,6 +136,8 @@ class FlameGraph(Painted[str | tuple[Piece, ...]], ScrollView, can_focus=True):
 
     def content(self, y: int) -> str | tuple[Piece, ...]:
         """All that decides how line `y` looks."""
+        # A line can be asked for between a new width and the event that tells of it.
+        self.view.resize(self._width)
         return self.view.words(self._width) if y == 0 else self.view.row(self._row_at(y))
 
     def _row_at(self, y: int) -> int:
