@@ -14,6 +14,8 @@ _OBJECTIVE = re.compile(
     r"\s*(?P<metric>[A-Za-z_][\w.:/-]*)\s*(?P<sign>[<>])=?\s*(?P<threshold>[^\s%]+)\s*%?"
     r"(?:\s+for\s+(?P<hold>\S+))?(?:\s+within\s+(?P<horizon>\S+))?\s*"
 )
+_SIZE = re.compile(r"[<>]=?\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<prefix>[KMGT]?)i?B\b", re.IGNORECASE)
+_PREFIXES = ("", "K", "M", "G", "T")
 
 DEFAULT_HOLD_S = 60.0
 DEFAULT_HORIZON_S = 900.0
@@ -83,6 +85,11 @@ def _number(value: float) -> str:
 
 def parse_objective(text: str) -> Objective:
     """Read `p99 > 0.5 for 1m` or `p99 > 0.5 for 1m within 15m`. ValueError says what is wrong."""
+    size = _SIZE.search(text)
+    if size is not None:
+        power = _PREFIXES.index(size["prefix"].upper())
+        count = round(float(size["number"]) * 1024**power)
+        raise ValueError(f"a threshold is a number without a unit; in bytes this one is {count}")
     match = _OBJECTIVE.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is no objective; write it like 'p99 > 0.5 for 1m'")

@@ -111,6 +111,8 @@ def test_parse_objective(text: str, objective: Objective):
     [
         ("", "is no objective; write it like 'p99 > 0.5 for 1m'"),
         ("p99", "is no objective"),
+        ("rss > 600 MB for 1m", "a number without a unit; in bytes this one is 629145600"),
+        ("rss > 1.5GiB", "in bytes this one is 1610612736"),
         ("p99 > ", "is no objective"),
         ("p99 = 0.5", "is no objective"),
         ("> 0.5", "is no objective"),
