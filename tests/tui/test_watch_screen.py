@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import Any
 
@@ -466,6 +467,17 @@ async def test_help_lists_the_keys_of_the_app(watch: Any) -> None:
         shown = await help_text(app)
         assert "Ctrl+C" in shown
         assert "Ctrl+P" in shown
+
+
+async def test_help_fits_a_narrow_screen(watch: Any) -> None:
+    """At 80 columns no line is broken, and each key has the name that is on it."""
+    app, _ = watch()
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("question_mark")
+        shown = await help_text(app)
+        width = app.screen.query_one(Static).size.width
+        assert [line for line in shown.splitlines() if cell_len(line) > width] == []
+        assert not re.search(r"(ctrl|shift)\+", shown)
 
 
 HOSTILE = {

@@ -41,6 +41,7 @@ _NAMES = {
     "ctrl+p": "Ctrl+P",
     "ctrl+s": "Ctrl+S",
     "ctrl+y": "Ctrl+Y",
+    "ctrl+z": "Ctrl+Z",
 }
 _FIGURES = """\
 own %     samples with the function on top of the stack, in percent of the
@@ -49,8 +50,8 @@ busy      running, or ready and waiting for a CPU (cpu wait)
 total %   samples with it anywhere in the stack; ~ where some stacks were
           read without stopping the process
 ±         half the 95 % interval of own %, in points
-Δ         its change against the span before, or the baseline; ▲ ▼ NEW GONE
-          are beyond the sampling noise
+Δ         its change against the span before, or the baseline; ▲ ▼ NEW
+          and GONE are beyond the sampling noise
 own s     the same in seconds since perftui attached, or since R
 trend     own % of the last minute, oldest left; one scale for all rows
 cover     sampled time over wall time

@@ -58,10 +58,10 @@ class WatchScreen(Screen[None]):
         # With priority, so that what is typed right behind it goes to the filter already.
         Binding("slash", "filter", "filter", key_display="/", priority=True),
         Binding("p,space", "pause", "pause", key_display="p", tooltip="hold the profile"),
-        Binding("tab", "panel(1)", "panel", key_display="Tab"),
+        Binding("tab", "panel(1)", "panel", key_display="Tab", tooltip="next panel"),
         Binding("shift+tab", "panel(-1)", "previous panel", show=False),
-        Binding("plus", "refresh_rate(-1)", "faster", show=False),
-        Binding("minus", "refresh_rate(1)", "slower", show=False),
+        Binding("plus", "refresh_rate(-1)", "refresh more often", show=False),
+        Binding("minus", "refresh_rate(1)", "refresh less often", show=False),
         Binding("A", "ask_about", "ask about what is selected", show=False),
         Binding("F", "follow", "follow the successor", show=False),
         Binding("M", "note", "mark a note", show=False),
