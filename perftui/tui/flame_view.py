@@ -58,6 +58,8 @@ class FlameView:
         """What the total shares are compared with."""
         self.selected: Box | None = None
         """The box of what is selected, or the nearest one above it that is drawn."""
+        self.why_empty = "no samples yet"
+        """Why there are no boxes, where there are none at all."""
         self._root = call_tree({})
         self._width = UNSEEN_WIDTH
         self._layout = Layout(self._root, TOP, self._width)
@@ -210,7 +212,7 @@ class FlameView:
         the matches' share is of the samples, each of which counts once."""
         box = self.selected
         if box is None:
-            return fit(self._why_empty(), width)
+            return fit(self._nothing(), width)
         scale = 100 / self._ticks if self._ticks else 0.0
         shares = f"own {box.node.own * scale:.1f} %  total {box.node.total * scale:.1f} %"
         moved = self._change(box)
@@ -245,9 +247,9 @@ class FlameView:
         count = f"({number} of {len(self.matches)})"
         return f"matches {share:.1f} % of the samples {count}", f"matches {share:.1f} % {count}"
 
-    def _why_empty(self) -> str:
+    def _nothing(self) -> str:
         if self.zoom == TOP:
-            return "no samples yet"
+            return self.why_empty
         return f"no samples of {plain(self.zoom.frame.function[:500])} (Backspace goes back)"
 
     def _piece(self, box: Box) -> Piece:

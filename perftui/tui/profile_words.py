@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from perftui.model.snapshot import Snapshot
-from perftui.model.stacks import Place
+from perftui.model.stacks import Mode, Place
 from perftui.model.text import plain
 from perftui.tui.functions_view import FunctionsView
 from perftui.tui.profile_view import ProfileView
@@ -85,5 +85,10 @@ def why_empty(view: ProfileView, snapshot: Snapshot) -> str:
     status = snapshot.source("py-spy")
     if status is not None and status.message and not snapshot.windows:
         return f"no functions: {plain(status.message)}"
-    looked = any(window.end > view.reset_at for window in snapshot.windows)
-    return "no Python code was running" if looked else "no samples yet"
+    looked = [window for window in snapshot.windows if window.end > view.reset_at]
+    if not looked:
+        return "no samples yet"
+    # Where idle threads, or GIL holders alone, are looked at, the key would show nothing more.
+    has_more = not looked[-1].idle and looked[-1].mode is not Mode.GIL
+    more = ": all threads wait (I shows where)" if has_more else ""
+    return f"no Python code was running{more}"

@@ -48,10 +48,15 @@ class ThreadsView(Following):
                     del self._tops[thread]
 
     def lines(
-        self, windows: Sequence[Window], ticks: float, gil_windows: Sequence[Window] = ()
+        self,
+        windows: Sequence[Window],
+        ticks: float,
+        gil_windows: Sequence[Window] = (),
+        *,
+        has_children: bool = False,
     ) -> list[ThreadLine]:
-        """A row per thread of these windows, busiest first; with several processes below a row for
-        each of them."""
+        """A row per thread of these windows, busiest first; with several processes, also where all
+        but one are at rest (`has_children`), below a row for each of them."""
         self.follow(windows)
         return _lines(
             self._tops,
@@ -59,6 +64,7 @@ class ThreadsView(Following):
             GilShare(gil_windows),
             only_gil=any(window.mode is Mode.GIL for window in windows),
             with_idle=any(window.idle for window in windows),
+            has_children=has_children,
         )
 
 
@@ -69,6 +75,7 @@ def _lines(
     *,
     only_gil: bool,
     with_idle: bool,
+    has_children: bool,
 ) -> list[ThreadLine]:
     busy = {thread: counts.total() for thread, counts in tops.items()}
 
@@ -96,7 +103,7 @@ def _lines(
     by_pid = sorted(members, key=lambda pid: (-sum(busy[one] for one in members[pid]), pid))
     lines: list[ThreadLine] = []
     for pid in by_pid:
-        if len(by_pid) > 1:
+        if has_children or len(by_pid) > 1:
             lines.append(line(pid, None, members[pid]))
         lines.extend(line(pid, thread, [thread]) for thread in members[pid])
     return lines

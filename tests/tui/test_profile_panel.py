@@ -426,6 +426,30 @@ async def test_colours_of_what_has_not_changed(watch: Any) -> None:
         assert colours() == kinds
 
 
+async def test_the_process_of_the_only_busy_thread(watch: Any, picture: Any, text_of: Any) -> None:
+    """With children the threads stand below their process, also where one of all is busy."""
+    app, _ = watch(picture(CALLS, children=(77, 78)))
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("t")
+        await pilot.pause()
+        shown = "\n".join(text_of(app.screen.query_one(ThreadsTable)))
+        assert f"pid {MAIN.pid}: 1 thread " in shown
+
+
+@pytest.mark.parametrize("key", ["t", "T", "f"])
+async def test_where_nothing_runs_each_view_says_how_to_see_what_waits(
+    key: str, watch: Any, picture: Any, text_of: Any
+) -> None:
+    """A program that is stuck in a lock has no samples; the key that shows the lock is named."""
+    app, _ = watch(picture(windows=run_of_windows(20, {})))
+    async with app.run_test(size=NARROW) as pilot:
+        said = "no Python code was running: all threads wait (I shows where)"
+        assert said in text_of(panel_of(app).seen)
+        await pilot.press(key)
+        await pilot.pause()
+        assert said in text_of(panel_of(app).seen)
+
+
 async def test_a_paused_view_of_threads_knows_no_later_looks_at_the_gil(
     watch: Any, picture: Any, text_of: Any
 ) -> None:

@@ -7,7 +7,7 @@ from builders import MAIN, NOW, PID, run_of_windows, snapshot, status
 
 from perftui.model.baseline import Baseline
 from perftui.model.snapshot import SourceState
-from perftui.model.stacks import Place
+from perftui.model.stacks import Mode, Place
 from perftui.tui.functions_view import FunctionsView
 from perftui.tui.profile_view import SPANS_S, ProfileView
 from perftui.tui.profile_words import VIEWS, title, why_empty
@@ -85,7 +85,13 @@ def test_names_of_the_target_are_plain(showing: str):
             {"sources": [status("py-spy", SourceState.FAILED, "no\npermission")]},
             "no functions: no permission",
         ),
-        ({}, {"windows": run_of_windows(3, {})}, "no Python code was running"),
+        (
+            {},
+            {"windows": run_of_windows(3, {})},
+            "no Python code was running: all threads wait (I shows where)",
+        ),
+        ({}, {"windows": run_of_windows(3, {}, idle=True)}, "no Python code was running"),
+        ({}, {"windows": run_of_windows(3, {}, mode=Mode.GIL)}, "no Python code was running"),
         ({"reset_at": NOW + 1}, {"windows": run_of_windows(3, {})}, "no samples yet"),
     ],
 )

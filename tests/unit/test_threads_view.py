@@ -55,6 +55,12 @@ def test_windows_add_up():
     assert (line.active_pct, line.top_pct) == (40, 40)
 
 
+def test_the_only_busy_process_of_several_is_named():
+    """Where all processes but one are at rest, a row says which one is not."""
+    seen = ThreadsView().lines(windows({(CHILD, "a"): 5}), TICKS, has_children=True)
+    assert [(line.pid, line.thread) for line in seen] == [(77, None), (77, CHILD)]
+
+
 def test_one_process_has_no_row_of_its_own():
     """With one process there are threads alone; with several each has a row above its threads."""
     assert [line.thread for line in lines({(MAIN, "a"): 1, (WORKER, "a"): 2})] == [WORKER, MAIN]

@@ -146,7 +146,12 @@ class ProfilePanel(Vertical):
         looked = self._look()
         # A view that is paused, or of the past, knows nothing of what was looked at since.
         gil_windows = [w for w in self._snapshot.gil_windows if w.end <= looked.now]
-        lines = self._threads.lines(looked.windows, looked.ticks, gil_windows)
+        lines = self._threads.lines(
+            looked.windows,
+            looked.ticks,
+            gil_windows,
+            has_children=bool(self._snapshot.children),
+        )
         self._fill(self.query_one(ThreadsTable), lines)
 
     def _fill(self, table: LineTable[T], rows: Sequence[T]) -> None:
@@ -163,6 +168,7 @@ class ProfilePanel(Vertical):
     def _draw_flame(self) -> None:
         looked, flame = self._look(), self.query_one(FlameGraph)
         flame.view.difference = self._difference(looked)
+        flame.view.why_empty = why_empty(self.view, self._snapshot)
         flame.show(self._trees.now(looked).root, looked.ticks, looked.unconfirmed)
 
     def _difference(self, looked: Looked) -> Difference | None:

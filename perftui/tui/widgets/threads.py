@@ -48,7 +48,8 @@ class ThreadsTable(LineTable[ThreadLine]):
 
     def cells_of(self, item: ThreadLine) -> Cells:
         """Shares, ids, name and what it does most."""
-        name = f"pid {item.pid}: {item.threads} threads" if item.thread is None else ""
+        count = f"{item.threads} thread{'s' if item.threads != 1 else ''}"
+        name = f"pid {item.pid}: {count}" if item.thread is None else ""
         if item.thread is not None:
             # py-spy knows no names before the program has imported threading.
             unnamed = "(main)" if item.thread.tid == item.pid else "–"
