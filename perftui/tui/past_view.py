@@ -12,7 +12,7 @@ from perftui.model.text import plain
 
 MOST_WARNINGS = 20
 NOTHING = """\
-No forecast of this process has an outcome yet: that of the first is known once its horizon has
+No forecast of this process has an outcome yet: that of the first is known once its horizon has \
 passed. What is said and what comes is kept for 30 days, also from run to run.\
 """
 

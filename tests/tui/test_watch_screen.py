@@ -594,6 +594,19 @@ async def test_the_forecast_pane_wraps(size: Any, watch: Any, picture: Any, text
         assert "".join(LONG.split()) in shown
 
 
+async def test_no_word_of_the_forecast_pane_is_cut(watch: Any, picture: Any, text_of: Any) -> None:
+    """Its scrollbar takes a column: what stands there is wrapped for what is left, also when the
+    pane is opened."""
+    full = forecast(probability=0.7, summary=" ".join(["x" * 78 + " y"] * 40))
+    app, _ = watch(picture(forecasts=(full,)))
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("shift+tab")
+        await pilot.pause()
+        pane = app.screen.query_one(ForecastPane)
+        assert pane.show_vertical_scrollbar
+        assert not [line for line in text_of(pane) if "…" in line]
+
+
 async def test_f5_asks_the_llm_in_the_forecast_pane_alone(watch: Any) -> None:
     """F5 asks where the forecast pane has the focus, and nowhere else."""
     app, monitor = watch()

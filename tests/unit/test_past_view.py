@@ -47,5 +47,6 @@ def test_the_diagram():
 
 
 def test_nothing_yet():
-    """In words."""
+    """In words: one paragraph, which the screen breaks where it is full."""
     assert past_lines([], NOW) == [NOTHING]
+    assert "\n" not in NOTHING

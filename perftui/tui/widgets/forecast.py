@@ -72,6 +72,10 @@ class ForecastPane(Painted[tuple[str, str]], ScrollView, can_focus=True):
         self._wrap()
         self.refresh()
 
+    def watch_show_vertical_scrollbar(self) -> None:
+        """The scrollbar has come or gone, which no event of another size tells."""
+        self.call_later(self._wrap)
+
     def watch_has_focus(self, has_focus: bool) -> None:
         """Mark what is selected while the keys are for it."""
         super().watch_has_focus(has_focus)
