@@ -201,6 +201,15 @@ def test_a_report_without_samples():
     assert "FUNCTIONS: no samples" in found
 
 
+def test_a_report_where_nothing_ran():
+    """It says so, and the option that shows the waits, in place of an empty table."""
+    found = report(snapshot(windows=run_of_windows(3, {}))).splitlines()
+    assert "  no Python code was running: all threads wait (-i shows where)" in found
+    assert not any("total %" in line for line in found)
+    found = report(snapshot(windows=run_of_windows(3, {}, idle=True))).splitlines()
+    assert "  no Python code was running" in found
+
+
 def test_a_report_of_an_exited_target():
     """A report about a target that has ended says since when."""
     found = report(full(target_state=TargetState.EXITED, target_since=NOW - 5)).splitlines()
