@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from perftui.forecast.breaches import BreachLog
 from perftui.model.findings import Forecast, ForecastState
+from perftui.model.present import format_probability
 
 ENOUGH = 20
 """Outcomes that must be known before the record says anything about skill."""
@@ -98,11 +99,13 @@ class Record:
         if not self.outcomes:
             return None
         count = len(self.outcomes)
-        said = sum(outcome.probability for outcome in self.outcomes) / count
+        mean = sum(outcome.probability for outcome in self.outcomes) / count
+        said = format_probability(mean)
         came = sum(outcome.breached for outcome in self.outcomes)
         if count == 1:
-            return f"the one forecast that was due said {said:.0%}; a breach {_came(came)}"
-        return f"{count} forecasts that were due said {said:.0%} on average; {came} breaches came"
+            return f"the one forecast that was due said {said}; a breach {_came(came)}"
+        breaches = f"{came} breach{'es' if came != 1 else ''}"
+        return f"{count} forecasts that were due said {said} on average; {breaches} came"
 
 
 def _came(count: int) -> str:

@@ -23,7 +23,7 @@ def test_a_forecast_is_open_until_its_outcome_can_be_known():
     record.resolve(log_of((160, 199)), 169)
     assert record.sentence() is None
     record.resolve(log_of((160, 199)), 170)
-    assert record.sentence() == "the one forecast that was due said 40%; a breach came"
+    assert record.sentence() == "the one forecast that was due said 40 %; a breach came"
     assert not record.open
 
 
@@ -101,4 +101,4 @@ def test_the_sentence():
     """The record in words says what was said on average, and what came of it."""
     assert Record().sentence() is None
     record = record_of((0.9, 0.5, True), (0.3, 0.5, False))
-    assert record.sentence() == "2 forecasts that were due said 60% on average; 1 breaches came"
+    assert record.sentence() == "2 forecasts that were due said 60 % on average; 1 breach came"
