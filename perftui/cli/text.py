@@ -142,7 +142,7 @@ def _functions(snapshot: Snapshot) -> Iterator[str]:
     baseline = snapshot.baseline
     if not seen.functions and baseline is None:
         has_more = not windows[-1].idle and windows[-1].mode is not Mode.GIL
-        yield f"  no Python code was running{': all threads wait (-i shows where)' * has_more}"
+        yield f"  no Python code was running{' (-i shows where threads wait)' * has_more}"
         return
     change_title = f" {'Δbase':>8} {'±':>5}" if baseline is not None else ""
     yield f"  {'own %':>6} {'±':>5} {'total %':>8}{change_title}  function"

@@ -90,5 +90,5 @@ def why_empty(view: ProfileView, snapshot: Snapshot) -> str:
         return "no samples yet"
     # Where idle threads, or GIL holders alone, are looked at, the key would show nothing more.
     has_more = not looked[-1].idle and looked[-1].mode is not Mode.GIL
-    more = ": all threads wait (I shows where)" if has_more else ""
+    more = " (I shows where threads wait)" if has_more else ""
     return f"no Python code was running{more}"

@@ -443,7 +443,7 @@ async def test_where_nothing_runs_each_view_says_how_to_see_what_waits(
     """A program that is stuck in a lock has no samples; the key that shows the lock is named."""
     app, _ = watch(picture(windows=run_of_windows(20, {})))
     async with app.run_test(size=NARROW) as pilot:
-        said = "no Python code was running: all threads wait (I shows where)"
+        said = "no Python code was running (I shows where threads wait)"
         assert said in text_of(panel_of(app).seen)
         await pilot.press(key)
         await pilot.pause()

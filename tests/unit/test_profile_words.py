@@ -88,7 +88,7 @@ def test_names_of_the_target_are_plain(showing: str):
         (
             {},
             {"windows": run_of_windows(3, {})},
-            "no Python code was running: all threads wait (I shows where)",
+            "no Python code was running (I shows where threads wait)",
         ),
         ({}, {"windows": run_of_windows(3, {}, idle=True)}, "no Python code was running"),
         ({}, {"windows": run_of_windows(3, {}, mode=Mode.GIL)}, "no Python code was running"),
