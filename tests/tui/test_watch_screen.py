@@ -22,7 +22,7 @@ from perftui.model.stacks import Thread
 from perftui.model.target import TargetState
 from perftui.tui.app import PerftuiApp
 from perftui.tui.screens.help import _NAMES, HelpScreen
-from perftui.tui.screens.watch import WatchScreen
+from perftui.tui.screens.watch import SUCCESSOR, WatchScreen
 from perftui.tui.widgets.bars import Header, Tabs, WarningLine
 from perftui.tui.widgets.callers import CallersTable
 from perftui.tui.widgets.flame import FlameGraph
@@ -575,6 +575,7 @@ async def test_the_strongest_warning_is_always_in_sight(
             assert line.region.y == size[1] - 2
             assert text_of(line)[0].startswith(f" {sign} ")
             assert wanted in text_of(line)[0]
+            assert text_of(line)[0].endswith(f"  {SUCCESSOR} ") == (case == "exited")
             await pilot.press("tab")
 
 

@@ -22,6 +22,7 @@ from perftui.model.offer import Offer
 from perftui.model.present import format_clock
 from perftui.model.question import Question
 from perftui.model.snapshot import Snapshot
+from perftui.model.target import TargetState
 from perftui.model.verdict import Decision, Item
 from perftui.model.warning import strongest
 from perftui.monitor import Monitor
@@ -44,6 +45,7 @@ FIRST_LOOKS_S = 0.1
 """How often it looks for the first window, so that it is shown as soon as it is there."""
 KEEP_WORDS, KEEP_S = "until perftui ends; perftui.toml keeps it:", 15.0
 OBJECTIVE_WORDS = "an objective, like p99 > 0.5 for 1m within 15m; Enter sets it, Esc drops it"
+SUCCESSOR = "F follows its successor"
 NOTHING_TO_DECIDE = "There is no forecast and no proposal to decide on yet."
 NO_PROMETHEUS = "To try a query, start perftui with --prometheus URL."
 PANELS = ("profile", "metrics", "forecast")
@@ -155,8 +157,10 @@ class WatchScreen(Screen[None]):
         if self._refresh_s != USUAL_REFRESH_S:
             left += f"  every {self._refresh_s:g} s"
         self.query_one(Header).show(left, right)
-        warning = strongest(snapshot)
-        self.query_one(WarningLine).show(warning.level, warning.text, warning.aside)
+        warning, aside = strongest(snapshot), ""
+        if snapshot.target_state is TargetState.EXITED:
+            aside = SUCCESSOR
+        self.query_one(WarningLine).show(warning.level, warning.text, warning.aside or aside)
         self._draw_titles()
 
     def _draw_titles(self) -> None:
