@@ -45,7 +45,7 @@ FIRST_LOOKS_S = 0.1
 """How often it looks for the first window, so that it is shown as soon as it is there."""
 KEEP_WORDS, KEEP_S = "until perftui ends; perftui.toml keeps it:", 15.0
 OBJECTIVE_WORDS = "an objective, like p99 > 0.5 for 1m within 15m; Enter sets it, Esc drops it"
-SUCCESSOR = "F follows its successor"
+SUCCESSOR = "F its successor"
 NOTHING_TO_DECIDE = "There is no forecast and no proposal to decide on yet."
 NO_PROMETHEUS = "To try a query, start perftui with --prometheus URL."
 PANELS = ("profile", "metrics", "forecast")
