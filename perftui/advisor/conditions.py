@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -38,6 +39,9 @@ _FIGURES: dict[str, tuple[Callable[[Profile], float | None], str]] = {
     "gc": (lambda p: p.gc_pct, "the garbage collector takes {:.0f} % of a core"),
     "cpu_wait": (lambda p: p.cpu_wait_pct, "its threads wait for a CPU {:.0f} % of the time"),
 }
+
+_OF_PROCESS = frozenset(("gil", "active"))
+"""Figures of one process, where there are several: each has a GIL of its own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,16 +138,39 @@ class Seen:
             text = f"the process is {age:.0f} s old"
             return Said(EvidenceKind.METRIC, text, age, "s") if _is_beyond(need, age) else None
         of_profile, words = _FIGURES[figure]
-        value = of_profile(self._profile)
+        pid = self._busiest if figure in _OF_PROCESS else None
+        value = of_profile(self._profile if pid is None else self._profile_of(pid))
         if value is None or not _is_beyond(need, value):
             return None
-        return Said(EvidenceKind.PROFILE, words.format(value), value, "%")
+        where = f" (pid {pid})" if pid is not None else ""
+        return Said(EvidenceKind.PROFILE, words.format(value) + where, value, "%")
+
+    @cached_property
+    def _gil_windows(self) -> Sequence[Window]:
+        since = self._snapshot.data_at - RECENT_S
+        return [window for window in self._snapshot.gil_windows if window.end > since]
+
+    @cached_property
+    def _busiest(self) -> int | None:
+        """Of several processes the one that holds its GIL most, or does most where no GIL was
+        looked at."""
+        work: Counter[int] = Counter()
+        for window in self._gil_windows or self._recent:
+            for (thread, _), count in window.stacks.items():
+                work[thread.pid] += count
+        return work.most_common(1)[0][0] if len(work) > 1 else None
 
     @cached_property
     def _profile(self) -> Profile:
+        return self._profiled(self._recent, self._gil_windows)
+
+    def _profile_of(self, pid: int) -> Profile:
+        both = (self._recent, self._gil_windows)
+        return self._profiled(*([_of_process(w, pid) for w in windows] for windows in both))
+
+    def _profiled(self, windows: Sequence[Window], gil: Sequence[Window]) -> Profile:
         end = self._snapshot.data_at
-        gil = [window for window in self._snapshot.gil_windows if window.end > end - RECENT_S]
-        return profile(self._recent, end - RECENT_S, end, gil_windows=gil, with_rows=False)
+        return profile(windows, end - RECENT_S, end, gil_windows=gil, with_rows=False)
 
     def _riser(self, need: NeedSettings) -> Said | None:
         if self.risen is None or not _is_beyond(need, self.risen.points):
@@ -165,6 +192,11 @@ class Seen:
             return None
         risen = change((now[key], ticks), (before[key], was_ticks))
         return Risen(key, risen.points, 100 * now[key] / ticks) if risen.beyond_noise else None
+
+
+def _of_process(window: Window, pid: int) -> Window:
+    own = {known: count for known, count in window.stacks.items() if known[0].pid == pid}
+    return replace(window, stacks=own)
 
 
 def _slope(series: Series) -> float:

@@ -378,6 +378,34 @@ def test_the_example_of_the_readme_is_one():
     assert mine[0].name not in names(Patterns(mine).look(seen({render: 50})))
 
 
+def test_each_process_has_a_gil_of_its_own():
+    """Two busy workers of one thread each queue for none, whatever both together come to; one of
+    them that has two threads does, and its pid is told."""
+
+    def looks(counts: Mapping[Thread, int], mode: Mode) -> list[Window]:
+        stacks = {(thread, calls()): count for thread, count in counts.items()}
+        return [
+            Window(NOW - n - 1, NOW - n, 100.0, mode, stacks, processes=2)
+            for n in reversed(range(30))
+        ]
+
+    one, other, second = Thread(1, 1, "a"), Thread(2, 2, "b"), Thread(2, 3, "c")
+    workers = snapshot(
+        windows=looks({one: 90, other: 95}, Mode.BLOCKING),
+        gil_windows=tuple(looks({one: 80, other: 90}, Mode.GIL)),
+    )
+    assert "gil-convoy" not in names(Patterns().look(workers))
+    queue = snapshot(
+        windows=looks({one: 90, other: 95, second: 95}, Mode.BLOCKING),
+        gil_windows=tuple(looks({one: 80, other: 45, second: 50}, Mode.GIL)),
+    )
+    [found] = [f for f in Patterns().look(queue) if f.name == "gil-convoy"]
+    assert [e.text for e in found.evidence] == [
+        "the GIL is held 95 % of the time (pid 2)",
+        "its threads are at work for 190 % of a core (pid 2)",
+    ]
+
+
 def test_the_gil_is_that_of_now():
     """A convoy of minutes ago is over."""
     old = tuple(replace(w, start=w.start - 120, end=w.end - 120) for w in gil(0.97))
