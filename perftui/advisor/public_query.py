@@ -8,12 +8,13 @@ from perftui.advisor.redact import Pseudonyms
 
 MOST = 200
 """Characters of one; a longer one is cut."""
+_UNSAID = re.compile(r"""\#[^\n]*|"(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?|`[^`]*`?""", re.DOTALL)
+"""A comment, or a text, which may hold brackets of its own: these go before all else."""
 _TOKEN = re.compile(
-    # What is between braces is left out further below.
-    r"""(?P<gone>\#[^\n]*|\$\w*|"(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?|`[^`]*`?)"""
-    r"""|(?P<labels>\b(?:by|without|on|ignoring|group_left|group_right)\b\s*\([^()]*\)?)"""
+    # What is between braces is left out further below. Keywords are the same in capitals.
+    r"""(?P<labels>\b(?i:by|without|on|ignoring|group_left|group_right)\b(?:\s*\([^()]*\)?)?)"""
     r"""|(?P<number>(?<![\w:])(?:\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|(?:\d+(?:ms|[smhdwy]))+)(?![\w:.]))"""
-    r"""|(?P<name>[A-Za-z_:][\w:]*)|(?P<sign>[-+*/%^()\[\]<>=!,@]|\s+)|(?P<rest>.)""",
+    r"""|(?P<name>[A-Za-z_:][\w:]*)|(?P<sign>[-+*/%^()\[\]<>=!,@]|\s+)|(?P<rest>\$\w*|.)""",
     re.DOTALL,
 )
 _WORDS = frozenset(
@@ -40,11 +41,11 @@ def public_query(query: str, names: Pseudonyms) -> str:
     tells them."""
     left: list[str] = []
     depth = 0
-    for token in _TOKEN.finditer(query):
+    for token in _TOKEN.finditer(_UNSAID.sub("", query)):
         text = token[0]
         if text in "{}":
             depth = max(0, depth + (1 if text == "{" else -1))
-        elif depth or token["gone"] or token["labels"] or token["rest"]:
+        elif depth or token["labels"] or token["rest"]:
             continue
         elif token["name"]:
             left.append(text if text.casefold() in _WORDS else names.metric(text))
