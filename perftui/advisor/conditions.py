@@ -41,7 +41,7 @@ _FIGURES: dict[str, tuple[Callable[[Profile], float | None], str]] = {
 }
 
 _OF_PROCESS = frozenset(("gil", "active"))
-"""Figures of one process, where there are several: each has a GIL of its own."""
+"""Figures of one process, where there are several: who queues for a GIL queues for that one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +139,7 @@ class Seen:
             return Said(EvidenceKind.METRIC, text, age, "s") if _is_beyond(need, age) else None
         of_profile, words = _FIGURES[figure]
         pid = self._busiest if figure in _OF_PROCESS else None
-        value = of_profile(self._profile if pid is None else self._profile_of(pid))
+        value = of_profile(self._profile if pid is None else self._of_busiest)
         if value is None or not _is_beyond(need, value):
             return None
         where = f" (pid {pid})" if pid is not None else ""
@@ -164,9 +164,13 @@ class Seen:
     def _profile(self) -> Profile:
         return self._profiled(self._recent, self._gil_windows)
 
-    def _profile_of(self, pid: int) -> Profile:
-        both = (self._recent, self._gil_windows)
-        return self._profiled(*([_of_process(w, pid) for w in windows] for windows in both))
+    @cached_property
+    def _of_busiest(self) -> Profile:
+        """Of that process alone."""
+        both = self._recent, self._gil_windows
+        return self._profiled(
+            *([_of_process(w, self._busiest) for w in windows] for windows in both)
+        )
 
     def _profiled(self, windows: Sequence[Window], gil: Sequence[Window]) -> Profile:
         end = self._snapshot.data_at
@@ -194,7 +198,7 @@ class Seen:
         return Risen(key, risen.points, 100 * now[key] / ticks) if risen.beyond_noise else None
 
 
-def _of_process(window: Window, pid: int) -> Window:
+def _of_process(window: Window, pid: int | None) -> Window:
     own = {known: count for known, count in window.stacks.items() if known[0].pid == pid}
     return replace(window, stacks=own)
 

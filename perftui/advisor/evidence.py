@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from perftui.advisor.patterns import shipped
 from perftui.model.event import Event
-from perftui.model.findings import LOCAL, Finding, Forecast, ForecastState
+from perftui.model.findings import Finding, Forecast, ForecastState
 from perftui.model.noise import margin_pct
 from perftui.model.objective import Objective
 from perftui.model.past import PastCase
@@ -190,7 +190,7 @@ class Facts:
 
 def facts(snapshot: Snapshot, asked: Question | None = None) -> Facts:
     """The numbered facts of `snapshot`, for a forecast or for what a person asks."""
-    local = [f for f in snapshot.forecasts if f.by == LOCAL]
+    local = snapshot.local
     question = _question(local, snapshot.objectives) if asked is None else None
     # The forecast in question is always in the table, however many objectives there are.
     local.sort(key=lambda forecast: forecast.objective != question)

@@ -18,7 +18,6 @@ from perftui.advisor.outline import outline
 from perftui.advisor.redact import Pseudonyms, public_unit
 from perftui.advisor.reply import ToolCall
 from perftui.model.event import EventKind
-from perftui.model.findings import LOCAL
 from perftui.model.noise import change
 from perftui.model.profile import profile, tally
 from perftui.model.series import between, slope_per_s
@@ -305,8 +304,7 @@ class Toolbox:
 
     def _alert_rules(self) -> _Told:
         # A model's own earlier forecast is about the same objective, and knows of no breach.
-        local = (one for one in self._snapshot.forecasts if one.by == LOCAL)
-        states = {forecast.objective: forecast for forecast in local}
+        states = {forecast.objective: forecast for forecast in self._snapshot.local}
         now = self._snapshot.taken_at
         rules = [
             {

@@ -141,8 +141,8 @@ def _functions(snapshot: Snapshot) -> Iterator[str]:
     yield from _figures(seen, windows[-1])
     baseline = snapshot.baseline
     if not seen.functions and baseline is None:
-        has_more = not windows[-1].idle and windows[-1].mode is not Mode.GIL
-        yield f"  no Python code was running{' (-i shows where threads wait)' * has_more}"
+        more = " (-i shows where threads wait)" * windows[-1].leaves_out_waits
+        yield f"  no Python code was running{more}"
         return
     change_title = f" {'Δbase':>8} {'±':>5}" if baseline is not None else ""
     yield f"  {'own %':>6} {'±':>5} {'total %':>8}{change_title}  function"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from perftui.model.event import Event, EventKind
-from perftui.model.findings import LOCAL, Forecast, ForecastState
+from perftui.model.findings import Forecast, ForecastState
 from perftui.model.present import format_probability
 from perftui.model.snapshot import Snapshot, SourceState
 from perftui.model.warning import describe
@@ -36,9 +36,8 @@ class Changes:
 
     def _lasting(self, snapshot: Snapshot) -> Iterator[Event]:
         """What lasts at present: breaches, warnings, faults of sources."""
-        for forecast in snapshot.forecasts:
-            if forecast.by == LOCAL:
-                yield from self._of_forecast(forecast)
+        for forecast in snapshot.local:
+            yield from self._of_forecast(forecast)
         for status in snapshot.sources:
             if status.state is SourceState.FAILED:
                 yield Event(status.since, EventKind.FAULT, status.message, status.name)

@@ -14,7 +14,10 @@ _OBJECTIVE = re.compile(
     r"\s*(?P<metric>[A-Za-z_][\w.:/-]*)\s*(?P<sign>[<>])=?\s*(?P<threshold>[^\s%]+)\s*%?"
     r"(?:\s+for\s+(?P<hold>\S+))?(?:\s+within\s+(?P<horizon>\S+))?\s*"
 )
-_SIZE = re.compile(r"[<>]=?\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<prefix>[KMGT]?)i?B\b", re.IGNORECASE)
+_WITH_UNIT = re.compile(
+    r"[<>]=?\s*(?P<number>\d+(?:\.\d+)?)\s*"
+    r"(?:(?P<time>ms|[smhd])|(?P<prefix>[KMGTkmgt]?)[Ii]?[Bb])(?!\w)"
+)
 _PREFIXES = ("", "K", "M", "G", "T")
 
 DEFAULT_HOLD_S = 60.0
@@ -83,13 +86,20 @@ def _number(value: float) -> str:
     return repr(value).removesuffix(".0")
 
 
+def _in_base_unit(shown: re.Match[str]) -> str:
+    number = float(shown["number"])
+    if shown["time"] is not None:
+        return f"in seconds this one is {number * _UNITS_S[shown['time']]:g}"
+    power = _PREFIXES.index(shown["prefix"].upper())
+    return f"in bytes this one is {round(number * 1024**power)}"
+
+
 def parse_objective(text: str) -> Objective:
     """Read `p99 > 0.5 for 1m` or `p99 > 0.5 for 1m within 15m`. ValueError says what is wrong."""
-    size = _SIZE.search(text)
-    if size is not None:
-        power = _PREFIXES.index(size["prefix"].upper())
-        count = round(float(size["number"]) * 1024**power)
-        raise ValueError(f"a threshold is a number without a unit; in bytes this one is {count}")
+    shown = _WITH_UNIT.search(text)
+    if shown is not None:
+        # Which unit a metric has is not known here.
+        raise ValueError(f"a threshold is a number without a unit; {_in_base_unit(shown)}")
     match = _OBJECTIVE.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is no objective; write it like 'p99 > 0.5 for 1m'")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from itertools import zip_longest
 
-from perftui.model.findings import LOCAL, ForecastState
+from perftui.model.findings import ForecastState
 from perftui.model.objective import Objective
 from perftui.model.series import Point
 from perftui.model.snapshot import Snapshot
@@ -37,7 +37,7 @@ def standing(objective: Objective, snapshot: Snapshot, value: float | None) -> S
     rather likely than not. Of several series of a metric the forecast is about the worst: others
     stand as their own values do.
     """
-    said = [f for f in snapshot.forecasts if f.by == LOCAL and f.objective == objective]
+    said = [f for f in snapshot.local if f.objective == objective]
     values = [s.last.value for s in snapshot.series if s.key.name == objective.metric]
     worst = max if objective.above else min
     is_meant = len(values) < 2 or value == worst(values)

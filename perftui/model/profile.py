@@ -77,9 +77,9 @@ class Profile:
     callers were cut off since they cannot be true; `woken_pct` that of samples left out since only
     the profiler had woken the thread; `cpu_wait_pct` how long all threads together waited for a
     CPU, in percent of the time; `gc_pct` how long the garbage collector was at work, known only
-    with native frames. `active_pct` and `gil_pct` add up all threads; the one is not known where
-    GIL holders alone or idle threads too were sampled, the other where nothing looked at the
-    holder of the GIL.
+    with native frames. `active_pct` adds up all threads; it is not known where GIL holders alone or
+    idle threads too were sampled. `gil_pct` is how long the GIL was held, of several processes in
+    the one that held its own most; it is not known where nothing looked at its holder.
     """
 
     seconds: float
@@ -104,8 +104,8 @@ class Profile:
 
 
 class GilShare:
-    """How much of the time the GIL was held, in percent, by windows that looked at its holder
-    alone; None where there are none."""
+    """How much of the time a GIL was held, in percent, by windows that looked at its holder alone;
+    None where there are none. Each process has a GIL of its own."""
 
     def __init__(self, windows: Sequence[Window]) -> None:
         self._ticks = sum(window.expected_ticks for window in windows)
@@ -115,9 +115,12 @@ class GilShare:
                 self._held[thread] += count
 
     @property
-    def all_pct(self) -> float | None:
-        """By any thread."""
-        return 100 * sum(self._held.values()) / self._ticks if self._ticks else None
+    def most_pct(self) -> float | None:
+        """By any thread of the process that held its GIL most."""
+        by_pid: Counter[int] = Counter()
+        for thread, count in self._held.items():
+            by_pid[thread.pid] += count
+        return 100 * max(by_pid.values(), default=0) / self._ticks if self._ticks else None
 
     def of(self, *threads: Thread) -> float | None:
         """By these threads."""
@@ -232,7 +235,7 @@ def profile(
     cut, woken = known_sum(w.cut for w in windows), known_sum(w.woken for w in windows)
     only_gil = any(window.mode is Mode.GIL for window in windows)
     with_idle = any(window.idle for window in windows)
-    gil = GilShare(gil_windows)
+    gil = GilShare(windows if only_gil else gil_windows)
     busy_pct = 100 * samples / ticks if ticks else None
     return Profile(
         seconds=sampled,
@@ -250,7 +253,7 @@ def profile(
         cut_pct=_percent(cut, samples),
         woken_pct=_percent(woken, samples + (woken or 0)),
         active_pct=None if only_gil or with_idle else busy_pct,
-        gil_pct=busy_pct if only_gil else gil.all_pct,
+        gil_pct=gil.most_pct,
         gc_pct=_gc_pct(windows, ticks),
         functions=tuple(rows(tally(windows, grouping or Grouping()), ticks))
         if ticks and with_rows
@@ -259,7 +262,7 @@ def profile(
             ThreadRow(
                 thread,
                 active_pct=None if only_gil or with_idle else 100 * count / ticks,
-                gil_pct=100 * count / ticks if only_gil else gil.of(thread),
+                gil_pct=gil.of(thread),
             )
             for thread, count in busy.most_common()
             if ticks

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from perftui.model.baseline import Baseline
 from perftui.model.event import Event
-from perftui.model.findings import Finding, Forecast, LlmStatus
+from perftui.model.findings import LOCAL, Finding, Forecast, LlmStatus
 from perftui.model.objective import Objective
 from perftui.model.offer import Offer
 from perftui.model.series import Series, Unavailable, between
@@ -75,6 +75,11 @@ class Snapshot:
         if self.target_state is TargetState.EXITED:
             return min(self.target_since, self.taken_at)
         return self.taken_at
+
+    @property
+    def local(self) -> list[Forecast]:
+        """What the local forecaster says, without what models do."""
+        return [forecast for forecast in self.forecasts if forecast.by == LOCAL]
 
     def until(
         self,

@@ -191,6 +191,11 @@ class Window:
         return self.mode is Mode.GIL, self.idle, self.native
 
     @property
+    def leaves_out_waits(self) -> bool:
+        """Whether threads at rest were left out, so that to look for them, too, would show more."""
+        return not self.idle and self.mode is not Mode.GIL
+
+    @property
     def seconds(self) -> float:
         """How long it looked."""
         return max(0.0, self.end - self.start) if self.sampled_s is None else self.sampled_s

@@ -91,8 +91,7 @@ def _warnings(snapshot: Snapshot) -> Iterator[Warning]:
             # Without a profile the main thing is missing; the rest goes on without a metric.
             level = Level.WARNING if status.name == "py-spy" else Level.NOTICE
             yield Warning(level, f"{status.name} failed for {age}: {plain(status.message)}")
-    local = [forecast for forecast in snapshot.forecasts if forecast.by == LOCAL]
-    known = any(f.state in (ForecastState.OK, ForecastState.NO_SKILL) for f in local)
+    known = any(f.state in (ForecastState.OK, ForecastState.NO_SKILL) for f in snapshot.local)
     # Where nothing is known yet, all is not well either.
     yield Warning(Level.CALM if known else Level.NOTICE, _calm(snapshot))
 
@@ -134,9 +133,8 @@ def _calm(snapshot: Snapshot) -> str:
     if _snoozed(snapshot):
         return "no other warning"
     # What a model says in its own words is no word of ours.
-    local = [forecast for forecast in snapshot.forecasts if forecast.by == LOCAL]
-    states = {forecast.state for forecast in local}
+    states = {forecast.state for forecast in snapshot.local}
     if states == {ForecastState.NO_SKILL}:
         return "no warning: there is no forecastable signal"
-    silent = next((f.summary for f in local if f.summary), "")
+    silent = next((f.summary for f in snapshot.local if f.summary), "")
     return f"no warning: {plain(silent)}" if silent else "no warning: the forecasts still learn"

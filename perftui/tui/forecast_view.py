@@ -91,7 +91,7 @@ def _with_verdict(line: Line, stand: Mapping[Item, Verdict], now: float) -> Iter
 
 def _lines(snapshot: Snapshot) -> list[Line]:
     now = snapshot.taken_at
-    local = sorted((f for f in snapshot.forecasts if f.by == LOCAL), key=_urgency)
+    local = sorted(snapshot.local, key=_urgency)
     lines: list[Line] = []
     for forecast in local[:1]:
         lines += [*_local(forecast, now), Line("")]

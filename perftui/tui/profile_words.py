@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from perftui.model.snapshot import Snapshot
-from perftui.model.stacks import Mode, Place
+from perftui.model.stacks import Place
 from perftui.model.text import plain
 from perftui.tui.functions_view import FunctionsView
 from perftui.tui.profile_view import ProfileView
@@ -88,7 +88,5 @@ def why_empty(view: ProfileView, snapshot: Snapshot) -> str:
     looked = [window for window in snapshot.windows if window.end > view.reset_at]
     if not looked:
         return "no samples yet"
-    # Where idle threads, or GIL holders alone, are looked at, the key would show nothing more.
-    has_more = not looked[-1].idle and looked[-1].mode is not Mode.GIL
-    more = " (I shows where threads wait)" if has_more else ""
+    more = " (I shows where threads wait)" * looked[-1].leaves_out_waits
     return f"no Python code was running{more}"

@@ -160,6 +160,14 @@ def test_gil_holders_alone_say_nothing_of_activity():
     assert (seen.threads[0].gil_pct, seen.threads[0].active_pct) == (40, None)
 
 
+def test_each_process_has_a_gil_of_its_own():
+    """Of two processes it is the share of the one that held its own most, never the sum."""
+    other = Thread(2, 2, "worker")
+    looks = Window(0, 1, 100, Mode.GIL, {(MAIN, stack("a")): 75, (other, stack("a")): 80})
+    beside = profile([window(0, 1, {"a": 40})], 0, 1, gil_windows=[looks])
+    assert (profile([looks], 0, 1).gil_pct, beside.gil_pct) == (80, 80)
+
+
 def test_idle_threads_too_say_nothing_of_activity():
     """With -i nobody knows which of the samples were of threads at rest."""
     seen = profile([window(0, 1, {"a": 40}, idle=True)], 0, 1)

@@ -157,10 +157,10 @@ class WatchScreen(Screen[None]):
         if self._refresh_s != USUAL_REFRESH_S:
             left += f"  every {self._refresh_s:g} s"
         self.query_one(Header).show(left, right)
-        warning, aside = strongest(snapshot), ""
-        if snapshot.target_state is TargetState.EXITED:
-            aside = SUCCESSOR
-        self.query_one(WarningLine).show(warning.level, warning.text, warning.aside or aside)
+        warning = strongest(snapshot)
+        has_ended = snapshot.target_state is TargetState.EXITED
+        aside = warning.aside or SUCCESSOR * has_ended
+        self.query_one(WarningLine).show(warning.level, warning.text, aside)
         self._draw_titles()
 
     def _draw_titles(self) -> None:
