@@ -15,11 +15,11 @@ from perftui.advisor.caller import Caller, ClientFactory
 from perftui.advisor.client import SERVER, URL_NAME, Heard, connect, find_key
 from perftui.advisor.conversation import converse
 from perftui.advisor.drafts import Cases, Drafts, no_cases
-from perftui.advisor.evidence import Facts
 from perftui.advisor.excerpt import excerpt
 from perftui.advisor.llm_status import Status, why_off
 from perftui.advisor.redact import Pseudonyms
 from perftui.advisor.reply import CallError, Reply
+from perftui.advisor.rows import Facts
 from perftui.advisor.schedule import TOO_EARLY, Schedule
 from perftui.advisor.standing import Standing, read_standing
 from perftui.advisor.tools import ReadSource, Toolbox

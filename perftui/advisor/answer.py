@@ -22,9 +22,9 @@ from pydantic import (
 )
 
 from perftui.advisor.claims import is_verified, listed_actions
-from perftui.advisor.evidence import Facts
 from perftui.advisor.evidence_text import evidence
 from perftui.advisor.redact import Pseudonyms
+from perftui.advisor.rows import Facts
 from perftui.advisor.standing import MOST_SHIFT
 from perftui.errors import PerftuiError
 from perftui.model.findings import Claim, Forecast, ForecastState, Mitigation, action_key

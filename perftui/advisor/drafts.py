@@ -8,9 +8,10 @@ from dataclasses import replace
 
 from perftui.advisor import prompt
 from perftui.advisor.asked import redacted
-from perftui.advisor.evidence import Facts, facts, with_cases
+from perftui.advisor.evidence import facts, with_cases
 from perftui.advisor.prompt import Looks, Request
 from perftui.advisor.redact import Pseudonyms
+from perftui.advisor.rows import Facts
 from perftui.model.findings import Forecast
 from perftui.model.past import PastCase
 from perftui.model.question import Question

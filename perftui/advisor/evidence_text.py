@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-from perftui.advisor.evidence import FAR, CaseFact, Facts, FunctionFact, MetricFact
+from perftui.advisor.evidence import FAR
+from perftui.advisor.rows import CaseFact, Facts, FunctionFact, MetricFact
 from perftui.model.findings import Evidence, EvidenceKind, Forecast, ForecastState
 from perftui.model.objective import format_duration
 from perftui.model.present import format_about

@@ -11,7 +11,11 @@ from functools import cache
 from typing import Any
 
 from perftui.advisor.budget import BYTES_PER_TOKEN
-from perftui.advisor.evidence import (
+from perftui.advisor.patterns import shipped
+from perftui.advisor.public_query import public_query
+from perftui.advisor.redact import Pseudonyms, public_unit
+from perftui.advisor.reply import Reply
+from perftui.advisor.rows import (
     CaseFact,
     EventFact,
     Facts,
@@ -21,10 +25,6 @@ from perftui.advisor.evidence import (
     PatternFact,
     ThreadFact,
 )
-from perftui.advisor.patterns import shipped
-from perftui.advisor.public_query import public_query
-from perftui.advisor.redact import Pseudonyms, public_unit
-from perftui.advisor.reply import Reply
 from perftui.advisor.tool_schemas import TOOLS
 from perftui.model.objective import Objective
 from perftui.model.profile import FunctionRow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from perftui.advisor.evidence import Facts
+from perftui.advisor.rows import Facts
 from perftui.model.snapshot import Snapshot
 from perftui.model.target import TargetState
 from perftui.sources.base import Clock

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from perftui.advisor.evidence import Facts, FunctionFact, LookFact, MetricFact
 from perftui.advisor.outline import outline
 from perftui.advisor.redact import Pseudonyms, public_unit
 from perftui.advisor.reply import ToolCall
+from perftui.advisor.rows import Facts, FunctionFact, LookFact, MetricFact
 from perftui.model.event import EventKind
 from perftui.model.noise import change
 from perftui.model.profile import profile, tally

@@ -13,9 +13,10 @@ from llm_samples import JSON, MAIN, NOW, P99, answer_text, local, series, snapsh
 from perftui.advisor import prompt
 from perftui.advisor.answer import as_forecast, parse
 from perftui.advisor.claims import is_verified
-from perftui.advisor.evidence import Facts, facts
+from perftui.advisor.evidence import facts
 from perftui.advisor.patterns import shipped
 from perftui.advisor.redact import Pseudonyms
+from perftui.advisor.rows import Facts
 from perftui.model.event import Event, EventKind
 from perftui.model.findings import Finding, Forecast, Mitigation
 from perftui.model.series import Origin

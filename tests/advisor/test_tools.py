@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from llm_samples import JSON, MAIN, NOW, OWN, P99, SECRET, SITE, local, series, snapshot, window
 
 from perftui.advisor.claims import is_verified
-from perftui.advisor.evidence import Facts, facts
+from perftui.advisor.evidence import facts
 from perftui.advisor.redact import Pseudonyms
 from perftui.advisor.reply import ToolCall
+from perftui.advisor.rows import Facts
 from perftui.advisor.tool_schemas import TOOLS
 from perftui.advisor.tools import MOST_LOOKS, Toolbox
 from perftui.model.event import Event, EventKind
