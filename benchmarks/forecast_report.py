@@ -266,7 +266,9 @@ def main() -> None:
     """Score, and write the report and the diagram."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--public", type=Path, metavar="DIR", help="other labelled series")
+    parser.add_argument(
+        "--public", type=Path, metavar="DIR", help="series of the Numenta Anomaly Benchmark"
+    )
     parser.add_argument("--output", type=Path, default=Path("docs"), metavar="DIR")
     options = parser.parse_args()
     told = left_out(list(episodes(options.data)))

@@ -22,7 +22,7 @@ LEAST_ONSETS = 10
 HEAD = """\
 ## On public series
 
-Nine series of the Numenta Anomaly Benchmark (MIT licence): two weeks and more of processors, disks,
+{count} series of the Numenta Anomaly Benchmark (MIT licence): two weeks and more of processors, disks,
 networks and a machine's temperature, mostly at one point in five minutes. The threshold is the 95th
 percentile of a series' first half, which is for learning; its second half is scored, with a horizon
 of half an hour. Nothing lies beside them, and the lab's prior has seen none of them.
@@ -32,7 +32,7 @@ of half an hour. Nothing lies beside them, and the lab's prior has seen none of 
 def section(directory: Path) -> str:
     """The part of the report."""
     told = [_told(one) for one in episodes(directory)]
-    return HEAD + "\n" + "\n".join([*_pooled(told), "", *_series(told)])
+    return HEAD.format(count=len(told)) + "\n" + "\n".join([*_pooled(told), "", *_series(told)])
 
 
 def _told(episode: Episode) -> Told:

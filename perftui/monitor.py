@@ -265,8 +265,8 @@ class Monitor:
             self.settings = with_offer(self.settings, offer)
             if offer.kind is OfferKind.PAGE:
                 self._named.add(self.settings.scrape[-1]).start()
-            elif self._of_target.prometheus is not None:
-                self._of_target.prometheus.take_pack(offer.name)
+            else:
+                self._of_target.take_pack(offer.name)
 
     @property
     def can_query(self) -> bool:
@@ -276,15 +276,11 @@ class Monitor:
     def try_query(self, promql: str) -> QueryResult:
         """What a query gives now, or why it gives nothing; takes `QUERY_S` at most, and ends the
         one that was tried before. From any thread."""
-        prometheus = self._of_target.prometheus
-        if prometheus is None:
-            return QueryResult(promql, error="There is no Prometheus to ask.")
-        return prometheus.try_query(promql)
+        return self._of_target.try_query(promql)
 
     def end_query(self) -> None:
         """End the query that is tried at present: nobody waits for its answer any more."""
-        if self._of_target.prometheus is not None:
-            self._of_target.prometheus.end_trial()
+        self._of_target.end_trial()
 
     def keep_query(self, metric: MetricSettings) -> None:
         """Poll a query from now on, of the target's successor too, in place of one of the same
@@ -292,8 +288,7 @@ class Monitor:
         with self._swapping:
             others = (other for other in self.settings.metric if other.name != metric.name)
             self.settings = self.settings.but(metric=(*others, metric))
-            if self._of_target.prometheus is not None:
-                self._of_target.prometheus.keep(metric)
+            self._of_target.keep(metric)
         # An objective may have waited for it.
         still = self.settings.unusable()
         self._unusable = [status for status in self._unusable if status.message in still]
@@ -379,16 +374,12 @@ class Monitor:
             offers=self._of_target.offers(self.settings),
             findings=self._analyses.findings,
             verdicts=self._analyses.verdicts.standing(now),
-            queries=self._queries(),
+            queries=self._of_target.queries,
         )
 
     def _advice(self) -> tuple[Forecast, ...]:
         """What the LLM forecasts, but for objectives that are watched no more."""
         return tuple(one for one in self.advisor.forecasts if one.objective in self._objectives)
-
-    def _queries(self) -> Mapping[str, str]:
-        prometheus = self._of_target.prometheus
-        return prometheus.queries if prometheus is not None else {}
 
     def _statuses(self) -> tuple[SourceStatus, ...]:
         return (

@@ -54,9 +54,8 @@ class Advisor:
     and :meth:`refuse` change that later. `snapshot` gives the newest picture, None before the first
     one, `picture` that of the time that a question is about; `read_source` reads a file of the
     target; `of_files` are metrics that are called after one; `cases` gives earlier moments that are
-    like a forecast. `status`, `forecasts` and
-    `explanation` are replaced as a whole and can be read from any thread. Whatever fails becomes a
-    state; nothing is raised.
+    like a forecast. `status`, `forecasts` and `explanation` are replaced as a whole and can be read
+    from any thread. Whatever fails becomes a state; nothing is raised.
     """
 
     def __init__(
@@ -336,7 +335,7 @@ class Advisor:
                 earlier=self._standing.record,
             )
         with self._changed:
-            if watched == self._watched:
+            if self._is_still(watched, snapshot):
                 self._forecasts = self._forecasts if forecast is None else (forecast,)
                 self._schedule.answered(content, table)
         return max(every - (self._clock() - now), 0.0)
@@ -347,7 +346,9 @@ class Advisor:
         snapshot, names = self._picture(question), drafts.names
         if snapshot is None or not (snapshot.windows or snapshot.series):
             nothing = "There is nothing of that time to ask about."
-            self._explanation = Explanation(question, "", self._clock(), nothing)
+            with self._changed:
+                if watched == self._watched:
+                    self._explanation = Explanation(question, "", self._clock(), nothing)
             return 0.0
         table = drafts.table(snapshot, names, question)
         from perftui.advisor.answer import as_explanation
@@ -358,9 +359,16 @@ class Advisor:
                 answer, table, names, by=self._settings.model, made_at=self._clock()
             )
         with self._changed:
-            if watched == self._watched:
+            if self._is_still(watched, snapshot):
                 self._explanation = explanation
         return 0.0
+
+    def _is_still(self, watched: int, snapshot: Snapshot) -> bool:
+        """Whether the target of a snapshot is watched still. It may have been the last one of its
+        target, taken when the next was watched already."""
+        newest = self._snapshot()
+        is_same = newest is None or newest.target.pid == snapshot.target.pid
+        return is_same and watched == self._watched
 
     def _turn(self, work: Callable[[], float]) -> float:
         """Do `work`, which gives the seconds until the next turn; what goes wrong becomes a

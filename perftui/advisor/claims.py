@@ -40,7 +40,6 @@ from perftui.advisor.written import (
 from perftui.model.findings import action_key
 from perftui.model.text import HIDDEN
 
-
 _Row = MetricFact | FunctionFact | ThreadFact | EventFact | ForecastFact | LookFact | CaseFact
 
 LEAST_NAME = 3
@@ -48,13 +47,14 @@ LEAST_NAME = 3
 _PLAIN = re.compile(r"\d+(?:\.\d+)?")
 _QUOTED = re.compile(r"`([A-Za-z_][\w.<>]*)")
 _WORD = re.compile(r"\w+")
-_EVERYDAY = frozenset(
+_EVERYDAY_WORDS = (
     "accept all any cache call check client close compile connect copy cost count error event "
     "fetch filter find for function get handle index join job level list load lock main map match "
     "max memory metric min next not open poll process profile put query rate read release request "
     "run sample search select send server service set share sleep sort start step stop sum task "
-    "the thread time total update value view wait was work worker write".split()
+    "the thread time total update value view wait was work worker write"
 )
+_EVERYDAY = frozenset(_EVERYDAY_WORDS.split())
 """Names of functions that are words like any other, but where they are what a clause is about."""
 _SUBJECT = re.compile(
     r"(?:^|[.,;:!?]\s+|\b(?:and|as|because|but|that|when|while)\s+)(\w+)\s+"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from urllib.parse import urlsplit
 
 from perftui.model.offer import Offer, OfferKind
+from perftui.model.query import QueryResult
 from perftui.model.target import Target
 from perftui.model.timeline import Timeline
 from perftui.setting_values import PageAddress
-from perftui.settings import ScrapeSettings, Settings
+from perftui.settings import MetricSettings, ScrapeSettings, Settings
 from perftui.sources.base import Clock, Source
 from perftui.sources.cgroup import CgroupSource
 from perftui.sources.family import Family
@@ -60,6 +61,32 @@ class TargetSources:
             *(Offer(OfferKind.PAGE, url) for url in pages),
             *(Offer(OfferKind.PACK, name) for name in packs),
         )
+
+    @property
+    def queries(self) -> Mapping[str, str]:
+        """What Prometheus was asked so far, by the names of the metrics."""
+        return self.prometheus.queries if self.prometheus is not None else {}
+
+    def try_query(self, promql: str) -> QueryResult:
+        """What a query gives now, or why it gives nothing."""
+        if self.prometheus is None:
+            return QueryResult(promql, error="There is no Prometheus to ask.")
+        return self.prometheus.try_query(promql)
+
+    def end_trial(self) -> None:
+        """End the query that is tried at present."""
+        if self.prometheus is not None:
+            self.prometheus.end_trial()
+
+    def keep(self, metric: MetricSettings) -> None:
+        """Poll one more query, in place of one of the same name."""
+        if self.prometheus is not None:
+            self.prometheus.keep(metric)
+
+    def take_pack(self, name: str) -> None:
+        """Ask the queries of a pack, too."""
+        if self.prometheus is not None:
+            self.prometheus.take_pack(name)
 
 
 class NamedSources:

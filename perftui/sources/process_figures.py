@@ -137,7 +137,7 @@ def _number_after(text: str, name: str) -> float:
 
 def _read(process: psutil.Process, name: str) -> str:
     try:
-        # Not Path, which takes as long again: of every process some of these are read a second.
+        # Not Path, which takes half as long again: of each process several are read a second.
         with open(f"/proc/{process.pid}/{name}", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
             text = file.read()
     except OSError as error:

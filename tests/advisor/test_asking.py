@@ -589,6 +589,31 @@ def test_what_is_open_is_told_in_a_question_too():
 
 
 @pytest.mark.parametrize("question", [None, ABOUT])
+def test_the_last_picture_of_a_target_is_not_asked_about_for_the_next(question):
+    """A call may begin when another one is watched already and there is no picture of it yet: what
+    comes of that is about the last one, and is not shown."""
+    before = snapshot(windows_=windows(5))
+    after = replace(before, target=replace(before.target, pid=before.target.pid + 1))
+    pictures = [before]
+
+    class Meanwhile(Recorded):
+        def ask(self, request: Request, heard: Heard, cancelled: threading.Event) -> Reply:
+            pictures.append(after)
+            return super().ask(request, heard, cancelled)
+
+    client = Meanwhile(GOOD)
+    with running(WITH_KEY, picture=lambda: pictures[-1], client_factory=client) as advisor:
+        advisor.forget()
+        if question is None:
+            advisor.ask_now()
+        else:
+            advisor.explain(question)
+        assert advisor.wait(20)
+        assert len(client.requests) == 1
+        assert (advisor.forecasts, advisor.explanation) == ((), None)
+
+
+@pytest.mark.parametrize("question", [None, ABOUT])
 def test_an_answer_that_has_just_come_is_not_shown_of_another_target(question):
     """The other one is watched from the moment on at which the answer is read: nothing of the last
     one's is kept, and the same evidence is new."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pilots import until
 from textual import events
 from textual.command import CommandPalette
 from textual.widgets import Input, Static
@@ -107,8 +108,7 @@ async def test_it_is_in_the_palette(browse: Any) -> None:
         await app.workers.wait_for_complete()
         await pilot.pause()
         await pilot.press("enter", "enter")
-        while not isinstance(app.screen, QueryScreen):
-            await pilot.pause()
+        await until(pilot, lambda: isinstance(app.screen, QueryScreen))
 
 
 async def test_without_a_prometheus_it_says_what_to_do(browse: Any) -> None:
@@ -187,12 +187,10 @@ async def test_a_newer_query_takes_the_place_of_one_under_way(browse: Any) -> No
         await pilot.press(*"slow", "enter")
         assert shown(pilot) == "asked  slow\nwaiting for Prometheus, 5 s at most"
         await pilot.press("ctrl+u", *"new", "enter")
-        while "waiting" in shown(pilot):
-            await pilot.pause()
+        await until(pilot, lambda: "waiting" not in shown(pilot))
         assert 'of="new"' in shown(pilot)
         may_go_on.set()
-        while not first_ended.is_set():
-            await pilot.pause()
+        await until(pilot, first_ended.is_set)
         assert 'of="new"' in await answered(pilot)
 
 

@@ -719,8 +719,7 @@ async def test_following_fails(watch: Any) -> None:
     monitor.follow = follow
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("F")
-        while not app._notifications:
-            await pilot.pause()
+        await until(pilot, lambda: app._notifications)
         assert [n.message for n in app._notifications] == [
             "It cannot be followed: no more processes"
         ]
