@@ -22,10 +22,10 @@ LEAST_ONSETS = 10
 HEAD = """\
 ## On public series
 
-{count} series of the Numenta Anomaly Benchmark (MIT licence): two weeks and more of processors, disks,
-networks and a machine's temperature, mostly at one point in five minutes. The threshold is the 95th
-percentile of a series' first half, which is for learning; its second half is scored, with a horizon
-of half an hour. Nothing lies beside them, and the lab's prior has seen none of them.
+{count} series of the Numenta Anomaly Benchmark (MIT licence): two weeks and more of processors,
+disks, networks and a machine's temperature, mostly at one point in five minutes. The threshold is
+the 95th percentile of a series' first half, which is for learning; its second half is scored, with
+a horizon of half an hour. Nothing lies beside them, and the lab's prior has seen none of them.
 """
 
 
