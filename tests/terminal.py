@@ -110,15 +110,6 @@ class Terminal:
             raise AssertionError(f"{error}\n{last}") from None
         return last
 
-    def wait_without(self, wanted: str, gone: re.Pattern[str]) -> None:
-        """Wait until `wanted` stands on the terminal, and nothing fits `gone`."""
-        wait_for(
-            lambda: wanted in (text := self.text()) and not gone.search(text),
-            SLOW_S,
-            f"{gone} to be gone",
-            every=0.05,
-        )
-
     def run(self, *arguments: object) -> None:
         """Type the command line of perftui."""
         self.type(shlex.join([sys.executable, "-m", "perftui", *map(str, arguments)]), "Enter")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -217,6 +218,16 @@ def test_the_keys_of_tree_and_callers(terminal: Open, python_target: Any) -> Non
         tmux.wait("Callers  work", re.compile(r"calls .* f_\d\d"))
 
 
+def leads(
+    tmux: Terminal, key: str, title: str, line: re.Pattern[str], *, out_of_sight: bool
+) -> bool:
+    """Whether a key, pressed often, leads away from a line, or back to it. It may be pressed again:
+    metrics come one after the other."""
+    tmux.keys(*[key] * 12)
+    text = tmux.text()
+    return title in text and (line.search(text) is None) == out_of_sight
+
+
 def test_the_keys_of_metrics_and_forecast(terminal: Open, python_target: Any) -> None:
     """Where there is no room for all of it, arrows, j and k go beyond what is seen; F5 without an
     LLM asks none."""
@@ -226,10 +237,13 @@ def test_the_keys_of_metrics_and_forecast(terminal: Open, python_target: Any) ->
             inside = re.compile(rf"^[ ▸]*{top}", re.MULTILINE)
             tmux.wait(title, inside)
             for down, up in (("Down", "Up"), ("j", "k")):
-                tmux.keys(*[down] * 12)
-                tmux.wait_without(title, inside)
-                tmux.keys(*[up] * 12)
-                tmux.wait(title, inside)
+                for key in (down, up):
+                    wait_for(
+                        partial(leads, tmux, key, title, inside, out_of_sight=key == down),
+                        SLOW_S,
+                        f"{key} to go on in {title}",
+                        every=0.3,
+                    )
         tmux.keys("F5", *["Down"] * 30)
         tmux.wait("[Forecast", "LLM off")
         tmux.keys("v")

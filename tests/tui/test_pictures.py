@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from builders import candidate
+from pilots import until
 
 from perftui.model.source import SourceText
+from perftui.tui.screens.picker import CandidatesTable
 
 
 @pytest.fixture(autouse=True)
@@ -114,6 +116,7 @@ def test_the_picker(make_app: Any, snap_compare: Any) -> None:
 
     async def wait_for_the_look(pilot: Any) -> None:
         await app.workers.wait_for_complete()
+        await until(pilot, lambda: app.screen.query_one(CandidatesTable).selected)
         await pilot.pause()
 
     assert snap_compare(app, terminal_size=(80, 24), run_before=wait_for_the_look)
