@@ -23,6 +23,7 @@ from perftui.advisor.rows import (
     PatternFact,
     ThreadFact,
 )
+from perftui.model.calltree import CallTree, hottest
 from perftui.model.findings import Finding, Forecast, ForecastState
 from perftui.model.noise import margin_pct
 from perftui.model.objective import Objective
@@ -241,29 +242,16 @@ def _with_callers(
     functions: Sequence[FunctionFact], windows: Sequence[Window]
 ) -> tuple[FunctionFact, ...]:
     """With what called each of them in these windows, directly."""
-    wanted = {fact.key[:2] for fact in functions}
-    total: Counter[tuple[str, str]] = Counter()
-    called: dict[tuple[str, str], Counter[Place]] = {one: Counter() for one in wanted}
+    tree = CallTree()
     for window in of_newest_kind(windows):
-        for (_, stack), count in window.stacks.items():
-            seen = set()
-            for caller, frame in zip((None, *stack), stack, strict=False):
-                place = frame.function, frame.file
-                if place not in wanted or place in seen:
-                    continue
-                seen.add(place)
-                total[place] += count
-                if caller is not None and caller is not CUT:
-                    called[place][Place(caller.function, caller.file)] += count
+        tree.add(window.stacks)
+    return tuple(replace(fact, callers=_callers(tree, fact.key)) for fact in functions)
+
+
+def _callers(tree: CallTree, key: FunctionKey) -> tuple[tuple[Place, float], ...]:
+    called = tree.callers(key.function, key.file)
+    known = (node for node in called.children.values() if node.frame != CUT)
     return tuple(
-        replace(
-            fact,
-            callers=tuple(
-                (caller, 100 * count / total[fact.key[:2]])
-                for caller, count in sorted(
-                    called[fact.key[:2]].items(), key=lambda one: (-one[1], one[0])
-                )[:MAX_CALLERS]
-            ),
-        )
-        for fact in functions
+        (Place(node.frame.function, node.frame.file), 100 * node.total / called.total)
+        for node in hottest(known, MAX_CALLERS)
     )
