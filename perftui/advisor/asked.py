@@ -15,6 +15,7 @@ from perftui.advisor.redact import Pseudonyms, is_host_label, is_pseudonym, is_p
 from perftui.advisor.scrub import without_secrets
 from perftui.model.question import MOST_TEXT
 from perftui.model.snapshot import Snapshot
+from perftui.model.stacks import Place
 from perftui.model.target import Target
 from perftui.model.text import plain
 from perftui.settings import NUMBERS_ONLY
@@ -154,14 +155,11 @@ def _is_number(text: str) -> bool:
 def _known(snapshot: Snapshot, names: Pseudonyms) -> Iterator[_Name]:
     """Names that may be in the text; of two that are alike, the one that tells more comes first."""
     target = snapshot.target
-    frames = {
-        (frame.function, frame.file)
-        for window in snapshot.windows
-        for _, stack in window.stacks
-        for frame in stack
+    places = {
+        frame.place for window in snapshot.windows for _, stack in window.stacks for frame in stack
     }
-    own_files = sorted(file for file in {file for _, file in frames} if not is_public(file))
-    yield from _of_code(sorted(frames), frozenset(own_files), names)
+    own_files = sorted(file for file in {file for _, file in places} if not is_public(file))
+    yield from _of_code(sorted(places), frozenset(own_files), names)
     for objective in snapshot.objectives:
         yield _Name(objective.metric, partial(names.metric, objective.metric))
     for series in snapshot.series:
@@ -181,24 +179,24 @@ def _known(snapshot: Snapshot, names: Pseudonyms) -> Iterator[_Name]:
 
 
 def _of_code(
-    frames: Sequence[tuple[str, str]], own_files: frozenset[str], names: Pseudonyms
+    places: Sequence[Place], own_files: frozenset[str], names: Pseudonyms
 ) -> Iterator[_Name]:
     """Functions, by their whole names or the last part of them, and classes. One's own come first,
     and a class of which one function is seen stands for that."""
-    own = [frame for frame in frames if frame[1] in own_files]
-    others = [frame for frame in frames if frame[1] not in own_files]
+    own = [place for place in places if place.file in own_files]
+    others = [place for place in places if place.file not in own_files]
     for function, file in (*own, *others):
         told = partial(names.function, function, file)
         for part in dict.fromkeys((function, function.rpartition(".")[2])):
             yield _Name(part, told, is_code=True)
     if names.share.function_names:
         return
-    outer = [(part, frame) for frame in own for part in frame[0].split(".")[:-1]]
+    outer = [(part, place) for place in own for part in place.function.split(".")[:-1]]
     count = Counter(part for part, _ in outer)
-    for part, frame in outer:
+    for part, place in outer:
         if part.isidentifier():
             alone = count[part] == 1
-            told = partial(names.function, *frame) if alone else partial(names.part, part)
+            told = partial(names.function, *place) if alone else partial(names.part, part)
             yield _Name(part, told, is_code=True)
 
 

@@ -233,13 +233,13 @@ class Toolbox:
                 if at is None:
                     continue
                 total += count
-                above[
-                    tuple(f._replace(line=None) for f in stack[max(0, at - MOST_FRAMES) : at])
-                ] += count
+                above[tuple(f.without_line() for f in stack[max(0, at - MOST_FRAMES) : at])] += (
+                    count
+                )
                 if at + 1 == len(stack):
                     own += count
                 else:
-                    below[stack[at + 1]._replace(line=None)] += count
+                    below[stack[at + 1].without_line()] += count
         if not total:
             raise _NoLook("it is in no stack at present")
         named = self._names.function

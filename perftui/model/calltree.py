@@ -44,7 +44,7 @@ class _Rows(dict[Frame, Frame]):
     def __missing__(self, frame: Frame) -> Frame:
         if len(self) > _MOST_FRAMES:
             self.clear()  # code that makes functions all the time cannot fill the memory
-        row = self[frame] = frame if self._by_line else frame._replace(line=None)
+        row = self[frame] = frame if self._by_line else frame.without_line()
         return row
 
 
@@ -260,7 +260,7 @@ def _cut(
     for stack, count in counts:
         for index, frame in enumerate(stack):
             # Names first: most frames differ in them.
-            if frame[0] == function and frame[1] == file:
+            if frame.function == function and frame.file == file:
                 yield Seen(stack[index::step], count)
                 break
 

@@ -9,6 +9,8 @@ from enum import StrEnum
 from functools import cached_property, lru_cache
 from typing import NamedTuple, TypeVar
 
+import msgspec
+
 N = TypeVar("N", int, float)
 
 TOPS_PER_STACK = 4
@@ -23,23 +25,36 @@ class Mode(StrEnum):
     GIL = "gil"
 
 
-class Frame(NamedTuple):
-    """One place in a stack. `line` is None where py-spy knows none (native frames)."""
-
-    function: str
-    file: str
-    line: int | None
-
-
-CUT = Frame("(callers unknown)", "", None)
-"""Stands above what is left of a stack whose callers cannot be true (:mod:`sources.torn`)."""
-
-
 class Place(NamedTuple):
     """A function, whatever line of it."""
 
     function: str
     file: str
+
+
+class Frame(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
+    """One place in a stack. `line` is None where py-spy knows none (native frames).
+
+    It computes its hash once: to hash deep stacks of named tuples took longer than all else that is
+    done with them.
+    """
+
+    function: str
+    file: str
+    line: int | None
+
+    @property
+    def place(self) -> Place:
+        """The function."""
+        return Place(self.function, self.file)
+
+    def without_line(self) -> Frame:
+        """The frame whatever the line."""
+        return Frame(self.function, self.file, None)
+
+
+CUT = Frame("(callers unknown)", "", None)
+"""Stands above what is left of a stack whose callers cannot be true (:mod:`sources.torn`)."""
 
 
 class Thread(NamedTuple):
@@ -52,22 +67,6 @@ class Thread(NamedTuple):
 
 Stack = tuple[Frame, ...]
 """Frames from the outermost caller to the function on top."""
-
-
-class KnownStack(tuple[Frame, ...]):
-    """A stack that computes its hash once: equal to the tuple of its frames, and hashed alike.
-
-    To hash a deep stack takes longer than all else that is done with it, and it is looked up in
-    one table after the other.
-    """
-
-    _hash: int | None = None
-
-    def __hash__(self) -> int:
-        found = self._hash
-        if found is None:
-            found = self._hash = super().__hash__()
-        return found
 
 
 class FunctionKey(NamedTuple):

@@ -12,7 +12,7 @@ from typing import Any, Self
 from perftui.errors import UsageError
 from perftui.model.event import Event, EventKind
 from perftui.model.series import Origin, Point, Series, SeriesKey
-from perftui.model.stacks import Frame, KnownStack, Mode, Place, Stack, Thread, Window
+from perftui.model.stacks import Frame, Mode, Place, Stack, Thread, Window
 from perftui.model.target import ContainerInfo, Target
 from perftui.model.text import plain
 from perftui.session.layout import ABOUT, APPLICATION_ID, VERSION, text, unpacked
@@ -99,7 +99,7 @@ class Session:
             for number, *frame in self._database.execute("SELECT * FROM frame")
         }
         self._stacks = {
-            number: KnownStack(frames[frame] for frame in unpacked(data))
+            number: tuple(frames[frame] for frame in unpacked(data))
             for number, data in self._database.execute("SELECT id, frames FROM stack")
         }
         self._threads = {

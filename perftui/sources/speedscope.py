@@ -20,7 +20,7 @@ from perftui.errors import (
     PerftuiError,
     SourceError,
 )
-from perftui.model.stacks import Frame, KnownStack, Stack, Thread
+from perftui.model.stacks import Frame, Stack, Thread
 from perftui.sources.elevated import refusal
 
 _THREAD = re.compile(
@@ -105,11 +105,13 @@ class SpeedscopeReader:
         return counts
 
     def _stack(self, indices: tuple[int, ...], frames: list[Frame]) -> Stack:
-        headings = _headings(indices, frames)
-        code = indices[headings:] if headings else indices
+        code = indices
+        if indices and not frames[indices[0]].file:
+            code = indices[_headings(indices, frames) :]
         # itemgetter takes half the time of a map, but of one item alone it makes no tuple.
-        picked = itemgetter(*code)(frames) if len(code) > 1 else [frames[i] for i in code]
-        stack: Stack = KnownStack(picked)
+        stack: Stack = (
+            itemgetter(*code)(frames) if len(code) > 1 else tuple(frames[i] for i in code)
+        )
         return self._stacks.setdefault(stack, stack)
 
 
@@ -122,8 +124,6 @@ def _thread(name: str, alone: int) -> Thread:
 
 def _headings(indices: tuple[int, ...], frames: list[Frame]) -> int:
     """How many frames at the root are no code: `-s` puts processes there, `-t` the thread."""
-    if not indices or frames[indices[0]].file:
-        return 0
     for depth, index in enumerate(indices):
         frame = frames[index]
         if frame.file or frame.line:

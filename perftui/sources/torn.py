@@ -23,7 +23,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from perftui.model.stacks import CUT, Frame, KnownStack, Place, Stack, Thread, Window
+from perftui.model.stacks import CUT, Frame, Place, Stack, Thread, Window
 
 Stacks = Mapping[tuple[Thread, Stack], int]
 Edge = int
@@ -309,7 +309,7 @@ class EdgeBook:
         number = calls.edges[first] % _BASE
         if number not in self._above:
             self._above[number] = self._callers_above(number)
-        mended: Stack = KnownStack((*self._above[number], *calls.stack[first:]))
+        mended: Stack = (*self._above[number], *calls.stack[first:])
         if len(self._mended) > _MOST:
             self._mended.clear()
         return self._mended.setdefault(mended, mended)

@@ -149,7 +149,7 @@ class FlameView:
 
     def go_to(self, function: str, file: str) -> bool:
         """Select the widest box of a function; whether there is one."""
-        boxes = [box for box in self._drawn() if box.node.frame[:2] == (function, file)]
+        boxes = [box for box in self._drawn() if box.node.frame.place == (function, file)]
         if boxes:
             self._select(max(boxes, key=lambda box: box.total))
         return bool(boxes)
@@ -272,7 +272,7 @@ class FlameView:
             None if box.path == TOP or self.difference is not None else kind_of(frame.file),
             is_selected,
             is_match,
-            box.parent is not None and (box.parent.node.frame[:2], frame[:2]) in self._doubtful,
+            box.parent is not None and (box.parent.node.frame.place, frame.place) in self._doubtful,
             moved,
         )
 

@@ -50,9 +50,9 @@ def hottest_line(place: Place, counts: Iterable[tuple[Stack, int]]) -> int | Non
     own: Counter[int] = Counter()
     total: Counter[int] = Counter()
     for stack, count in counts:
-        lines = {frame.line for frame in stack if frame.line and frame[:2] == place}
+        lines = {frame.line for frame in stack if frame.line and frame.place == place}
         for line in lines:
             total[line] += count
-        if stack and stack[-1].line and stack[-1][:2] == place:
+        if stack and stack[-1].line and stack[-1].place == place:
             own[stack[-1].line] += count
     return min(total, key=lambda line: (-total[line], -own[line], line), default=None)

@@ -165,7 +165,7 @@ class TreeView:
         is nowhere."""
         if self._root is None:
             return None
-        search = Search(lambda frame: frame[:2] == (function, file))
+        search = Search(lambda frame: frame.place == (function, file))
         totals = {
             path: node.total
             for path in search.outermost(self._root, MOST_BRANCHES)
@@ -222,7 +222,7 @@ class TreeView:
                     own_pct=child.own * scale,
                     total_pct=child.total * scale,
                     fits=self.highlight.fits(child.frame) if self.highlight.is_on else None,
-                    is_doubtful=(node.frame[:2], child.frame[:2]) in self._doubtful,
+                    is_doubtful=(node.frame.place, child.frame.place) in self._doubtful,
                     change=self.difference.of(below, child, self._ticks)
                     if self.difference is not None
                     else None,

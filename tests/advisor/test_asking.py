@@ -24,6 +24,7 @@ from llm_samples import (
     windows,
 )
 from llm_standin import Say, StandIn, failure, message, streamed, tool_use
+from msgspec import structs
 from test_advisor import GOOD, WITH_KEY, Clock, Recorded, running
 
 from perftui.advisor import prompt
@@ -330,7 +331,9 @@ def test_a_time_that_has_left_the_screen_has_its_events():
 
 def test_the_table_has_a_bound():
     """2,500 tokens at two characters each; what tells least goes, the row in question stays."""
-    stacks = {(MAIN, OWN._replace(function=f"function_{n}_" + "x" * 40)): n + 1 for n in range(40)}
+    stacks = {
+        (MAIN, structs.replace(OWN, function=f"function_{n}_" + "x" * 40)): n + 1 for n in range(40)
+    }
     many = [series(f"metric_{n}_" + "y" * 40, 1.23456, 7.891) for n in range(60)]
     objectives = [replace(P99, threshold=0.5 + n, label="") for n in range(8)]
     forecasts = [local(one, 0.3, series_unit="s") for one in objectives]
@@ -368,7 +371,7 @@ SOURCE = (
 def test_the_source_of_one_function():
     """Its own lines alone, with its decorators, and nothing that looks like a secret."""
     place = Place(OWN.function, OWN.file)
-    picture = snapshot(windows_=windows(5, {(MAIN, OWN._replace(line=5)): 3}))
+    picture = snapshot(windows_=windows(5, {(MAIN, structs.replace(OWN, line=5)): 3}))
     text = "\n".join(excerpt(place, picture, SourceText(OWN.file, SOURCE)))
     assert text.startswith("@cached\ndef bill_")
     assert "    return order  # " in text
@@ -420,7 +423,7 @@ def charge(self, user, token="hunter1"):
 def test_texts_beside_the_name_of_a_secret_stay_here():
     """Whatever way a statement has to give it; other texts, comments and the code go."""
     place = Place("charge", "/srv/b.py")
-    picture = snapshot(windows_=windows(5, {(OWN._replace(function="charge", line=5),): 3}))
+    picture = snapshot(windows_=windows(5, {(structs.replace(OWN, function="charge", line=5),): 3}))
     source = tuple(SECRETS.splitlines())
     text = "\n".join(excerpt(place, picture, SourceText("/srv/b.py", source)))
     assert "hunter" not in text

@@ -18,7 +18,7 @@ from textual.widgets._footer import FooterKey
 
 from perftui.model.findings import ForecastState
 from perftui.model.snapshot import SourceState
-from perftui.model.stacks import Thread
+from perftui.model.stacks import Frame, Thread
 from perftui.model.target import TargetState
 from perftui.tui.app import PerftuiApp
 from perftui.tui.screens.help import _NAMES, HelpScreen
@@ -499,7 +499,7 @@ async def test_hostile_names_are_text(
     name: str, size: Any, watch: Any, picture: Any, text_of: Any
 ) -> None:
     """Names of functions, files, threads, labels and sources are drawn as text, never obeyed."""
-    frames = (stack("main")[0], stack("x", file=f"/srv/{name}.py")[0]._replace(function=name))
+    frames = (stack("main")[0], Frame(name, f"/srv/{name}.py", 1))
     thread = Thread(None, 7, name)
     app, _ = watch(
         picture(

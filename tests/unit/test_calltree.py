@@ -209,7 +209,7 @@ def test_deep_stacks() -> None:
     assert len(hottest_path(root)) == MOST_HOT
     deep = TOP
     for frame in (frame for _, s in seen for frame in s):
-        deep = deep.child(frame._replace(line=None))
+        deep = deep.child(frame.without_line())
     found = find(root, deep)
     assert found is not None
     assert found.own == 1
@@ -259,7 +259,7 @@ def test_equals_are_taken_by_name() -> None:
 def test_the_hottest_path_does_not_jump() -> None:
     """A path that was taken is left for one that is clearly hotter, not for a little hotter one."""
     last = stack("main a x")
-    last = tuple(frame._replace(line=None) for frame in last)
+    last = tuple(frame.without_line() for frame in last)
     little = tree({"main a x": 40, "main b y": 45})
     much = tree({"main a x": 40, "main b y": 60})
     assert names(hottest_path(little)) == "main b y"

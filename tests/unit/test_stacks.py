@@ -13,7 +13,6 @@ from perftui.model.stacks import (
     Frame,
     FunctionKey,
     Grouping,
-    KnownStack,
     Mode,
     Tally,
     Thread,
@@ -321,12 +320,3 @@ def test_merge_is_bounded_whatever_is_on_top():
     assert len(whole.stacks) <= 10 * (1 + TOPS_PER_STACK) + 1
     assert whole.samples == sum(seen.values())
     assert max(count for (_, kept), count in whole.stacks.items() if len(kept) > 1) == 40
-
-
-@given(st.lists(st.text(max_size=5), max_size=6))
-def test_a_known_stack_is_its_frames(names: list[str]):
-    """However often it is hashed, it is found as the tuple of its frames, and the other way."""
-    frames = tuple(Frame(name, "/app.py", 1) for name in names)
-    known = KnownStack(frames)
-    assert (known, hash(known), hash(known)) == (frames, hash(frames), hash(frames))
-    assert {known: 1}[frames] == {frames: 1}[known] == 1
