@@ -23,7 +23,7 @@ from pathlib import Path
 
 from on_terminal import OnTerminal, environment, plain
 from report import MB, heading, judged, orderly, quartiles, say, spread, table
-from targets import HOT, Target
+from targets import HOT, Pace, Target
 
 from perftui.sources.pyspy_run import find_pyspy
 
@@ -44,7 +44,7 @@ _EMPTY_APP = "from textual.app import App; App().run()"
 
 
 @dataclass(frozen=True)
-class Pace:
+class Plan:
     """How long and how often it is measured, times in seconds.
 
     perftui gets `warm_s` before what is measured later; of that, `early_s` are measured too. It is
@@ -60,10 +60,10 @@ class Pace:
     settled_s: float
 
 
-FULL = Pace(
+FULL = Plan(
     starts=5, rest_s=20.0, rounds=15, work_s=10.0, early_s=10.0, warm_s=20.0, settled_s=120.0
 )
-QUICK = Pace(starts=2, rest_s=5.0, rounds=3, work_s=3.0, early_s=4.0, warm_s=8.0, settled_s=8.0)
+QUICK = Plan(starts=2, rest_s=5.0, rounds=3, work_s=3.0, early_s=4.0, warm_s=8.0, settled_s=8.0)
 
 
 @dataclass(frozen=True)
@@ -95,16 +95,19 @@ class Sampler:
 
 @dataclass
 class Compared:
-    """A program beside the target alone: by round, the part of its speed that the target kept."""
+    """A program beside the target alone: by round, the part of its speed that the target kept, and
+    the part of the time that it ran."""
 
     ratios: list[float] = field(default_factory=list)
+    ran: list[float] = field(default_factory=list)
     under: float = 0.0
     alone: float = 0.0
 
-    def add(self, under: float, alone: float) -> None:
-        """Take in a round: speed under the program, and alone just before and after it."""
-        self.ratios.append(under / alone)
-        self.under += under
+    def add(self, under: Pace, alone: float) -> None:
+        """Take in a round: how fast under the program, and alone just before and after it."""
+        self.ratios.append(under.speed / alone)
+        self.ran.append(under.ran)
+        self.under += under.speed
         self.alone += alone
 
     @property
@@ -113,17 +116,18 @@ class Compared:
         return quartiles(self.ratios)[1]
 
     def __str__(self) -> str:
-        """Median, quartiles, and all rounds together."""
-        return f"{spread(self.ratios)}, all {self.under / self.alone:.3f}"
+        """Median, quartiles, and all rounds together; the median of how much of the time it ran."""
+        together = self.under / self.alone
+        return f"{spread(self.ratios)}, all {together:.3f}; ran {statistics.median(self.ran):.3f}"
 
 
 class Bench:
     """Starts perftui, `py-spy top` and an empty app in a directory without settings."""
 
-    def __init__(self, directory: Path, pace: Pace) -> None:
+    def __init__(self, directory: Path, plan: Plan) -> None:
         self._directory = directory
         self._env = environment(directory)
-        self.pace = pace
+        self.plan = plan
 
     def perftui(self, target: Target) -> OnTerminal:
         """perftui as it is without options."""
@@ -153,7 +157,7 @@ class Bench:
         """What it takes once it has run for `warm_s` seconds and nobody presses a key."""
         time.sleep(max(0.0, running.started + warm_s - time.perf_counter()))
         begun, (own, children), written = time.perf_counter(), running.cpu_s(), running.written
-        time.sleep(self.pace.rest_s)
+        time.sleep(self.plan.rest_s)
         seconds, (own_end, children_end) = time.perf_counter() - begun, running.cpu_s()
         written, rss = running.written - written, running.rss()
         return Taken(
@@ -182,7 +186,7 @@ def seconds_to(running: OnTerminal, is_there: Callable[[bytes], bool]) -> float:
 def seconds_to_first(bench: Bench, target: Target) -> tuple[list[float], list[float], list[float]]:
     """Of perftui, `py-spy top` and the empty app; the first start of each is to warm up."""
     mine, top, empty = [], [], []
-    for _ in range(bench.pace.starts + 1):
+    for _ in range(bench.plan.starts + 1):
         with bench.perftui(target) as running:
             mine.append(seconds_to(running, is_hot))
         with bench.top(target) as running:
@@ -203,13 +207,13 @@ def sampler_of(screen: str) -> Sampler | None:
 
 def resources(bench: Bench, threads: int) -> str:
     """The table of what each takes on a target of so many threads."""
-    pace = bench.pace
+    plan = bench.plan
     with bench.target(threads) as target:
-        say(f"{threads} threads: {pace.starts + 1} starts of each")
+        say(f"{threads} threads: {plan.starts + 1} starts of each")
         first, first_top, first_empty = seconds_to_first(bench, target)
         say(f"{threads} threads: perftui at rest")
         with bench.perftui(target) as running:
-            mine = bench.at_rest(running, pace.settled_s)
+            mine = bench.at_rest(running, plan.settled_s)
         sampler = sampler_of(mine.screen) or Sampler(100, "blocking", None)
         say(f"{threads} threads: py-spy top at rest")
         with bench.top(target) as running:
@@ -282,19 +286,19 @@ class Work:
 
     def _alone(self) -> float:
         time.sleep(1.0)
-        return self._target.speed(self._bench.pace.work_s)
+        return self._target.pace(self._bench.plan.work_s).speed
 
-    def _under_top(self) -> list[tuple[Compared, float]]:
+    def _under_top(self) -> list[tuple[Compared, Pace]]:
         with self._bench.top(self._target):
             time.sleep(SETTLE_S)
-            return [(self.top, self._target.speed(self._bench.pace.work_s))]
+            return [(self.top, self._target.pace(self._bench.plan.work_s))]
 
-    def _under_perftui(self) -> list[tuple[Compared, float]]:
-        pace = self._bench.pace
+    def _under_perftui(self) -> list[tuple[Compared, Pace]]:
+        plan = self._bench.plan
         with self._bench.perftui(self._target) as running:
-            early = self._target.speed(pace.early_s)
-            time.sleep(max(0.0, running.started + pace.warm_s - time.perf_counter()))
-            later = self._target.speed(pace.work_s)
+            early = self._target.pace(plan.early_s)
+            time.sleep(max(0.0, running.started + plan.warm_s - time.perf_counter()))
+            later = self._target.pace(plan.work_s)
         return [(self.early, early), (self.later, later)]
 
     def row(self) -> tuple[str, ...]:
@@ -310,16 +314,16 @@ class Work:
 
 def work(bench: Bench, counts: Sequence[int]) -> str:
     """The table of what targets of so many threads do."""
-    pace = bench.pace
+    plan = bench.plan
     measured = []
     for threads in counts:
         with bench.target(threads) as target:
             time.sleep(SETTLE_S)
             one = Work(bench, target, threads)
-            for number in range(1, pace.rounds + 1):
+            for number in range(1, plan.rounds + 1):
                 one.round()
                 say(
-                    f"{threads} threads, round {number} of {pace.rounds}: "
+                    f"{threads} threads, round {number} of {plan.rounds}: "
                     f"py-spy top {one.top.ratios[-1]:.3f}, perftui {one.early.ratios[-1]:.3f}, "
                     f"then {one.later.ratios[-1]:.3f}"
                 )
@@ -328,8 +332,8 @@ def work(bench: Bench, counts: Sequence[int]) -> str:
         "threads",
         "work/s alone",
         "under py-spy top",
-        f"under perftui, first {pace.early_s:g} s",
-        f"under perftui after {pace.warm_s:g} s",
+        f"under perftui, first {plan.early_s:g} s",
+        f"under perftui after {plan.warm_s:g} s",
         "goal for the last",
     )
     return table(titles, [one.row() for one in measured])
@@ -349,16 +353,16 @@ def main() -> None:
         "--quick", action="store_true", help=f"{QUICK.rounds} short rounds, to try it"
     )
     arguments = parser.parse_args()
-    pace = QUICK if arguments.quick else FULL
+    plan = QUICK if arguments.quick else FULL
     if arguments.rounds:
-        pace = Pace(**{**vars(pace), "rounds": max(1, arguments.rounds)})
+        plan = Plan(**{**vars(plan), "rounds": max(1, arguments.rounds)})
     counts = [int(number) for number in arguments.threads.split(",")]
-    a_round_s = 4 * pace.work_s + pace.warm_s + SETTLE_S + 5
+    a_round_s = 4 * plan.work_s + plan.warm_s + SETTLE_S + 5
     minutes = 0.0
     if arguments.part != "work":
-        minutes += len(counts) * (4 * pace.rest_s + pace.settled_s + 4 * pace.starts + 10) / 60
+        minutes += len(counts) * (4 * plan.rest_s + plan.settled_s + 4 * plan.starts + 10) / 60
     if arguments.part != "resources":
-        minutes += len(counts) * pace.rounds * a_round_s / 60
+        minutes += len(counts) * plan.rounds * a_round_s / 60
     say(f"about {minutes:.0f} minutes")
     print(heading(), flush=True)
     print(
@@ -367,14 +371,14 @@ def main() -> None:
         flush=True,
     )
     with orderly(), tempfile.TemporaryDirectory(prefix="bench-") as name:
-        bench = Bench(Path(name), pace)
+        bench = Bench(Path(name), plan)
         if arguments.part != "work":
             for threads in counts:
                 print(resources(bench, threads), "\n", flush=True)
         if arguments.part != "resources":
             print(
-                f"The part of its speed that the target kept, {pace.rounds} interleaved rounds of "
-                f"{pace.work_s:g} s: median (quartiles) of the rounds, then all rounds together.\n"
+                f"The part of its speed that the target kept, {plan.rounds} interleaved rounds of "
+                f"{plan.work_s:g} s: median (quartiles) of the rounds, then all rounds together.\n"
             )
             print(work(bench, counts), flush=True)
 

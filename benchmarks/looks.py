@@ -76,7 +76,7 @@ class Runs:
 
     def measure(self, way: Way) -> Cost:
         """One run, with the target alone before and after it."""
-        before = self._target.speed(self._seconds / 2)
+        before = self._target.pace(self._seconds / 2).speed
         run = self._attach(way)
         try:
             begun, count = time.perf_counter(), self._target.count()
@@ -90,7 +90,7 @@ class Runs:
             run.interrupt()
             finished = run.finish(END_S)
             self._target.let_go()
-        alone = statistics.mean([before, self._target.speed(self._seconds / 2)])
+        alone = statistics.mean([before, self._target.pace(self._seconds / 2).speed])
         return Cost(
             looks=self._looks(finished),
             seconds=seconds,

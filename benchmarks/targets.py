@@ -12,6 +12,7 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
@@ -72,6 +73,15 @@ def source(depth: int = DEPTH) -> str:
     return _SOURCE.format(hot=HOT, last=last, levels=levels, depth=depth)
 
 
+class Pace(NamedTuple):
+    """Pieces of work a second, and the part of the time, 0 to 1, that the busy thread ran: what a
+    sampler stops it for is not in it, nor what it waits for a processor. The second does not swing
+    with the processor's speed."""
+
+    speed: float
+    ran: float
+
+
 class Target:
     """The program with so many threads in all, in a process of its own. A context manager.
 
@@ -119,11 +129,16 @@ class Target:
         count: int = struct.unpack("Q", self._work[:8])[0]
         return count
 
-    def speed(self, seconds: float) -> float:
-        """Pieces of work a second, over so many seconds from now on."""
-        begun, before = time.perf_counter(), self.count()
+    def ran_s(self) -> float:
+        """How long its busy thread was on a processor so far, in seconds."""
+        return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[0]) / 1e9
+
+    def pace(self, seconds: float) -> Pace:
+        """How fast it is over so many seconds from now on."""
+        begun, before, ran_s = time.perf_counter(), self.count(), self.ran_s()
         time.sleep(seconds)
-        return (self.count() - before) / (time.perf_counter() - begun)
+        took_s = time.perf_counter() - begun
+        return Pace((self.count() - before) / took_s, (self.ran_s() - ran_s) / took_s)
 
     def let_go(self) -> bool:
         """Let it go on where a sampler has left it stopped; whether that was so."""
