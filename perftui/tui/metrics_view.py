@@ -203,7 +203,7 @@ def metric_line(
         extent = f"{format_value(least, key.unit)} to {format_value(most, key.unit)}"
     wanted, burnt, how = "", "", None
     if objective is not None:
-        sign = ">" if objective.above else "<"
+        sign = "≤" if objective.above else "≥"  # what is wanted, not what is typed: the breach
         wanted = f"SLO {sign} {format_value(objective.threshold, key.unit)}"
         how = standing(objective, snapshot, None if is_stale else series.last.value)
         share = burn(objective, visible, usual_step(around))

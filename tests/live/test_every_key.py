@@ -300,7 +300,7 @@ def test_the_keys_of_the_charts(terminal: Open, python_target: Any) -> None:
         tmux.type("1 for 10m")
         tmux.wait("cpu > 1 for 10m")
         tmux.keys("Enter")
-        tmux.wait("SLO > 1.0 %")
+        tmux.wait("SLO ≤ 1.0 %")
 
 
 def test_the_key_that_asks(terminal: Open, python_target: Any) -> None:

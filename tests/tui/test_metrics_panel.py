@@ -179,7 +179,7 @@ async def test_an_objective_by_key(watch: Any, words_of: Any) -> None:
         await pilot.press("enter")
         await pilot.pause()
         assert monitor.latest.objectives[0] == Objective("cpu", 50.0)
-        assert "SLO > 50" in words_of(panel)
+        assert "SLO ≤ 50" in words_of(panel)
         *_, said = app._notifications
         assert tomllib.loads(said.message) == {
             "objective": [{"metric": "cpu", "above": 50, "for": "1m", "horizon": "15m"}]
@@ -226,7 +226,7 @@ async def test_narrow_screens_have_a_line_for_each(watch: Any, words_of: Any) ->
     async with app.run_test(size=NARROW) as pilot:
         panel = await metrics(pilot)
         await pilot.pause()
-        assert "SLO > 500" in words_of(panel)
+        assert "SLO ≤ 500" in words_of(panel)
 
 
 async def test_without_anything_there_are_words(

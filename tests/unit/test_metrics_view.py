@@ -243,12 +243,12 @@ def test_a_line_of_a_metric():
 def test_a_line_with_an_objective():
     """An objective gives a higher chart and a threshold in words; a violation is said."""
     line = one_line(series("p99", [0.4, 0.6], unit="s"), P99)
-    assert line.objective == "SLO > 500 ms"
+    assert line.objective == "SLO ≤ 500 ms"
     assert [len(row) for row in line.chart] == [20] * CHART_ROWS
     assert line.violated
     assert not one_line(series("p99", [0.6, 0.5]), P99).violated
     below = one_line(series("p99", [0.6]), Objective("p99", 0.7, above=False))
-    assert (below.violated, below.objective) == (True, "SLO < 0.70")
+    assert (below.violated, below.objective) == (True, "SLO ≥ 0.70")
 
 
 def test_labels_tell_series_apart():
@@ -341,7 +341,7 @@ def test_how_an_objective_stands():
     assert one_line(high, P99, forecasts=[breach]).standing is Standing.BREACHED
     assert one_line(old, P99).standing is Standing.NO_DATA
     assert one_line(calm).standing is None
-    assert one_line(high, P99).wanted == "▲ at risk SLO > 0.50"
+    assert one_line(high, P99).wanted == "▲ at risk SLO ≤ 0.50"
 
 
 def test_how_much_of_the_time_it_was_violated():

@@ -62,7 +62,7 @@ cut       stacks that cannot be true and lost their callers
 woke      samples left out: threads that py-spy itself had woken
 cpu       percent of one core; cpu_used of the cores it may run on
 rss       memory, with children; rss_used of what host and cgroup leave it
-SLO       the objective: ✓ ok, ▲ at risk, ✗ breached, ? no data\
+SLO       what is wanted: ✓ ok, ▲ at risk, ✗ breached, ? no data\
 """
 
 
@@ -79,13 +79,13 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """One text that scrolls."""
-        lines: list[str] = []
+        lines = ["What the figures mean stands at the end (End). Esc closes.", ""]
         for title, bindings in self._groups:
             lines.append(title.upper())
             lines.extend(f"  {keys:<18} {text}" for keys, text in key_rows(bindings))
             lines.append("")
         with VerticalScroll(id="help"):
-            yield Static(Content("\n".join(["FIGURES", _FIGURES, "", *lines])))
+            yield Static(Content("\n".join([*lines, "FIGURES", _FIGURES])))
 
 
 def key_rows(bindings: Iterable[Binding]) -> list[tuple[str, str]]:
