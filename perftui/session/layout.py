@@ -2,7 +2,8 @@
 
 One SQLite file, marked by its application id and by a version that rises whenever an older perftui
 could not read it any more. Frames, stacks and threads are written once and counted by number; a
-window's counts are triples of thread, stack and samples. Times are Unix seconds.
+window's counts are triples of thread, stack and samples. Times are Unix seconds. `gil_window` holds
+the looks at the GIL's holder that were made beside the windows; the first recordings lack it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ CREATE TABLE thread (
 CREATE TABLE window (
     start REAL NOT NULL, end REAL NOT NULL, about TEXT NOT NULL, counts BLOB NOT NULL);
 CREATE INDEX window_by_end ON window (end);
+CREATE TABLE gil_window (
+    start REAL NOT NULL, end REAL NOT NULL, about TEXT NOT NULL, counts BLOB NOT NULL);
 CREATE TABLE series (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL, origin TEXT NOT NULL, unit TEXT NOT NULL,
     labels TEXT NOT NULL, top REAL);

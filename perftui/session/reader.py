@@ -66,10 +66,22 @@ class Session:
 
     def windows(self, start: float = float("-inf"), end: float = float("inf")) -> Iterator[Window]:
         """The windows that end from `start` to `end`, in that order."""
+        return self._windows("window", start, end)
+
+    def gil_windows(
+        self, start: float = float("-inf"), end: float = float("inf")
+    ) -> Iterator[Window]:
+        """The looks at the GIL's holder beside them, likewise; none in the first recordings."""
+        with self._failing():
+            tables = self._database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            is_there = ("gil_window",) in tables.fetchall()
+        return self._windows("gil_window", start, end) if is_there else iter(())
+
+    def _windows(self, table: str, start: float, end: float) -> Iterator[Window]:
         with self._failing():
             rows = self._database.execute(
-                "SELECT start, end, about, counts FROM window WHERE end BETWEEN ? AND ?"
-                " ORDER BY end",
+                f"SELECT start, end, about, counts FROM {table}"  # noqa: S608 - see its callers
+                " WHERE end BETWEEN ? AND ? ORDER BY end",
                 (start, end),
             )
             self._read_stacks()

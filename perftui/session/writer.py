@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -40,7 +40,7 @@ class SessionWriter:
         self._stacks: dict[Stack, int] = {}
         self._threads: dict[Thread, int] = {}
         self._series: dict[SeriesKey, tuple[int, float]] = {}
-        self._written_to = float("-inf")
+        self._written_to = {"window": float("-inf"), "gil_window": float("-inf")}
         self._last: Snapshot | None = None
         try:
             path.touch(mode=0o600, exist_ok=False)
@@ -79,10 +79,8 @@ class SessionWriter:
         self._last = snapshot
         with self._failing():
             self._database.execute("BEGIN")
-            for window in snapshot.windows:
-                if self._written_to < window.end <= until:
-                    self._written_to = window.end
-                    self._add_window(window)
+            self._add_windows("window", snapshot.windows, until)
+            self._add_windows("gil_window", snapshot.gil_windows, until)
             for series in snapshot.series:
                 self._add_points(series)
             for event in snapshot.events:
@@ -97,7 +95,14 @@ class SessionWriter:
             self._database.execute("PRAGMA journal_mode = DELETE")
         self._database.close()
 
-    def _add_window(self, window: Window) -> None:
+    def _add_windows(self, table: str, windows: Iterable[Window], until: float) -> None:
+        """Add those that are new and end by then."""
+        for window in windows:
+            if self._written_to[table] < window.end <= until:
+                self._written_to[table] = window.end
+                self._add_window(table, window)
+
+    def _add_window(self, table: str, window: Window) -> None:
         about = {name: getattr(window, name) for name in ABOUT}
         about["mode"] = window.mode.value
         about["unconfirmed"] = sorted(window.unconfirmed)
@@ -105,7 +110,7 @@ class SessionWriter:
         for (thread, stack), count in window.stacks.items():
             counts += (self._thread(thread), self._stack(stack), count)
         self._database.execute(
-            "INSERT INTO window VALUES (?, ?, ?, ?)",
+            f"INSERT INTO {table} VALUES (?, ?, ?, ?)",  # noqa: S608 - a name of the layout
             (window.start, window.end, json.dumps(about), packed(counts)),
         )
 

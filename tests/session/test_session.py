@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from perftui.errors import StateError, UsageError
 from perftui.model.event import Event, EventKind
 from perftui.model.series import Origin
-from perftui.model.stacks import Frame, Place, Thread, Window
+from perftui.model.stacks import Frame, Mode, Place, Thread, Window
 from perftui.model.target import ContainerInfo
 from perftui.session.reader import Session
 from perftui.session.writer import SETTLED_S, SessionWriter
@@ -43,9 +43,12 @@ def test_what_is_written_is_read_again(tmp_path: Path):
             4, {"main work": 40, "main": 2}, sampler_cpu_s=0.1, cut=2, stopped_s=0.02
         )
     ]
+    looks = run_of_windows(2, {"main work": 30}, mode=Mode.GIL, torn=True)
     rows = [series("p99", [0.1, 0.4], unit="s", origin=Origin.SCRAPE, labels=(("a", "b"),))]
     happened = [Event(NOW - 9, EventKind.BREACH, "p99 > 0.5", "p99", NOW - 4)]
-    seen = snapshot(windows=windows, series=rows, events=tuple(happened), target=TARGET)
+    seen = snapshot(
+        windows=windows, gil_windows=looks, series=rows, events=tuple(happened), target=TARGET
+    )
     writer = SessionWriter(tmp_path / "a.perftui", TARGET, {"label": {"fault": "leak"}})
     writer.write(seen)
     writer.close()
@@ -54,6 +57,22 @@ def test_what_is_written_is_read_again(tmp_path: Path):
     assert [file.name for file in tmp_path.iterdir()] == ["a.perftui"]
     with Session(tmp_path / "a.perftui") as session:
         assert session.about == {"label": {"fault": "leak"}}
+        assert known(session.gil_windows()) == known(looks)
+        assert known(session.gil_windows(end=looks[0].end)) == known(looks[:1])
+
+
+def test_a_recording_without_looks_at_the_gil(tmp_path: Path):
+    """Those of the first perftuis have no table for them."""
+    path = tmp_path / "a"
+    writer = SessionWriter(path, TARGET)
+    writer.write(snapshot(windows=run_of_windows(1, {"main": 1})))
+    writer.close()
+    with sqlite3.connect(path) as mine:
+        mine.execute("DROP TABLE gil_window")
+    mine.close()
+    with Session(path) as session:
+        assert list(session.gil_windows()) == []
+        assert len(list(session.windows())) == 1
 
 
 def test_it_grows_with_the_watch(tmp_path: Path):
