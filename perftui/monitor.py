@@ -42,15 +42,12 @@ from perftui.sources.elevated import find_sudo
 from perftui.sources.host import HostSource
 from perftui.sources.pyspy_run import Launch, PySpy
 from perftui.target.describe import create_time_lag, describe
-from perftui.target.find import listening_ports
+from perftui.target.known import KnownTarget
 from perftui.target.python import looks_like_python
 from perftui.target.source import read_source
 from perftui.target.successor import successor
 
 TICK_S, FIRST_TICK_S = 1.0, 0.1
-DESCRIBE_EVERY_S = 5.0
-PORTS_EVERY_S = 30.0
-"""How often it is noted on which ports the target listens: its successor will, too."""
 SPAN_S = 300.0
 """How far back the screen looks."""
 STOP_S = 4.0
@@ -95,20 +92,19 @@ class Monitor:
             sudo.check(target.pid)
         self._pyspy = PySpy(launch, sudo)
         self._host = HostSource(self._timeline, self.clock)
-        self._ports: frozenset[int] = frozenset()
+        self._known = KnownTarget(target, self.clock)
         self._named = NamedSources(
             settings,
             self._timeline,
             self.clock,
-            ports=lambda: self._ports or listening_ports(self._target.pid),
+            ports=lambda: self._known.ports,
         )
-        self._look_at(target)
+        self._of_target = self._sources_of(target)
         self._objectives = settings.objectives()
         self._unusable = [
             SourceStatus("settings", SourceState.FAILED, self.clock(), text)
             for text in settings.unusable()
         ]
-        self._described_at = self.clock()
         self._keeping = Keeping(state / FILE if state is not None else None, identity(target))
         self._analyses = Analyses(self._objectives, self._keeping, settings.pattern)
         self._changes = Changes()
@@ -153,13 +149,8 @@ class Monitor:
         """Whether no window can come any more."""
         return self._of_target.profiler.ended
 
-    def _look_at(self, target: Target) -> None:
-        """Make the sources of a target; what was collected of another one stays."""
-        self._target = target
-        self._ports_at = -PORTS_EVERY_S
-        self._of_target = TargetSources(
-            target, self.settings, self._timeline, self.clock, self._pyspy
-        )
+    def _sources_of(self, target: Target) -> TargetSources:
+        return TargetSources(target, self.settings, self._timeline, self.clock, self._pyspy)
 
     @property
     def _sources(self) -> list[Source]:
@@ -179,7 +170,7 @@ class Monitor:
     def _follow(self) -> str:
         if self._of_target.family.target_state() is not TargetState.EXITED:
             return "The target still runs."
-        pid = successor(self._target, self._ports, self.clock() - self._alive_at)
+        pid = successor(self._known.now, self._known.noted_ports, self.clock() - self._alive_at)
         if pid is None:
             return "No successor yet: nothing runs this command or listens on its port."
         try:
@@ -191,7 +182,9 @@ class Monitor:
                 return "perftui is ending."  # nothing may start that nobody stops
             for source in self._of_target.all:
                 source.stop()
-            self._look_at(target)
+            # What was collected of the other one stays.
+            self._known.follow(target)
+            self._of_target = self._sources_of(target)
             self._keeping.target(identity(target))
             self.advisor.forget()  # first: what it still says would be taken for the new one's
             self._analyses.forget_target()
@@ -300,7 +293,7 @@ class Monitor:
 
     def source(self, file: str) -> SourceText:
         """The text of a source file, as the target sees it."""
-        target = self._target
+        target = self._known.now
         # What was written just before the start is older than that start, not newer.
         return read_source(file, target.pid, target.started_at + create_time_lag())
 
@@ -356,7 +349,7 @@ class Monitor:
             taken_at=now,
             since=since,
             target=replace(
-                self._target, python=self._of_target.profiler.python or self._target.python
+                self._known.now, python=self._of_target.profiler.python or self._known.now.python
             ),
             target_state=self._state,
             target_since=self._state_since,
@@ -393,9 +386,7 @@ class Monitor:
         while not self._stopping.wait(max(0.0, due - self.clock())):
             # What the first window shows is waited for.
             due = max(due + (TICK_S if self.latest.windows else FIRST_TICK_S), self.clock())
-            if self.clock() - self._described_at >= DESCRIBE_EVERY_S:
-                self._described_at = self.clock()
-                self._describe_again()
+            self._describe_again()
             if self._state is not TargetState.EXITED:
                 self._analyses.look_ahead(self._timeline, self.clock(), self.advisor.forecasts)
             self.latest = self.snapshot()
@@ -407,19 +398,8 @@ class Monitor:
         self._analyses.close()
 
     def _describe_again(self) -> None:
-        """A process can become another program (exec) and keep its id and its start."""
-        try:
-            now = describe(self._target.pid)
-        except PerftuiError:
-            return
-        if now.started_at != self._target.started_at:
-            return  # another process has its id by now
-        if self.clock() - self._ports_at >= PORTS_EVERY_S:
-            self._ports_at = self.clock()
-            # One that drains listens no more, but its successor does where it did.
-            self._ports = listening_ports(self._target.pid) or self._ports
-            if self.settings.notice.scrape:
-                self._of_target.notice.look(self._target.pid)
-        if now.cmdline != self._target.cmdline:
-            self._target = now
+        is_other, ports_noted = self._known.look()
+        if ports_noted and self.settings.notice.scrape:
+            self._of_target.notice.look(self._known.now.pid)
+        if is_other:
             self._of_target.profiler.ask_version_again()

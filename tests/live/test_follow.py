@@ -212,7 +212,7 @@ def test_a_monitor_notes_the_port(python_target: Any) -> None:
     port = free_port()
     target = python_target(server(port))
     with watched(target.pid) as monitor:
-        wait_for(lambda: monitor._ports, START_S, "the port to be noted")
+        wait_for(lambda: monitor._known.noted_ports, START_S, "the port to be noted")
         target.kill()
         new = python_target(server(port, "'the next version'"))
         assert monitor.follow() == f"Following pid {new.pid}."

@@ -61,7 +61,7 @@ def test_a_page_of_the_target_is_offered_unless_that_is_switched_off(
     monitor = Monitor(describe(service.pid), settings, env={})
     monitor.start()
     try:
-        wait_for(lambda: monitor._ports, LATE_S, "the ports of the target")
+        wait_for(lambda: monitor._known.noted_ports, LATE_S, "the ports of the target")
         if is_on:
             wait_for(lambda: monitor.latest.offers, LATE_S, "an offer")
             page = f"http://127.0.0.1:{service.output()[0]}/metrics"

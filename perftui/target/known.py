@@ -1,0 +1,56 @@
+"""The target as it is known at present: its description and its ports, looked at now and then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from perftui.errors import PerftuiError
+from perftui.model.target import Target
+from perftui.target.describe import describe
+from perftui.target.find import listening_ports
+
+DESCRIBE_EVERY_S = 5.0
+PORTS_EVERY_S = 30.0
+"""How often it is noted on which ports the target listens: its successor will, too."""
+
+
+class KnownTarget:
+    """The target as it was last described. One thread looks; all can read, and follow another."""
+
+    def __init__(self, target: Target, clock: Callable[[], float]) -> None:
+        self.now = target
+        self.noted_ports: frozenset[int] = frozenset()
+        self._clock = clock
+        self._described_at, self._ports_at = clock(), -PORTS_EVERY_S
+
+    @property
+    def ports(self) -> frozenset[int]:
+        """Where it listens: the newest that was noted, or what is found now."""
+        return self.noted_ports or listening_ports(self.now.pid)
+
+    def follow(self, target: Target) -> None:
+        """Another one took its place; until its ports are noted it is thought to have the same."""
+        self.now, self._ports_at = target, -PORTS_EVERY_S
+
+    def look(self) -> tuple[bool, bool]:
+        """Look again where that is due: whether the target runs another program since, as a process
+        can (exec) that keeps its id and its start, and whether its ports were noted anew."""
+        now, target = self._clock(), self.now
+        if now - self._described_at < DESCRIBE_EVERY_S:
+            return False, False
+        self._described_at = now
+        try:
+            found = describe(target.pid)
+        except PerftuiError:
+            return False, False
+        if found.started_at != target.started_at:
+            return False, False  # another process has its id by now
+        is_due = now - self._ports_at >= PORTS_EVERY_S
+        if is_due:
+            self._ports_at = now
+            # One that drains listens no more, but its successor does where it did.
+            self.noted_ports = listening_ports(found.pid) or self.noted_ports
+        is_other = found.cmdline != target.cmdline and self.now is target
+        if is_other:
+            self.now = found
+        return is_other, is_due
