@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections import namedtuple
@@ -235,8 +236,10 @@ def test_memory_that_is_too_dear_to_go_through(watch: Watch):
     assert watch.unavailable() == {"uss": "too much memory to go through"}
 
 
-def test_dear_figures_are_rare(watch: Watch):
-    """Connections are read every 5 s and USS every 10 s, the rest every second."""
+def test_dear_figures_are_rare(watch: Watch, monkeypatch: pytest.MonkeyPatch):
+    """Connections are read every 5 s and USS every 10 s, the rest every second: where they are not
+    as dear as to come less often."""
+    monkeypatch.setattr("perftui.sources.rates.DEAR_SHARE", math.inf)
     times: dict[str, list[float]] = {}
     for _ in range(12):
         watch.poll()
