@@ -273,8 +273,14 @@ def test_the_keys_of_the_charts(terminal: Open, python_target: Any) -> None:
         tmux.wait("Metrics  last 5 min")
         tmux.keys("z", "Left")
         one = length(tmux.wait("AGO", bounds))
-        tmux.keys("Left", *["S-Left"] * 8)  # more than one window, however long they are
-        wait_for(lambda: length(tmux.text()) > one, SLOW_S, "a selection")
+        tmux.keys("Left")
+
+        def is_longer() -> bool:
+            """Whether the selection has more than one window, however long they are."""
+            tmux.keys("S-Left")
+            return length(tmux.text()) > one
+
+        wait_for(is_longer, SLOW_S, "a selection", every=0.3)
         tmux.keys("Left", "PageUp", "PageDown", "Right", "S-Right")
         tmux.wait("AGO", bounds)
         tmux.keys("End")
