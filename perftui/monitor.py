@@ -398,8 +398,8 @@ class Monitor:
         self._analyses.close()
 
     def _describe_again(self) -> None:
-        is_other, ports_noted = self._known.look()
-        if ports_noted and self.settings.notice.scrape:
+        news = self._known.look()
+        if news.ports and self.settings.notice.scrape:
             self._of_target.notice.look(self._known.now.pid)
-        if is_other:
+        if news.program:
             self._of_target.profiler.ask_version_again()

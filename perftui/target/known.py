@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from typing import NamedTuple
 
 from perftui.errors import PerftuiError
 from perftui.model.target import Target
@@ -14,6 +16,14 @@ PORTS_EVERY_S = 30.0
 """How often it is noted on which ports the target listens: its successor will, too."""
 
 
+class News(NamedTuple):
+    """What a look has found: that the target runs another program since, as a process can (exec)
+    that keeps its id and its start; that its ports were noted anew."""
+
+    program: bool = False
+    ports: bool = False
+
+
 class KnownTarget:
     """The target as it was last described. One thread looks; all can read, and follow another."""
 
@@ -22,6 +32,7 @@ class KnownTarget:
         self.noted_ports: frozenset[int] = frozenset()
         self._clock = clock
         self._described_at, self._ports_at = clock(), -PORTS_EVERY_S
+        self._changing = threading.Lock()
 
     @property
     def ports(self) -> frozenset[int]:
@@ -30,27 +41,31 @@ class KnownTarget:
 
     def follow(self, target: Target) -> None:
         """Another one took its place; until its ports are noted it is thought to have the same."""
-        self.now, self._ports_at = target, -PORTS_EVERY_S
+        with self._changing:
+            self.now, self._ports_at = target, -PORTS_EVERY_S
 
-    def look(self) -> tuple[bool, bool]:
-        """Look again where that is due: whether the target runs another program since, as a process
-        can (exec) that keeps its id and its start, and whether its ports were noted anew."""
+    def look(self) -> News:
+        """Look again where that is due. What is found of a target that is not watched any more by
+        then counts for nothing."""
         now, target = self._clock(), self.now
         if now - self._described_at < DESCRIBE_EVERY_S:
-            return False, False
+            return News()
         self._described_at = now
         try:
             found = describe(target.pid)
         except PerftuiError:
-            return False, False
-        if found.started_at != target.started_at:
-            return False, False  # another process has its id by now
+            return News()
         is_due = now - self._ports_at >= PORTS_EVERY_S
-        if is_due:
-            self._ports_at = now
-            # One that drains listens no more, but its successor does where it did.
-            self.noted_ports = listening_ports(found.pid) or self.noted_ports
-        is_other = found.cmdline != target.cmdline and self.now is target
-        if is_other:
-            self.now = found
-        return is_other, is_due
+        ports = listening_ports(target.pid) if is_due else frozenset()
+        with self._changing:
+            # Another process may have its id by now.
+            if found.started_at != target.started_at or self.now is not target:
+                return News()
+            if is_due:
+                self._ports_at = now
+                # One that drains listens no more, but its successor does where it did.
+                self.noted_ports = ports or self.noted_ports
+            is_other = found.cmdline != target.cmdline
+            if is_other:
+                self.now = found
+        return News(is_other, is_due)

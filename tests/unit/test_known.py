@@ -6,12 +6,14 @@ import os
 import socket
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 
 import psutil
 import pytest
 
+from perftui.model.target import Target
 from perftui.target.describe import describe
-from perftui.target.known import DESCRIBE_EVERY_S, PORTS_EVERY_S, KnownTarget
+from perftui.target.known import DESCRIBE_EVERY_S, PORTS_EVERY_S, KnownTarget, News
 
 
 class Clock:
@@ -41,19 +43,19 @@ def test_another_program_in_the_same_process(shell: subprocess.Popen[bytes]):
     shell.stdin.write(b"\n")
     shell.stdin.flush()
     process = psutil.Process(shell.pid)
-    while process.cmdline()[0] != "sleep":
+    while process.cmdline()[:1] != ["sleep"]:  # it has none for a moment
         assert shell.poll() is None
-    assert known.look() == (False, False)
+    assert known.look() == News()
     assert known.now.cmdline[0] == "sh"
     clock.now += DESCRIBE_EVERY_S
-    assert known.look() == (True, True)
+    assert known.look() == News(program=True, ports=True)
     assert known.now.cmdline == ("sleep", "600")
     clock.now += DESCRIBE_EVERY_S
-    assert known.look() == (False, False)
+    assert known.look() == News()
     shell.kill()
     shell.wait()
     clock.now += PORTS_EVERY_S
-    assert known.look() == (False, False)
+    assert known.look() == News()
     assert known.now.cmdline == ("sleep", "600")
 
 
@@ -66,10 +68,10 @@ def test_ports_stay_known():
         assert port in known.ports  # found at once, though nothing was noted
         assert known.noted_ports == frozenset()
         clock.now += DESCRIBE_EVERY_S
-        assert known.look() == (False, True)
+        assert known.look() == News(ports=True)
         assert port in known.noted_ports
     clock.now += PORTS_EVERY_S
-    assert known.look() == (False, True)
+    assert known.look() == News(ports=True)
     assert port in known.ports
 
 
@@ -83,4 +85,27 @@ def test_another_target(shell: subprocess.Popen[bytes]):
     known.follow(describe(shell.pid))
     assert (known.now.pid, known.ports) == (shell.pid, {80})
     clock.now += DESCRIBE_EVERY_S
-    assert known.look() == (False, True)
+    assert known.look() == News(ports=True)
+
+
+def test_a_look_that_ends_late(
+    shell: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is found of the last target is not taken for the next one's, which is looked at next."""
+    clock = Clock()
+    mine = describe(os.getpid())
+    known = KnownTarget(mine, clock)
+    other = describe(shell.pid)
+
+    def described_late(pid: int) -> Target:
+        known.follow(other)
+        return replace(describe(pid), cmdline=("another", "program"))
+
+    monkeypatch.setattr("perftui.target.known.describe", described_late)
+    clock.now += DESCRIBE_EVERY_S
+    assert known.look() == News()
+    assert known.now is other
+    monkeypatch.undo()
+    clock.now += DESCRIBE_EVERY_S
+    assert known.look() == News(ports=True)
+    assert known.now is other
