@@ -35,6 +35,13 @@ def everything(path: Path) -> tuple[list[dict[str, object]], list, list[Event]]:
         return known(session.windows()), session.series(), session.events()
 
 
+def record_a_window(path: Path) -> None:
+    """A recording of one window and nothing else."""
+    writer = SessionWriter(path, TARGET)
+    writer.write(snapshot(windows=run_of_windows(1, {"main": 1})))
+    writer.close()
+
+
 def test_what_is_written_is_read_again(tmp_path: Path):
     """Windows with all that is known of them, points with their labels, events with their end."""
     windows = [
@@ -64,9 +71,7 @@ def test_what_is_written_is_read_again(tmp_path: Path):
 def test_a_recording_without_looks_at_the_gil(tmp_path: Path):
     """Those of the first perftuis have no table for them."""
     path = tmp_path / "a"
-    writer = SessionWriter(path, TARGET)
-    writer.write(snapshot(windows=run_of_windows(1, {"main": 1})))
-    writer.close()
+    record_a_window(path)
     with sqlite3.connect(path) as mine:
         mine.execute("DROP TABLE gil_window")
     mine.close()
@@ -152,9 +157,7 @@ def test_bad_files(tmp_path: Path):
     with pytest.raises(UsageError, match="is no recording"):
         Session(path)
     path.unlink()
-    writer = SessionWriter(path, TARGET)
-    writer.write(snapshot(windows=run_of_windows(1, {"main": 1})))
-    writer.close()
+    record_a_window(path)
     with sqlite3.connect(path) as mine:
         mine.execute("UPDATE window SET counts = x'00'")
     mine.close()
