@@ -22,13 +22,12 @@ from perftui.advisor.reply import CallError, Reply
 from perftui.advisor.rows import Facts
 from perftui.advisor.schedule import TOO_EARLY, Schedule
 from perftui.advisor.standing import Standing, read_standing
-from perftui.advisor.tools import ReadSource, Toolbox
+from perftui.advisor.tools import ReadSource, Toolbox, no_source
 from perftui.errors import PerftuiError
 from perftui.model.findings import Forecast, LlmState, LlmStatus
 from perftui.model.question import Explanation, Question
 from perftui.model.sent import Sent
 from perftui.model.snapshot import Snapshot
-from perftui.model.source import SourceText
 from perftui.settings import LlmSettings, ShareSettings
 from perftui.sources.base import Clock
 
@@ -40,11 +39,6 @@ EXIT_S = 0.5
 
 if TYPE_CHECKING:
     from perftui.advisor.answer import Answer
-
-
-def no_source(file: str) -> SourceText:
-    """Where no source can be read."""
-    return SourceText(file, why="it is not known here")
 
 
 class Advisor:

@@ -155,9 +155,8 @@ def _is_number(text: str) -> bool:
 def _known(snapshot: Snapshot, names: Pseudonyms) -> Iterator[_Name]:
     """Names that may be in the text; of two that are alike, the one that tells more comes first."""
     target = snapshot.target
-    places = {
-        frame.place for window in snapshot.windows for _, stack in window.stacks for frame in stack
-    }
+    frames = {frame for window in snapshot.windows for _, stack in window.stacks for frame in stack}
+    places = {frame.place for frame in frames}
     own_files = sorted(file for file in {file for _, file in places} if not is_public(file))
     yield from _of_code(sorted(places), frozenset(own_files), names)
     for objective in snapshot.objectives:

@@ -35,6 +35,13 @@ MOST_PATHS = 6
 MOST_FRAMES = 14
 
 ReadSource = Callable[[str], SourceText]
+
+
+def no_source(file: str) -> SourceText:
+    """Where no source can be read."""
+    return SourceText(file, why="it is not known here")
+
+
 _Known = tuple[float, str]
 """A number that was told, and its unit."""
 _Row = TypeVar("_Row", MetricFact, FunctionFact)
@@ -229,7 +236,7 @@ class Toolbox:
         own = total = 0
         for window in of_newest_kind(self._snapshot.windows):
             for (_, stack), count in window.stacks.items():
-                at = next((n for n, f in enumerate(stack) if _is(f, fact)), None)
+                at = next((n for n, f in enumerate(stack) if f.is_of(*fact.key[:2])), None)
                 if at is None:
                     continue
                 total += count
@@ -350,10 +357,6 @@ class Toolbox:
         if fact is None:
             raise _NoLook(f"row must be one of {', '.join(rows) or 'none'}")
         return fact
-
-
-def _is(frame: Frame, fact: FunctionFact) -> bool:
-    return frame.function == fact.key.function and frame.file == fact.key.file
 
 
 def _short(value: float | None) -> Any:

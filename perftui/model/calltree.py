@@ -259,7 +259,7 @@ def _cut(
     """What lies below (`step` 1) or above (-1) the outermost frame of the function, with it."""
     for stack, count in counts:
         for index, frame in enumerate(stack):
-            # Names first: most frames differ in them.
+            # Names first: most frames differ in them. Not is_of: a call for each of them is dear.
             if frame.function == function and frame.file == file:
                 yield Seen(stack[index::step], count)
                 break

@@ -35,8 +35,8 @@ class Place(NamedTuple):
 class Frame(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """One place in a stack. `line` is None where py-spy knows none (native frames).
 
-    It computes its hash once: to hash deep stacks of named tuples took longer than all else that is
-    done with them.
+    It computes its hash once, as stacks are looked up in one table after the other: one of such
+    frames is hashed in half the time that one of named tuples takes.
     """
 
     function: str
@@ -47,6 +47,10 @@ class Frame(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     def place(self) -> Place:
         """The function."""
         return Place(self.function, self.file)
+
+    def is_of(self, function: str, file: str) -> bool:
+        """Whether it is in this function, whatever line of it."""
+        return self.function == function and self.file == file
 
     def without_line(self) -> Frame:
         """The frame whatever the line."""

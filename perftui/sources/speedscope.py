@@ -97,7 +97,7 @@ class SpeedscopeReader:
                 stack = known.get(indices)
                 if stack is None:
                     stack = known[indices] = self._stack(indices, frames)
-                # To hash a stack takes longer than all else here: once for each is enough.
+                # To hash a stack takes a while: once for each is enough.
                 size = len(counts)
                 before = counts.setdefault((thread, stack), count)
                 if len(counts) == size:

@@ -107,8 +107,8 @@ class EdgeBook:
         self._places: list[Place] = [Place("", "")]
         self._number_of: dict[Frame, int] = {}
         self._calls: dict[int, _Calls] = {}
-        """By the id of a stack: the reader gives one object for each, and to hash a stack takes
-        longer than all else that is done with it."""
+        """By the id of a stack: the reader gives one object for each, and to look for
+        that is sooner done than to hash it."""
         self._quiet: dict[int, Stack] = {}
         """Stacks of which nothing more can be learned: all calls in them are confirmed, and noted.
         By their ids, too."""

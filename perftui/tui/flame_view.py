@@ -149,7 +149,7 @@ class FlameView:
 
     def go_to(self, function: str, file: str) -> bool:
         """Select the widest box of a function; whether there is one."""
-        boxes = [box for box in self._drawn() if box.node.frame.place == (function, file)]
+        boxes = [box for box in self._drawn() if box.node.frame.is_of(function, file)]
         if boxes:
             self._select(max(boxes, key=lambda box: box.total))
         return bool(boxes)

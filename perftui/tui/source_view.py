@@ -50,9 +50,9 @@ def hottest_line(place: Place, counts: Iterable[tuple[Stack, int]]) -> int | Non
     own: Counter[int] = Counter()
     total: Counter[int] = Counter()
     for stack, count in counts:
-        lines = {frame.line for frame in stack if frame.line and frame.place == place}
+        lines = {frame.line for frame in stack if frame.line and frame.is_of(*place)}
         for line in lines:
             total[line] += count
-        if stack and stack[-1].line and stack[-1].place == place:
+        if stack and stack[-1].line and stack[-1].is_of(*place):
             own[stack[-1].line] += count
     return min(total, key=lambda line: (-total[line], -own[line], line), default=None)

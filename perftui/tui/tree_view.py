@@ -165,7 +165,7 @@ class TreeView:
         is nowhere."""
         if self._root is None:
             return None
-        search = Search(lambda frame: frame.place == (function, file))
+        search = Search(lambda frame: frame.is_of(function, file))
         totals = {
             path: node.total
             for path in search.outermost(self._root, MOST_BRANCHES)
