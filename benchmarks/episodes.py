@@ -31,6 +31,8 @@ FOLD = 3.0
 BEYOND = {"receipts_waiting": 30.0, "rss": 80e6}
 """What is too much of other metrics, above their calm level."""
 SPEEDS = (0.7, 1.3)
+SEEDS, CONTROL_SEEDS = 4, 5
+"""Episodes of each fault, and of each control."""
 
 
 def file_of(directory: Path, fault: str, seed: int) -> Path:
@@ -82,15 +84,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
     parser.add_argument("--faults", nargs="+", default=list(FAULTS), choices=FAULTS)
-    parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(options.jobs) as jobs:
         for done in [
             jobs.submit(record, options.output, fault, seed)
-            for seed in range(1, options.seeds + 1)
+            for seed in range(1, max(SEEDS, CONTROL_SEEDS) + 1)
             for fault in options.faults
+            if seed <= (CONTROL_SEEDS if FAULTS[fault].kind == "control" else SEEDS)
         ]:
             done.result()
     entries = [entry(file) for file in sorted(options.output.glob("*.session"))]

@@ -55,11 +55,13 @@ in brackets is the 95 % interval. Of abrupt faults no prior has learned: nothing
 they would teach that nothing tells of anything. The base rate is that of the other families, and
 learns. `local-metrics` is `local` without the profile.
 
-What was chosen by looking at figures like these, so that they are a little better than new
-families would give: the horizon (with 60 s nearly every moment of a gradual fault came before its
-onset), the experts, how their inputs are smoothed, and that a control counts a third of a fault in
-the fit: the less it counts, the better calibrated are the chances where a fault grows, and the
-higher those where nothing comes. The weights never saw the family that they are scored on.
+What was chosen by looking at figures like these: the horizon (with 60 s nearly every moment of a
+gradual fault came before its onset), the experts, how their inputs are smoothed, and that a control
+counts a third of a fault in the fit: the less it counts, the better calibrated are the chances
+where a fault grows, and the higher those where nothing comes. The weights never saw the family that
+they are scored on. All was recorded anew after these choices. On the recordings that they were made
+on 33 of 40 onsets were warned of, with a precision of 0.91 and a calibration error of 0.048: what
+differs from these below is chance, and how fast the machine was on that day.
 
 Why onsets are missed: until a few seconds before them the series is far below its threshold, and
 far beyond it at once (the table of those that were missed). Other metrics do leave their record
@@ -67,7 +69,14 @@ before, but so they do in controls. What else was tried brought nothing that the
 show: trees in place of the regression; products of two inputs; how near the processor is to its
 limit; other quantiles of the latency; and of the profile how far the function has risen that rises
 most, how many different stacks there are, and waits for locks. That threads wait longer for a
-processor than ever before foretells a little more of the faults, but more of the controls, too.
+processor than ever before foretells a little more of the faults, but more of the controls, too. So
+does how often garbage is collected where it is an input of its own; it is a metric that can lead
+like any other. How long the GIL is held makes no difference either, and is an input because it
+can be told as a reason.
+
+Why the profile adds nothing here: what makes a function rise also uses the processor and delays
+requests, and the service's metrics show that as soon and with less noise. What the profile adds is
+the function's name.
 """
 
 

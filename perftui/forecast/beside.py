@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from perftui.model.present import series_name
-from perftui.model.profile import OVERDUE_S, shares_of_work
-from perftui.model.stacks import Place, Window
+from perftui.model.profile import OVERDUE_S, GilShare, shares_of_work
+from perftui.model.stacks import Mode, Place, Window
 from perftui.model.timeline import Timeline
 
 STALE_S = 30.0
@@ -15,17 +15,24 @@ STALE_S = 30.0
 
 
 class Beside(NamedTuple):
-    """The newest values of the other metrics by name, and how much each function was at work in the
-    newest window (1.0 is one busy thread), None without one."""
+    """The newest values of the other metrics by name; and of the profile how much each function was
+    at work in the newest window (1.0 is one busy thread), and the part of the time for which the
+    GIL was held in the newest look at its holder (of several processes in the one that holds its
+    own most), None without one."""
 
     metrics: Mapping[str, float]
     shares: Mapping[Place, float] | None = None
+    gil_held: float | None = None
 
     def of_others(self, name: str) -> Beside:
         """Without the metric of this name."""
         if name not in self.metrics:
             return self
         return self._replace(metrics={n: v for n, v in self.metrics.items() if n != name})
+
+    def without_profile(self) -> Beside:
+        """For who has not seen the profile."""
+        return self._replace(shares=None, gil_held=None)
 
 
 NOTHING = Beside({})
@@ -35,7 +42,9 @@ def beside(timeline: Timeline, now: float) -> Beside:
     """What is known at `now` (Unix seconds); what is too old is left out."""
     values = timeline.newest(now - STALE_S)
     named = {series_name(key): value for key, value in values.items()}
-    return Beside(named, shares_at(timeline.newest_window(), now))
+    newest = timeline.newest_window()
+    looks = (newest, timeline.newest_gil_window())
+    return Beside(named, shares_at(newest, now), gil_held_at(looks, now))
 
 
 def shares_at(window: Window | None, now: float) -> Mapping[Place, float] | None:
@@ -44,3 +53,11 @@ def shares_at(window: Window | None, now: float) -> Mapping[Place, float] | None
     if window is None or now - window.end > OVERDUE_S or window.kind[:2] != (False, False):
         return None
     return shares_of_work(window)
+
+
+def gil_held_at(windows: Iterable[Window | None], now: float) -> float | None:
+    """For which part of the time the GIL was held, by those of the windows that looked at its
+    holder alone; None where there is none that says something of now."""
+    looks = [one for one in windows if one is not None and one.mode is Mode.GIL]
+    held_pct = GilShare([one for one in looks if now - one.end <= STALE_S]).most_pct
+    return None if held_pct is None else held_pct / 100

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +18,11 @@ from msgspec import Meta, field
 
 from perftui.checked import Invalid, Table, checked
 from perftui.errors import UsageError
-from perftui.forecast.beside import shares_at
+from perftui.forecast.beside import gil_held_at, shares_at
 from perftui.model.objective import Objective
 from perftui.model.present import series_name
 from perftui.model.series import Point
-from perftui.model.stacks import Place
+from perftui.model.stacks import Place, Window
 from perftui.model.text import plain
 from perftui.session.reader import Session
 
@@ -47,8 +48,9 @@ class Episode:
     `kind` is None for what was watched without a label. `times` are Unix seconds, rising; `series`
     has the columns by name, each as long, NaN where there is no value. What comes up to
     `learn_until` is for learning and not scored. `culprit` is the function that a fault makes hot.
-    `shares` has for each time how much each function was at work in the newest window, None
-    where there was none; it is empty without a profile.
+    `shares` has for each time how much each function was at work in the newest window, and
+    `gil_held` for which part of the time the GIL was held in the newest look at its holder, None
+    where there was none; they are empty without a profile.
     """
 
     id: str
@@ -60,6 +62,16 @@ class Episode:
     learn_until: float | None = None
     culprit: str | None = None
     shares: Sequence[Mapping[Place, float] | None] = ()
+    gil_held: Sequence[float | None] = ()
+
+
+class Columns(NamedTuple):
+    """What a file has of an :class:`Episode`, likewise."""
+
+    times: Floats
+    series: Mapping[str, Floats]
+    shares: Sequence[Mapping[Place, float] | None] = ()
+    gil_held: Sequence[float | None] = ()
 
 
 class _Objective(Table, frozen=True, kw_only=True, forbid_unknown_fields=False):
@@ -114,27 +126,20 @@ def episodes(directory: Path) -> Iterator[Episode]:
                 "Put the file beside the manifest.",
             )
         objective = entry.objective.objective()
-        is_csv = file.suffix == ".csv"
-        shares: Sequence[Mapping[Place, float] | None] = ()
-        if is_csv:
-            times, series = read_csv(file)
-        else:
-            times, series, shares = read_session(file, objective.metric)
-        if objective.metric not in series:
+        found = read_csv(file) if file.suffix == ".csv" else read_session(file, objective.metric)
+        if objective.metric not in found.series:
             raise UsageError(
                 f"{plain(str(file))} has no series {plain(objective.metric)}.",
-                f"Name one of these as series: {plain(', '.join(series))}.",
+                f"Name one of these as series: {plain(', '.join(found.series))}.",
             )
         yield Episode(
             id=entry.id,
             file=entry.file,
             kind=entry.kind,
             objective=objective,
-            times=times,
-            series=series,
             learn_until=entry.learn_until,
             culprit=entry.culprit,
-            shares=shares,
+            **found._asdict(),
         )
 
 
@@ -158,23 +163,29 @@ def _manifest(path: Path) -> _Manifest:
         ) from None
 
 
-def read_session(
-    path: Path, metric: str
-) -> tuple[Floats, dict[str, Floats], list[Mapping[Place, float] | None]]:
-    """The points of one series of a recording as times (Unix seconds), all series at them by name:
-    the newest value of each, NaN where it is older than `STALE_STEPS` of its usual steps; and the
-    functions at work then. UsageError where it is no recording."""
+def read_session(path: Path, metric: str) -> Columns:
+    """The points of one series of a recording as times, all series at them by name: the newest
+    value of each, NaN where it is older than `STALE_STEPS` of its usual steps; and what the newest
+    looks at the target showed then. UsageError where it is no recording."""
     with Session(path) as session:
         found = {series_name(one.key): one.points for one in session.series()}
-        windows = list(session.windows())
-    times = np.array([point.at for point in found.get(metric, ())])
-    shares: list[Mapping[Place, float] | None] = []
-    place = -1
-    for at in times.tolist():
-        while place + 1 < len(windows) and windows[place + 1].end <= at:
-            place += 1
-        shares.append(shares_at(windows[place] if place >= 0 else None, at))
-    return times, {name: _at(times, points) for name, points in found.items()}, shares
+        windows, gil_windows = list(session.windows()), list(session.gil_windows())
+    moments = [point.at for point in found.get(metric, ())]
+    times = np.array(moments)
+    newest, looks = _newest(windows, moments), _newest(gil_windows, moments)
+    return Columns(
+        times,
+        {name: _at(times, points) for name, points in found.items()},
+        [shares_at(window, at) for window, at in zip(newest, moments, strict=True)],
+        [gil_held_at(both, at) for *both, at in zip(newest, looks, moments, strict=True)],
+    )
+
+
+def _newest(windows: Sequence[Window], moments: Iterable[float]) -> list[Window | None]:
+    """For each moment the window that had ended last by then."""
+    ends = [window.end for window in windows]
+    places = (bisect_right(ends, at) for at in moments)
+    return [windows[place - 1] if place else None for place in places]
 
 
 def _at(times: Floats, points: Sequence[Point]) -> Floats:
@@ -185,8 +196,8 @@ def _at(times: Floats, points: Sequence[Point]) -> Floats:
     return np.where(known, values[np.maximum(places, 0)], np.nan)
 
 
-def read_csv(path: Path) -> tuple[Floats, dict[str, Floats]]:
-    """Times (Unix seconds) and columns by name of a CSV file; UsageError names the bad line."""
+def read_csv(path: Path) -> Columns:
+    """Times and columns by name of a CSV file; UsageError names the bad line."""
     shown = plain(str(path))
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -199,7 +210,7 @@ def read_csv(path: Path) -> tuple[Floats, dict[str, Floats]]:
         raise UsageError(f"{shown} is no CSV: {plain(str(error))}.", "Mend the file.") from None
 
 
-def _columns(rows: Iterator[list[str]], shown: str) -> tuple[Floats, dict[str, Floats]]:
+def _columns(rows: Iterator[list[str]], shown: str) -> Columns:
     head = next(rows, [])
     if head[:1] != ["time"] or len(head) < 2 or len(set(head)) < len(head):
         raise UsageError(
@@ -225,4 +236,5 @@ def _columns(rows: Iterator[list[str]], shown: str) -> tuple[Floats, dict[str, F
         raise UsageError(f"{shown} has no values.", "Mend the manifest.")
     table = np.array(found)
     table[~np.isfinite(table)] = np.nan
-    return table[:, 0], {name: table[:, place] for place, name in enumerate(head) if place}
+    columns = {name: table[:, place] for place, name in enumerate(head) if place}
+    return Columns(table[:, 0], columns)

@@ -1,4 +1,5 @@
-"""What lies beside a series, as inputs of its forecast: functions that rise, metrics that move."""
+"""What lies beside a series, as inputs of its forecast: how much is at work, how long the GIL is
+held, functions that rise, metrics that move."""
 
 from __future__ import annotations
 
@@ -13,11 +14,11 @@ from perftui.model.stacks import Place
 
 Floats = npt.NDArray[np.float64]
 
-OF_PROFILE = ("activity",)
+OF_PROFILE = ("activity", "gil")
 LEADING = (*OF_PROFILE, "leader", "leaders")
 """What :meth:`Leading.inputs` gives, in this order, 0 while it is not known: how surprising it is
-how many threads are at work, below 0 where they are few; the surprise of the metric that surprises
-most, and of the `FEW` that do on average."""
+how many threads are at work, below 0 where they are few; the same of how long the GIL is held; the
+surprise of the metric that surprises most, and of the `FEW` that do on average."""
 FEW = 5
 PER_HORIZON = 80
 LEAST_RISE = 0.02
@@ -31,10 +32,11 @@ class Leading:
         self._every_s = horizon_s / PER_HORIZON
         self._seen_at = -math.inf
         self._functions: Movers[Place] = Movers(horizon_s, absent=0.0)
-        self._activity: Movers[None] = Movers(horizon_s)
+        self._whole: dict[str, Movers[None]] = {name: Movers(horizon_s) for name in OF_PROFILE}
         self._metrics: Movers[str] = Movers(horizon_s)
         self._riser: Move[Place] | None = None
         self._leader: Move[str] | None = None
+        self._gil: Move[None] | None = None
 
     @property
     def riser(self) -> Move[Place] | None:
@@ -46,6 +48,11 @@ class Leading:
         """The metric that has moved furthest beyond its noise."""
         return self._leader
 
+    @property
+    def gil(self) -> Move[None] | None:
+        """How the part of the time for which the GIL is held has moved beyond its noise."""
+        return self._gil
+
     def see(self, at: float, beside: Beside) -> None:
         """What lay beside the point at `at`."""
         if at - self._seen_at < self._every_s:
@@ -54,7 +61,9 @@ class Leading:
         self._metrics.see(at, beside.metrics)
         if beside.shares is not None:
             self._functions.see(at, beside.shares)
-            self._activity.see(at, {None: sum(beside.shares.values())})
+            self._whole["activity"].see(at, {None: sum(beside.shares.values())})
+        if beside.gil_held is not None:
+            self._whole["gil"].see(at, {None: beside.gil_held})
 
     def inputs(self) -> Floats:
         """See LEADING."""
@@ -64,6 +73,19 @@ class Leading:
         self._riser = max(clear, key=lambda move: move.by, default=None)
         moved = self._metrics.moves()
         self._leader = moved[0] if moved else None
-        activity = sum(math.copysign(one.surprise, one.by) for one in self._activity.moves())
         surprises = [one.surprise for one in moved[:FEW]]
-        return np.array([activity, max(surprises, default=0.0), sum(surprises) / FEW])
+        of_profile = {name: _newest(figure) for name, figure in self._whole.items()}
+        self._gil = of_profile["gil"]
+        return np.array(
+            [*map(_signed, of_profile.values()), max(surprises, default=0.0), sum(surprises) / FEW]
+        )
+
+
+def _newest(figure: Movers[None]) -> Move[None] | None:
+    """How one figure has moved, if it has."""
+    return next(iter(figure.moves()), None)
+
+
+def _signed(move: Move[None] | None) -> float:
+    """How surprising it is, below 0 where it is low."""
+    return 0.0 if move is None else math.copysign(move.surprise, move.by)

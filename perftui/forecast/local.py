@@ -60,7 +60,7 @@ class Local:
     def see(self, at: float, value: float, beside: Beside) -> None:
         """Keep what the series looks like, and what lies beside it."""
         self._past.see(at, value)
-        self._leading.see(at, beside if self._has_profile else beside._replace(shares=None))
+        self._leading.see(at, beside if self._has_profile else beside.without_profile())
         self._at = at
 
     def learn(self, outcome: Outcome) -> None:

@@ -30,6 +30,7 @@ class _Reason(NamedTuple):
     kind: EvidenceKind = EvidenceKind.METRIC
     value: float | None = None
     unit: str = ""
+    is_function: bool = False
 
 
 _WORDS: dict[str, Callable[[float], str]] = {
@@ -75,7 +76,7 @@ def reasons(
     weighty.sort(key=lambda reason: -reason.weight)
     strongest = [reason for reason in weighty[:MOST] if reason.weight >= NOTABLE]
     # What can be looked at in the code is worth a line, where others weigh more, too.
-    function = next((one for one in weighty if one.kind is EvidenceKind.PROFILE), None)
+    function = next((one for one in weighty if one.is_function), None)
     riser = leading.riser
     is_clear = riser is not None and riser.by >= CLEAR
     if function is not None and function not in strongest and is_clear:
@@ -88,15 +89,19 @@ def reasons(
 
 
 def _beside(inputs: Mapping[str, tuple[float, float]], leading: Leading) -> Iterator[_Reason]:
-    """The function that rises, and the metric that moves."""
-    riser, leader = leading.riser, leading.leader
+    """The function that rises, how long the GIL is held, and the metric that moves."""
+    riser, leader, gil = leading.riser, leading.leader, leading.gil
     if riser is not None:
         weight = inputs["activity"][1]
         text = (
             f"{plain(riser.name.function, LONGEST)} is at {100 * riser.now:.0f} % of a core,"
             f" {100 * riser.by:.0f} points above its usual share"
         )
-        yield _Reason(weight, text, EvidenceKind.PROFILE, 100 * riser.now, "%")
+        yield _Reason(weight, text, EvidenceKind.PROFILE, 100 * riser.now, "%", is_function=True)
+    if gil is not None:
+        way = "longer" if gil.by > 0 else "less"
+        text = f"the GIL is held {100 * gil.now:.0f} % of the time, {way} than before"
+        yield _Reason(inputs["gil"][1], text, EvidenceKind.PROFILE, 100 * gil.now, "%")
     if leader is not None:
         weight = inputs["leader"][1] + inputs["leaders"][1]
         way = "risen" if leader.by > 0 else "fallen"

@@ -92,7 +92,11 @@ def replay(
             for name, column in zip(names, others, strict=True)
             if not math.isnan(column[place])
         }
-        beside = Beside(metrics, episode.shares[place] if episode.shares else None)
+        beside = Beside(
+            metrics,
+            episode.shares[place] if episode.shares else None,
+            episode.gil_held[place] if episode.gil_held else None,
+        )
         for teller in tellers:
             teller.see(at, value, beside)
         if outcomes.in_breach:

@@ -127,6 +127,11 @@ class Timeline:
         with self._lock:
             self._gil.append(window)
 
+    def newest_gil_window(self) -> Window | None:
+        """The one of them that ended last."""
+        with self._lock:
+            return self._gil[-1] if self._gil else None
+
     def gil_windows(self, since: float) -> tuple[Window, ...]:
         """Those that end at `since` (Unix seconds) or later, oldest first."""
         with self._lock:

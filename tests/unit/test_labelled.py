@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import NOW, run_of_windows, series, snapshot, target
 
 from perftui.cli import main
 from perftui.errors import UsageError
 from perftui.forecast.labelled import Kind, episodes, read_csv
+from perftui.model.stacks import Mode
+from perftui.session.writer import SessionWriter
 
 ENTRY = {
     "id": "one",
@@ -40,6 +43,21 @@ def test_an_episode(tmp_path: Path):
     assert found.series["p99"][0] == 0.1
     assert math.isnan(found.series["p99"][1])
     assert found.series["rss"][1] == 7
+
+
+def test_an_episode_that_was_recorded(tmp_path: Path):
+    """What lay beside each point, as far as it was known by then."""
+    writer = SessionWriter(tmp_path / "one.session", target())
+    looks = run_of_windows(1, {"main": 25}, end=NOW - 1, mode=Mode.GIL)
+    windows = run_of_windows(2, {"main": 50})
+    rows = [series("p99", [0.1, 0.2, 0.3, 0.4])]
+    writer.write(snapshot(windows=windows, gil_windows=looks, series=rows))
+    writer.close()
+    [found] = episodes(directory(tmp_path, file="one.session"))
+    assert found.times.tolist() == [NOW - 3, NOW - 2, NOW - 1, NOW]
+    assert [shares is not None for shares in found.shares] == [False, False, True, True]
+    held = 25 / looks[0].expected_ticks
+    assert found.gil_held == [None, None, held, held]
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from builders import run_of_windows
 
-from perftui.forecast.beside import NOTHING, STALE_S, Beside, beside, shares_at
+from perftui.forecast.beside import NOTHING, STALE_S, Beside, beside, gil_held_at, shares_at
 from perftui.forecast.leading import FEW, LEADING, LEAST_RISE, PER_HORIZON, Leading
 from perftui.forecast.local import INPUTS, Local
 from perftui.forecast.movers import MOST, SEEN, Movers
@@ -100,20 +101,44 @@ def of_two(rise: float, length: int = 120) -> Leading:
     return leading
 
 
+def known(leading: Leading) -> dict[str, float]:
+    """The inputs by name."""
+    return dict(zip(LEADING, leading.inputs().tolist(), strict=True))
+
+
 def test_the_function_that_rises_is_named():
     """By how much, and where it is; one that takes more but stays as it is, is not."""
     leading = of_two(0.3)
-    known = dict(zip(LEADING, leading.inputs(), strict=True))
+    activity = known(leading)["activity"]
     assert leading.riser is not None
     assert leading.riser.name == WORK
     assert leading.riser.now == pytest.approx(0.3, abs=0.06)
-    assert known["activity"] > 1
+    assert activity > 1
 
 
 def test_fewer_at_work_than_ever_are_a_surprise_the_other_way():
     """A service that stands still is not the same as one that cannot keep up."""
-    more, fewer = of_two(0.3).inputs()[0], of_two(-0.3).inputs()[0]
+    more, fewer = (known(of_two(rise))["activity"] for rise in (0.3, -0.3))
     assert more > 0 > fewer
+
+
+def beside_for(length: int, make: Callable[[int], Beside]) -> dict[str, float]:
+    """The inputs after what lay beside so many points, a second apart."""
+    leading = Leading(HORIZON_S)
+    for n in range(length):
+        leading.see(float(n), make(n))
+    return known(leading)
+
+
+@pytest.mark.parametrize(
+    ("by", "least", "most"), [(0.02, 1.0, 9.0), (0.0, -0.5, 0.5), (-0.01, -9.0, -1.0)]
+)
+def test_how_long_the_gil_is_held(by: float, least: float, most: float):
+    """A surprise above what it has been, and one the other way below; and where it is now."""
+    held = [0.5 + 0.01 * (n % 2) + by * max(0, n - 80) / 2 for n in range(120)]
+    found = beside_for(120, lambda n: Beside({}, gil_held=held[n]))
+    assert least < found["gil"] < most
+    assert found["activity"] == 0
 
 
 def test_metrics_that_leave_their_record_lead():
@@ -124,9 +149,7 @@ def test_metrics_that_leave_their_record_lead():
         rises, rests = 1.0 + 0.1 * (n % 2) + 0.1 * max(0, n - 90), 1.0 + 0.1 * (n % 2)
         alone.see(float(n), Beside({"0": rises, **{str(k): rests for k in range(1, FEW)}}))
         many.see(float(n), Beside({str(k): rises for k in range(FEW)}))
-    one, all_of_them = (
-        dict(zip(LEADING, leading.inputs(), strict=True)) for leading in (alone, many)
-    )
+    one, all_of_them = map(known, (alone, many))
     assert alone.leader is not None
     assert alone.leader.name == "0"
     assert one["leader"] == pytest.approx(all_of_them["leader"])
@@ -150,9 +173,14 @@ def test_it_is_looked_at_no_oftener_than_needed():
     assert leading._metrics._at % 12 == 0
 
 
-def watched(has_profile: bool, prior: tuple[float, ...] | None = None, rise: float = 0.3) -> Local:
-    """The forecaster after a series that makes half of its way, beside which a function rises; that
-    more is at work is believed unless there is another prior."""
+def watched(
+    has_profile: bool,
+    prior: tuple[float, ...] | None = None,
+    rise: float = 0.3,
+    gil_rise: float = 0.0,
+) -> Local:
+    """The forecaster after a series that makes half of its way, beside which a function rises, or
+    how long the GIL is held; that more is at work is believed unless there is another prior."""
     mean = prior or tuple(2.0 if name == "activity" else 0.0 for name in INPUTS)
     local = Local(
         Objective("m", 10.0, True, 5.0, HORIZON_S),
@@ -161,7 +189,8 @@ def watched(has_profile: bool, prior: tuple[float, ...] | None = None, rise: flo
     )
     for n in range(120):
         risen = max(0.0, n - 80) / 40
-        known = Beside({"rps": float(n % 3)}, {WORK: 0.1 + rise * risen})
+        shares = {WORK: 0.1 + rise * risen}
+        known = Beside({"rps": float(n % 3)}, shares, 0.5 + gil_rise * risen)
         local.see(float(n), 5.0 + 0.1 * (n % 2) + 2.5 * risen, known)
         local.chance()
     return local
@@ -187,6 +216,17 @@ def test_a_clear_rise_has_a_line_where_others_weigh_more():
 
     assert kinds(0.3) == [EvidenceKind.METRIC, EvidenceKind.METRIC, EvidenceKind.PROFILE]
     assert kinds(0.03) == [EvidenceKind.METRIC] * 3
+
+
+def test_a_gil_held_for_longer_is_a_reason():
+    """In percent of the time; it is no function that can be looked at."""
+    mean = tuple(2.0 if name == "gil" else 0.0 for name in INPUTS)
+    local = watched(True, mean, rise=0.0, gil_rise=0.4)
+    [reason] = [one for one in local.reasons("s") if one.kind is EvidenceKind.PROFILE]
+    assert reason.text == f"the GIL is held {reason.value:.0f} % of the time, longer than before"
+    assert reason.value is not None
+    assert 60 < reason.value <= 90
+    assert local.riser is None
 
 
 def test_what_counts_against_the_chance_is_no_reason_for_it():
@@ -243,3 +283,19 @@ def test_shares_of_windows_that_looked_at_something_else_are_none():
     assert shares_at(replace(window, mode=Mode.GIL), 101.0) is None
     assert shares_at(replace(window, idle=True), 101.0) is None
     assert shares_at(None, 101.0) is None
+
+
+def test_for_how_long_the_gil_was_held():
+    """By the newest look beside the windows, or by windows that look at nothing else."""
+    timeline = Timeline()
+    looks = run_of_windows(2, {"work": 25, "wait": 15}, end=100.0, mode=Mode.GIL)
+    for look in looks:
+        timeline.add_gil_window(look)
+    for window in run_of_windows(1, {"work": 50}, end=100.0):
+        timeline.add_window(window)
+    held = 40 / looks[-1].expected_ticks
+    assert beside(timeline, 101.0).gil_held == pytest.approx(held)
+    assert beside(timeline, 101.0).without_profile() == NOTHING
+    assert gil_held_at([looks[-1], None], 101.0) == pytest.approx(held)
+    assert gil_held_at([looks[-1]], 101.0 + STALE_S) is None
+    assert gil_held_at(run_of_windows(1, {"work": 50}, end=100.0), 101.0) is None
