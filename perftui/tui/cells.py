@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from rich.cells import cell_len, set_cell_size
 
@@ -12,13 +13,16 @@ from perftui.model.text import plain
 GAP = 1
 """Cells between two columns."""
 
+Cut = Literal["start", "middle", "end"]
+"""Which part of a text that is too long gives way to an ellipsis."""
+
 
 @dataclass(frozen=True)
 class Column:
     """A column of a table.
 
     `width` in cells; 0 shares what is left, by `share`. It is shown in tables that are at least
-    `needs` cells wide. Text that is too long loses its start where `keep_end`, else its end.
+    `needs` cells wide. Text that is too long loses its `cut`.
     """
 
     key: str
@@ -27,38 +31,34 @@ class Column:
     right: bool = False
     share: int = 1
     needs: int = 0
-    keep_end: bool = False
+    cut: Cut = "end"
 
 
-def fit(text: str, width: int, *, right: bool = False, keep_end: bool = False) -> str:
-    """`text` in exactly `width` cells: padded, or cut with an ellipsis, which stands for its end,
-    or with `keep_end` for its beginning."""
+def fit(text: str, width: int, *, right: bool = False, cut: Cut = "end") -> str:
+    """`text` in exactly `width` cells: padded, or with an ellipsis for its `cut`."""
     if width <= 0:
         return ""
-    # A name of many thousand letters is cut before it is measured.
-    text = text[-4 * width :] if keep_end else text[: 4 * width]
-    if not text.isprintable():
-        # The last line of defence: whoever made this text should have made it plain.
-        text = plain(text)
-    length = cell_len(text)
+    # A name of many thousand letters is cut before it is measured. What is not printable should be
+    # plain by now; this is the last line of defence.
+    first, last = (
+        part if part.isprintable() else plain(part)
+        for part in (text[: 4 * width], text[-4 * width :])
+    )
+    shown = last if cut == "start" else first
+    length = cell_len(shown)
     if length > width:
-        if keep_end:
-            while cell_len(text) > width - 1:
-                text = text[1:]
-            text = f"…{text}"
-        else:
-            text = f"{set_cell_size(text, width - 1)}…"
-        length = cell_len(text)
+        kept = {"start": width - 1, "middle": width // 2, "end": 0}[cut]
+        shown = f"{set_cell_size(first, width - 1 - kept)}…{_ending(last, kept)}"
+        length = cell_len(shown)
     space = " " * (width - length)
-    return space + text if right else text + space
+    return space + shown if right else shown + space
 
 
-def fit_both_ends(text: str, width: int) -> str:
-    """`text` in exactly `width` cells: padded, or cut in its middle."""
-    if cell_len(text[: 4 * width]) <= width:
-        return fit(text, width)
-    last = width // 2
-    return fit(text, width - last) + fit(text, last + 1, keep_end=True)[1:]
+def _ending(text: str, width: int) -> str:
+    """The end of a text in at most so many cells."""
+    while cell_len(text) > width:
+        text = text[1:]
+    return text
 
 
 def widths(columns: Sequence[Column], total: int) -> list[tuple[Column, int]]:

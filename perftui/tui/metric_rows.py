@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from perftui.model.objective_state import SHAPES
 from perftui.model.series import SeriesKey
-from perftui.tui.cells import Column, fit, fit_both_ends, widths
+from perftui.tui.cells import Column, fit, widths
 from perftui.tui.metrics_view import MetricLine
 
 WIDE = 100
@@ -51,7 +51,7 @@ def metric_rows(metric: MetricLine, columns: Sequence[tuple[Column, int]]) -> li
     return [
         Row(
             " ".join(
-                fit_both_ends(cells["name"], width)
+                fit(cells["name"], width, cut="middle")
                 if column.key == "name"
                 else fit(cells[column.key], width, right=column.right)
                 for column, width in columns

@@ -30,7 +30,7 @@ COLUMNS = (
     Column("rss", "memory", 7, right=True),
     Column("age", "age", 6, right=True),
     Column("user", "user", 8),
-    Column("environment", "environment", 12, keep_end=True),
+    Column("environment", "environment", 12, cut="start"),
     Column("command", "command"),
 )
 

@@ -21,8 +21,8 @@ COLUMNS = (
     Column("role", "", 9),
     Column("share", "share%", 6, right=True),
     Column("total", "total%", 7, right=True),
-    Column("function", "function", share=3),
-    Column("place", "file:line", share=2, keep_end=True),
+    Column("function", "function", share=3, cut="middle"),
+    Column("place", "file:line", share=2, cut="start"),
 )
 _NOBODY = {
     Role.CALLER: "(nobody: a stack begins here)",

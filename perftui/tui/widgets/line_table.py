@@ -205,7 +205,7 @@ class LineTable(Painted[_Line], ScrollView, Generic[T], can_focus=True):
         for (column, width), text in zip(layout, cells, strict=True):
             if segments:
                 segments.append(Segment(" " * GAP, style))
-            shown = fit(text, width, right=column.right, keep_end=column.keep_end)
+            shown = fit(text, width, right=column.right, cut=column.cut)
             accent = accents.get(column.key)
             segments.append(Segment(shown, style if accent is None else self._style_of(accent)))
         return Strip(segments).simplify().adjust_cell_length(self._width, style)

@@ -18,9 +18,9 @@ COLUMNS = (
     Column("active", "active%", 7, right=True),
     Column("gil", "GIL%", 5, right=True),
     Column("tid", "tid", 8, right=True),
-    Column("name", "thread", share=3),
+    Column("name", "thread", share=3, cut="middle"),
     Column("top_pct", "top%", 5, right=True, needs=60),
-    Column("top", "top function", share=3),
+    Column("top", "top function", share=3, cut="middle"),
 )
 
 

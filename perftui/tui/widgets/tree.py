@@ -24,8 +24,8 @@ COLUMNS = (
     Column("own", "own%", 5, right=True),
     Column("total", "total%", 7, right=True),
     Column("change", "Δtotal", 6, right=True),
-    Column("function", "function", share=2),
-    Column("place", "file:line", share=1, keep_end=True),
+    Column("function", "function", share=2, cut="middle"),
+    Column("place", "file:line", share=1, cut="start"),
 )
 _INDENTED = 3
 """A function's name keeps two thirds of its column however deep it is."""
