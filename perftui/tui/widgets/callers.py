@@ -21,7 +21,7 @@ COLUMNS = (
     Column("role", "", 9),
     Column("share", "share%", 6, right=True),
     Column("total", "total%", 7, right=True),
-    Column("function", "function", share=3, cut="middle"),
+    Column("function", "function", share=3, cut="start"),
     Column("place", "file:line", share=2, cut="start"),
 )
 _NOBODY = {

@@ -24,7 +24,7 @@ COLUMNS = (
     Column("own_s", "own s", 6, right=True, needs=72),
     Column("total_s", "total s", 8, right=True, needs=100),
     Column("trend", "trend", 7, needs=50),
-    Column("function", "function", share=5, cut="middle"),
+    Column("function", "function", share=5, cut="start"),
     Column("place", "file:line", share=4, cut="start"),
 )
 _THREAD = Column("thread", "thread", share=3, cut="middle")

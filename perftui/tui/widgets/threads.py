@@ -20,7 +20,7 @@ COLUMNS = (
     Column("tid", "tid", 8, right=True),
     Column("name", "thread", share=3, cut="middle"),
     Column("top_pct", "top%", 5, right=True, needs=60),
-    Column("top", "top function", share=3, cut="middle"),
+    Column("top", "top function", share=3, cut="start"),
 )
 
 
