@@ -3,8 +3,9 @@
     python benchmarks/episodes.py -o DIR
 
 Each fault and each control, once for each seed: calm, then as fast as chance wants. `--jobs` run at
-a time. What is there already is not recorded again; the manifest lists all that there is. Needs
-two processors, as the service and its clients are to be held up by nothing else.
+a time; all of them take 90 minutes. What is there already is not recorded again; the manifest lists
+all that there is. Needs two processors, as the service and its clients are to be held up by nothing
+else.
 """
 
 from __future__ import annotations

@@ -65,14 +65,16 @@ differs from these below is chance, and how fast the machine was on that day.
 
 Why onsets are missed: until a few seconds before them the series is far below its threshold, and
 far beyond it at once (the table of those that were missed). Other metrics do leave their record
-before, but so they do in controls. What else was tried brought nothing that these recordings can
-show: trees in place of the regression; products of two inputs; how near the processor is to its
-limit; other quantiles of the latency; and of the profile how far the function has risen that rises
-most, how many different stacks there are, and waits for locks. That threads wait longer for a
-processor than ever before foretells a little more of the faults, but more of the controls, too. So
-does how often garbage is collected where it is an input of its own; it is a metric that can lead
-like any other. How long the GIL is held makes no difference either, and is an input because it
-can be told as a reason.
+before, but so they do in controls. At others the chance comes to a few points below 80 %.
+
+What else was tried, on the recordings before these, brought nothing that they could show: trees in
+place of the regression; products of two inputs; how near the processor is to its limit; other
+quantiles of the latency; and of the profile how far the function has risen that rises most, how
+many different stacks there are, and waits for locks. That threads wait longer for a processor than
+ever before foretells a little more of the faults, but more of the controls, too. So does, on these,
+how often garbage is collected where it is an input of its own; it is a metric that can lead like
+any other. How long the GIL is held makes no difference here either; it is an input because it can
+be told as a reason.
 
 Why the profile adds nothing here: what makes a function rise also uses the processor and delays
 requests, and the service's metrics show that as soon and with less noise. What the profile adds is
