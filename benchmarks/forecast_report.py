@@ -76,9 +76,9 @@ how often garbage is collected where it is an input of its own; it is a metric t
 any other. How long the GIL is held makes no difference here either; it is an input because it can
 be told as a reason.
 
-Why the profile adds nothing here: what makes a function rise also uses the processor and delays
-requests, and the service's metrics show that as soon and with less noise. What the profile adds is
-the function's name.
+The profile adds nothing here that can be measured. What makes a function rise also uses the
+processor and delays requests, which the metrics show, too: that would explain it, but was not
+tested. What the profile does add is the function's name.
 """
 
 
