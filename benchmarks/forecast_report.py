@@ -60,8 +60,8 @@ gradual fault came before its onset), the experts, how their inputs are smoothed
 counts a third of a fault in the fit: the less it counts, the better calibrated are the chances
 where a fault grows, and the higher those where nothing comes. The weights never saw the family that
 they are scored on. All was recorded anew after these choices. On the recordings that they were made
-on 33 of 40 onsets were warned of, with a precision of 0.91 and a calibration error of 0.048: what
-differs from these below is chance, and how fast the machine was on that day.
+on 33 of 40 onsets were warned of, with a precision of 0.91 and a calibration error of 0.048; how
+far the figures below are from those shows how much such figures are worth.
 
 Why onsets are missed: until a few seconds before them the series is far below its threshold, and
 far beyond it at once (the table of those that were missed). Other metrics do leave their record

@@ -12,6 +12,7 @@ from perftui.model.noise import Change, change
 from perftui.model.present import (
     event_text,
     format_age,
+    format_change,
     format_value,
     place,
     series_name,
@@ -202,12 +203,7 @@ def _gone(seen: Profile, baseline: Baseline) -> Iterator[str]:
 
 def _change(moved: Change, mark: str) -> str:
     """A change in points with its margin; `mark` says what a change beyond the noise is."""
-    points = f"{moved.points:+.1f}"
-    if moved.beyond_noise and mark:
-        points = f"{mark} {abs(moved.points):.0f}"
-    elif moved.beyond_noise:
-        points = f"{'▲' if moved.points > 0 else '▼'}{abs(moved.points):.1f}"
-    return f" {points:>8} {moved.margin:5.1f}"
+    return f" {format_change(moved, mark):>8} {moved.margin:5.1f}"
 
 
 def _named(figures: str, function: str, where: str) -> str:

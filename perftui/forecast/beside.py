@@ -56,8 +56,11 @@ def shares_at(window: Window | None, now: float) -> Mapping[Place, float] | None
 
 
 def gil_held_at(windows: Iterable[Window | None], now: float) -> float | None:
-    """For which part of the time the GIL was held, by those of the windows that looked at its
-    holder alone; None where there is none that says something of now."""
-    looks = [one for one in windows if one is not None and one.mode is Mode.GIL]
-    held_pct = GilShare([one for one in looks if now - one.end <= STALE_S]).most_pct
+    """For which part of the time the GIL was held, by the newest of the windows that looked at its
+    holder alone; None where there is none, or it is too old."""
+    looks = (one for one in windows if one is not None and one.mode is Mode.GIL)
+    newest = max(looks, key=lambda window: window.end, default=None)
+    if newest is None or now - newest.end > STALE_S:
+        return None
+    held_pct = GilShare([newest]).most_pct
     return None if held_pct is None else held_pct / 100

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import PurePath
 
 from perftui.model.event import Event
+from perftui.model.noise import Change
 from perftui.model.series import SeriesKey
 from perftui.model.text import plain
 
@@ -123,6 +125,18 @@ def format_probability(probability: float | None) -> str:
     if percent < 1:
         return "<1 %"
     return ">99 %" if percent > 99 else f"{percent:.0f} %"
+
+
+def format_change(moved: Change | None, mark: str = "") -> str:
+    """A change in points: with ▲ or ▼ where it is beyond the noise, or with `mark`, which says what
+    it is; empty where none is known."""
+    if moved is None or moved.margin == math.inf:
+        return ""
+    if not moved.beyond_noise:
+        return f"{moved.points:+z.1f}"
+    if mark:
+        return f"{mark} {abs(moved.points):.0f}"
+    return f"{'▲' if moved.points > 0 else '▼'}{abs(moved.points):.1f}"
 
 
 def place(file: str, line: int | None) -> str:

@@ -217,7 +217,7 @@ class FlameView:
         shares = f"own {box.node.own * scale:.1f} %  total {box.node.total * scale:.1f} %"
         moved = self._change(box)
         if moved is not None:
-            shares += f"  Δ {moved.points:+.1f} ± {moved.margin:.1f}"
+            shares += f"  Δ {moved.points:+z.1f} ± {moved.margin:.1f}"
         left = [f"{self._name(box)}"]
         if box.path != TOP:
             frame = box.node.frame

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -142,8 +143,10 @@ async def test_hostile_names_are_text(name: str, text_of: TextOf) -> None:
     async with app.run_test(size=(80, 24)):
         app.show("f")
         lines = text_of(app.table)
-        assert HOSTILE[name] in lines[1]
-        assert HOSTILE[name] in lines[3]
+        # What is too long has lost its beginning.
+        begins = re.compile(f"[ …]{re.escape(HOSTILE[name])}")
+        assert begins.search(lines[1])
+        assert begins.search(lines[3])
         for line in lines:
             assert cell_len(line) <= 80
             assert not {"\x1b", "\x07", "\u202e"} & set(line)

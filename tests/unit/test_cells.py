@@ -12,7 +12,7 @@ from perftui.tui.cells import GAP, Column, Cut, fit, widths
 TEXT = st.text() | st.text(st.sampled_from("ab表情é\u0301\ufe0f\u200d👩🏽❤🇩🇪\x1b\t\n"))
 
 
-@given(TEXT, st.integers(-1, 30), st.booleans(), st.sampled_from(get_args(Cut)))
+@given(TEXT, st.integers(-1, 40), st.booleans(), st.sampled_from(get_args(Cut)))
 @example("表" * 40, 5, False, "start")
 @example("表" * 40, 5, False, "middle")
 @example("\u0301" * 200 + "a", 3, False, "end")
@@ -39,6 +39,7 @@ def test_text_fits_exactly(text: str, width: int, right: bool, cut: Cut):
         ("表情表", 4, {}, "表 …"),
         ("表情表", 4, {"cut": "start"}, "…表 "),
         ("表情表", 5, {"cut": "middle"}, "表…表"),
+        ("python_gc_collected{generation=2}", 22, {"cut": "middle"}, "python_gc_…neration=2}"),
         ("", 2, {}, "  "),
         ("abc", 0, {}, ""),
     ],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -122,21 +121,16 @@ def test_fewer_at_work_than_ever_are_a_surprise_the_other_way():
     assert more > 0 > fewer
 
 
-def beside_for(length: int, make: Callable[[int], Beside]) -> dict[str, float]:
-    """The inputs after what lay beside so many points, a second apart."""
-    leading = Leading(HORIZON_S)
-    for n in range(length):
-        leading.see(float(n), make(n))
-    return known(leading)
-
-
 @pytest.mark.parametrize(
     ("by", "least", "most"), [(0.02, 1.0, 9.0), (0.0, -0.5, 0.5), (-0.01, -9.0, -1.0)]
 )
 def test_how_long_the_gil_is_held(by: float, least: float, most: float):
-    """A surprise above what it has been, and one the other way below; and where it is now."""
-    held = [0.5 + 0.01 * (n % 2) + by * max(0, n - 80) / 2 for n in range(120)]
-    found = beside_for(120, lambda n: Beside({}, gil_held=held[n]))
+    """A surprise above what it has been, and one the other way below."""
+    leading = Leading(HORIZON_S)
+    for n in range(120):
+        held = 0.5 + 0.01 * (n % 2) + by * max(0, n - 80) / 2
+        leading.see(float(n), Beside({}, gil_held=held))
+    found = known(leading)
     assert least < found["gil"] < most
     assert found["activity"] == 0
 
@@ -297,5 +291,7 @@ def test_for_how_long_the_gil_was_held():
     assert beside(timeline, 101.0).gil_held == pytest.approx(held)
     assert beside(timeline, 101.0).without_profile() == NOTHING
     assert gil_held_at([looks[-1], None], 101.0) == pytest.approx(held)
+    [later] = run_of_windows(1, {"work": 10}, end=101.0, mode=Mode.GIL)
+    assert gil_held_at([later, looks[-1]], 101.0) == pytest.approx(10 / later.expected_ticks)
     assert gil_held_at([looks[-1]], 101.0 + STALE_S) is None
     assert gil_held_at(run_of_windows(1, {"work": 50}, end=100.0), 101.0) is None

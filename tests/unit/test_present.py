@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perftui.model.noise import Change
 from perftui.model.present import (
     format_age,
+    format_change,
     format_probability,
     format_rate,
     format_span,
@@ -147,3 +151,21 @@ def test_a_probability_is_never_certain(probability: float):
 def test_place(file: str, line: int | None, text: str):
     """A place is the file's name and line; a package's own file keeps its folder."""
     assert place(file, line) == text
+
+
+@pytest.mark.parametrize(
+    ("moved", "mark", "text"),
+    [
+        (None, "", ""),
+        (Change(3.0, math.inf, False), "", ""),
+        (Change(3.04, 1.0, True), "", "▲3.0"),
+        (Change(-3.04, 1.0, True), "", "▼3.0"),
+        (Change(30.4, 1.0, True), "NEW", "NEW 30"),
+        (Change(3.04, 4.0, False), "NEW", "+3.0"),
+        (Change(-3.04, 4.0, False), "", "-3.0"),
+        (Change(-0.04, 4.0, False), "", "+0.0"),
+    ],
+)
+def test_a_change(moved: Change | None, mark: str, text: str):
+    """In points; none is below zero by nothing."""
+    assert format_change(moved, mark) == text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 
-from perftui.model.present import place
+from perftui.model.present import format_change, place
 from perftui.model.stacks import FunctionKey, Place
 from perftui.model.text import plain
 from perftui.tui.cells import Column
@@ -75,7 +75,7 @@ class FunctionsTable(LineTable[HotRow]):
             f"{item.own_pct:.1f}",
             f"{item.own_margin:.1f}",
             f"{'~' if item.torn else ''}{item.total_pct:.1f}",
-            _change(item),
+            format_change(item.change, item.mark),
             _seconds(item.own_s),
             _seconds(item.total_s),
             bars(item.trend, item.trend_top),
@@ -95,17 +95,6 @@ class FunctionsTable(LineTable[HotRow]):
     def is_quiet(self, item: HotRow) -> bool:
         """Functions that only call others."""
         return item.own_pct < QUIET_OWN_PCT
-
-
-def _change(item: HotRow) -> str:
-    if item.change is None or item.change.margin == float("inf"):
-        return ""
-    points = item.change.points
-    if item.mark:
-        return f"{item.mark} {abs(points):.0f}"
-    if item.change.beyond_noise:
-        return f"{'▲' if points > 0 else '▼'}{abs(points):.1f}"
-    return f"{points:+.1f}"
 
 
 def _seconds(value: float | None) -> str:

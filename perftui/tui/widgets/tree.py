@@ -10,12 +10,11 @@ from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 
 from perftui.model.calltree import Node
-from perftui.model.noise import Change
-from perftui.model.present import place
+from perftui.model.present import format_change, place
 from perftui.model.stacks import Place
 from perftui.model.text import plain
 from perftui.tui.cells import Column, widths
-from perftui.tui.difference import Difference, sign
+from perftui.tui.difference import Difference
 from perftui.tui.filter import Filter
 from perftui.tui.tree_view import Calls, Fold, TreeRow, TreeView, indent
 from perftui.tui.widgets.line_table import Cells, LineTable
@@ -95,7 +94,7 @@ class TreeTable(LineTable[TreeRow]):
         shown = widths(self.columns, self._width)
         room = next(width for column, width in shown if column.key == "function")
         name = f"{indent(item.depth, room // _INDENTED)}{item.fold.value} "
-        moved = () if self.view.difference is None else (_change(item.change),)
+        moved = () if self.view.difference is None else (format_change(item.change),)
         if item.hidden:
             return ("", f"{item.total_pct:.1f}", *moved, f"{name}… {item.hidden} more", "")
         function = plain(item.frame.function[:500])
@@ -155,9 +154,3 @@ class TreeTable(LineTable[TreeRow]):
             self.items = ()  # so that the cursor does not follow its row once more
             self.show(self.view.rows)
             self.action_cursor_to(index)
-
-
-def _change(moved: Change | None) -> str:
-    if moved is None or moved.margin == float("inf"):
-        return ""
-    return f"{sign(moved)}{abs(moved.points):.1f}" if moved.beyond_noise else f"{moved.points:+.1f}"
