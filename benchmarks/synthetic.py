@@ -61,7 +61,7 @@ class Program:
         known = self._pool.get(route)
         if known is not None:
             return known
-        return tuple(level[n] for level, n in zip(self._frames, route, strict=True))
+        return Stack(tuple(level[n] for level, n in zip(self._frames, route, strict=True)))
 
     def repeating(
         self, samples: int, pool: int = 400, fresh: float = 0.02

@@ -20,35 +20,38 @@ MAIN = Thread(PID, 1, "MainThread")
 P99 = Objective("p99", 0.5, hold_s=10.0, horizon_s=60.0)
 
 
-def stack(names: str, file: str = "/srv/app.py") -> Stack:
+AnyStack = str | Stack | tuple[Frame, ...]
+"""What :func:`stack` reads, or the stack itself, or its frames."""
+
+
+def stack(names: AnyStack, file: str = "/srv/app.py") -> Stack:
     """`main work:7` gives two frames, the outermost first; lines are 1 where none is named."""
+    if not isinstance(names, str):
+        return names if isinstance(names, Stack) else Stack(names)
     frames = []
     for name in names.split():
         function, _, line = name.partition(":")
         frames.append(Frame(function, file, int(line or 1)))
-    return tuple(frames)
+    return Stack(tuple(frames))
 
 
 def window(
     start: float,
     end: float,
-    counts: Mapping[str | Stack, int] | None = None,
+    counts: Mapping[AnyStack, int] | None = None,
     *,
     thread: Thread = MAIN,
     rate_hz: float = 100.0,
     mode: Mode = Mode.BLOCKING,
     **more: Any,
 ) -> Window:
-    """A window of one thread; `counts` by stack, or by what :func:`stack` reads."""
-    stacks = {
-        (thread, stack(key) if isinstance(key, str) else key): count
-        for key, count in (counts or {}).items()
-    }
+    """A window of one thread."""
+    stacks = {(thread, stack(key)): count for key, count in (counts or {}).items()}
     return Window(start, end, rate_hz, mode, stacks, **more)
 
 
 def run_of_windows(
-    count: int, counts: Mapping[str | Stack, int], *, end: float = NOW, **more: Any
+    count: int, counts: Mapping[AnyStack, int], *, end: float = NOW, **more: Any
 ) -> tuple[Window, ...]:
     """`count` windows of one second without a gap, the last one ends at `end`."""
     return tuple(window(end - n - 1, end - n, counts, **more) for n in reversed(range(count)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from builders import MAIN, stack
+from builders import MAIN, AnyStack, stack
 from hypothesis import strategies as st
 
 from perftui.model.calltree import CallTree, Node, call_tree
@@ -25,12 +25,12 @@ HOSTILE = {
 """Names that a target can have, and how they begin where they are drawn."""
 
 
-def stacks(counts: Mapping[str | Stack, int]) -> Stacks:
-    """Samples by stack, or by what `builders.stack` reads, in one thread."""
-    return {(MAIN, stack(k) if isinstance(k, str) else k): n for k, n in counts.items()}
+def stacks(counts: Mapping[AnyStack, int]) -> Stacks:
+    """Samples by stack in one thread."""
+    return {(MAIN, stack(key)): count for key, count in counts.items()}
 
 
-def tree(counts: Mapping[str | Stack, int], *, by_line: bool = False) -> Node:
+def tree(counts: Mapping[AnyStack, int], *, by_line: bool = False) -> Node:
     """The tree of such stacks."""
     return call_tree(stacks(counts), by_line=by_line)
 
@@ -72,7 +72,7 @@ FRAMES = st.builds(
     st.sampled_from([1, 2, None]),
 )
 STACKS = st.dictionaries(
-    st.tuples(st.just(MAIN), st.lists(FRAMES, max_size=6).map(tuple)),
+    st.tuples(st.just(MAIN), st.lists(FRAMES, max_size=6).map(tuple).map(Stack)),
     st.integers(1, 50),
     max_size=12,
 )

@@ -46,8 +46,7 @@ class StackSearch:
         self._anywhere = sum(1 << n for n, one in enumerate(sought) if one.under is None)
         """A bit for each that need not be under another function."""
         self._frames: dict[Frame, tuple[int, int]] = {}
-        self._stacks: dict[int, tuple[Stack, int]] = {}
-        """By the id of a stack, which is held so that no other has its id."""
+        self._stacks: dict[Stack, int] = {}
         self._windows: dict[Window, list[int]] = {}
         self._tops: dict[Window, Counter[Place]] = {}
 
@@ -102,17 +101,17 @@ class StackSearch:
 
     def _of(self, stack: Stack) -> int:
         """A bit for each that is in a stack."""
-        known = self._stacks.get(id(stack))
+        known = self._stacks.get(stack)
         if known is not None:
-            return known[1]
+            return known
         found, allowed = 0, self._anywhere
-        for frame in stack:
+        for frame in stack.frames:
             looked = self._frames.get(frame)
             if looked is None:
                 looked = self._frames[frame] = self._look(frame)
             found |= looked[0] & allowed
             allowed |= looked[1]
-        self._stacks[id(stack)] = stack, found
+        self._stacks[stack] = found
         return found
 
     def _look(self, frame: Frame) -> tuple[int, int]:

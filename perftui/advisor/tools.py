@@ -240,9 +240,8 @@ class Toolbox:
                 if at is None:
                     continue
                 total += count
-                above[tuple(f.without_line() for f in stack[max(0, at - MOST_FRAMES) : at])] += (
-                    count
-                )
+                nearest = stack.frames[max(0, at - MOST_FRAMES) : at]
+                above[tuple(frame.without_line() for frame in nearest)] += count
                 if at + 1 == len(stack):
                     own += count
                 else:

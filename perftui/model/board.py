@@ -120,7 +120,7 @@ class Board:
         self.since = since
         self.began: float | None = None
         self._ids: dict[FunctionKey, int] = {}
-        self._rows: dict[tuple[int, Thread | None], tuple[Stack, Ids]] = {}
+        self._rows: dict[tuple[Stack, Thread | None], Ids] = {}
         self._frames: dict[object, int] = {}
         self._recent: dict[float, _Counted] = {}
 
@@ -214,16 +214,13 @@ class Board:
         return _Counted(window, found, total[found], tops, counts, lines)
 
     def _rows_of(self, thread: Thread, stack: Stack) -> Ids:
-        """The rows of a stack, each once however often it recurs, that of the top the last.
-
-        Stacks come again as the same objects; they are held here, so that no other has their id.
-        """
+        """The rows of a stack, each once however often it recurs, that of the top the last."""
         grouping = self.grouping
         where = thread if grouping.by_thread or grouping.by_pid else None
-        known = self._rows.get((id(stack), where))
-        if known is None:
+        ids = self._rows.get((stack, where))
+        if ids is None:
             numbers: dict[int, None] = {}
-            for frame in reversed(stack):
+            for frame in reversed(stack.frames):
                 if frame is not CUT:
                     number = self._frames.get((frame, where) if where else frame)
                     if number is None:
@@ -233,8 +230,8 @@ class Board:
             ids = np.fromiter(reversed(numbers), np.intp, len(numbers))
             if len(self._rows) > MOST_STACKS:
                 self._rows.clear()
-            known = self._rows[id(stack), where] = (stack, ids)
-        return known[1]
+            self._rows[stack, where] = ids
+        return ids
 
     def _number(self, key: FunctionKey) -> int:
         number = self._ids.setdefault(key, len(self.keys))

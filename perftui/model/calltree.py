@@ -30,7 +30,7 @@ _MOST_FRAMES = 100_000
 class Seen:
     """A sequence of frames and the samples that showed it."""
 
-    frames: Stack
+    frames: tuple[Frame, ...]
     samples: int = 0
 
 
@@ -213,7 +213,7 @@ class CallTree(Following):
             seen = self._seen.get(stack)
             is_new = seen is None
             if seen is None:
-                seen = self._seen[stack] = Seen(stack)
+                seen = self._seen[stack] = Seen(stack.frames)
             seen.samples += samples
             if seen.samples < 0:
                 raise ValueError("more samples taken out than were counted")
@@ -243,7 +243,7 @@ class CallTree(Following):
 
     def counts(self) -> Iterator[tuple[Stack, int]]:
         """Each stack, whatever thread had it, with its samples."""
-        return ((seen.frames, seen.samples) for seen in self._seen.values())
+        return ((stack, seen.samples) for stack, seen in self._seen.items())
 
 
 def call_tree(stacks: Stacks, *, by_line: bool = False) -> Node:
@@ -258,10 +258,10 @@ def _cut(
 ) -> Iterator[Seen]:
     """What lies below (`step` 1) or above (-1) the outermost frame of the function, with it."""
     for stack, count in counts:
-        for index, frame in enumerate(stack):
+        for index, frame in enumerate(stack.frames):
             # Names first: most frames differ in them. Not is_of: a call for each of them is dear.
             if frame.function == function and frame.file == file:
-                yield Seen(stack[index::step], count)
+                yield Seen(stack.frames[index::step], count)
                 break
 
 

@@ -168,7 +168,7 @@ def shares_of_work(window: Window) -> Mapping[Place, float]:
     """
     found: Counter[Place] = Counter()
     for (_, stack), count in window.stacks.items():
-        frames = [frame for frame in reversed(stack) if frame is not CUT]
+        frames = [frame for frame in reversed(stack.frames) if frame is not CUT]
         if frames:
             own = (frame for frame in frames if kind_of(frame.file) is Kind.OWN)
             named = ((_NAMELESS.split(one.function)[0], one.file) for one in own)

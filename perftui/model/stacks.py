@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property, lru_cache
@@ -69,8 +69,22 @@ class Thread(NamedTuple):
     name: str
 
 
-Stack = tuple[Frame, ...]
-"""Frames from the outermost caller to the function on top."""
+class Stack(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
+    """Frames from the outermost caller to the function on top.
+
+    It computes its hash once, as its frames do: it is looked up in one table after the other, too.
+    """
+
+    frames: tuple[Frame, ...]
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __iter__(self) -> Iterator[Frame]:
+        return iter(self.frames)
+
+    def __getitem__(self, place: int) -> Frame:
+        return self.frames[place]
 
 
 class FunctionKey(NamedTuple):
@@ -239,7 +253,7 @@ def _tally(stacks: Mapping[tuple[Thread, Stack], int], grouping: Grouping, lines
     for (thread, stack), count in stacks.items():
         if not grouping.has(thread):
             continue
-        keys = [grouping.key(frame, thread) for frame in stack if frame is not CUT]
+        keys = [grouping.key(frame, thread) for frame in stack.frames if frame is not CUT]
         if not keys:
             continue
         tally.own[keys[-1]] += count
@@ -269,8 +283,16 @@ def merge(windows: Iterable[Window], keep_stacks: int) -> Window:
     if len(stacks) > keep_stacks:
         by_count = stacks.most_common()
         stacks = Counter(dict(by_count[:keep_stacks]))
+        tops: dict[tuple[Thread, Frame], int] = {}
         for (thread, stack), count in by_count[keep_stacks:]:
-            stacks[thread, _top_alone(stack[-1]) if len(stack) > 1 else stack] += count
+            frames = stack.frames
+            if len(frames) > 1:
+                top = thread, frames[-1]
+                tops[top] = tops.get(top, 0) + count
+            else:
+                stacks[thread, stack] += count
+        for (thread, frame), count in tops.items():
+            stacks[thread, _top_alone(frame)] += count
         _bound(stacks, (1 + TOPS_PER_STACK) * keep_stacks)
     seconds = sum(part.seconds for part in parts)
     ticks = sum(part.expected_ticks for part in parts)
@@ -298,7 +320,7 @@ def merge(windows: Iterable[Window], keep_stacks: int) -> Window:
 @lru_cache(maxsize=20_000)
 def _top_alone(top: Frame) -> Stack:
     """A stack of which only its top is kept; one object for each."""
-    return (CUT, top)
+    return Stack((CUT, top))
 
 
 def _bound(stacks: Counter[tuple[Thread, Stack]], most: int) -> None:
@@ -310,7 +332,7 @@ def _bound(stacks: Counter[tuple[Thread, Stack]], most: int) -> None:
         del stacks[thread, stack]
         rest[thread.pid] += count
     for pid, count in rest.items():
-        stacks[Thread(pid, 0, "others"), (CUT,)] += count
+        stacks[Thread(pid, 0, "others"), Stack((CUT,))] += count
 
 
 def known_sum(values: Iterable[N | None]) -> N | None:

@@ -111,7 +111,7 @@ class Session:
             for number, *frame in self._database.execute("SELECT * FROM frame")
         }
         self._stacks = {
-            number: tuple(frames[frame] for frame in unpacked(data))
+            number: Stack(tuple(frames[frame] for frame in unpacked(data)))
             for number, data in self._database.execute("SELECT id, frames FROM stack")
         }
         self._threads = {

@@ -97,11 +97,7 @@ class SpeedscopeReader:
                 stack = known.get(indices)
                 if stack is None:
                     stack = known[indices] = self._stack(indices, frames)
-                # To hash a stack takes a while: once for each is enough.
-                size = len(counts)
-                before = counts.setdefault((thread, stack), count)
-                if len(counts) == size:
-                    counts[thread, stack] = before + count
+                counts[thread, stack] = counts.get((thread, stack), 0) + count
         return counts
 
     def _stack(self, indices: tuple[int, ...], frames: list[Frame]) -> Stack:
@@ -109,7 +105,7 @@ class SpeedscopeReader:
         if indices and not frames[indices[0]].file:
             code = indices[_headings(indices, frames) :]
         # itemgetter takes half the time of a map, but of one item alone it makes no tuple.
-        stack: Stack = (
+        stack = Stack(
             itemgetter(*code)(frames) if len(code) > 1 else tuple(frames[i] for i in code)
         )
         return self._stacks.setdefault(stack, stack)

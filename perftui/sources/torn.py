@@ -74,8 +74,7 @@ class _Caller:
 
 @dataclass(slots=True, eq=False)
 class _Calls:
-    """The edges of a stack, the root's own first, and whether all of them are confirmed. It holds
-    the stack, so that no other can have its id meanwhile."""
+    """The edges of a stack, the root's own first, and whether all of them are confirmed."""
 
     stack: Stack
     edges: tuple[Edge, ...]
@@ -106,12 +105,10 @@ class EdgeBook:
         self._numbers: dict[Place, int] = {}
         self._places: list[Place] = [Place("", "")]
         self._number_of: dict[Frame, int] = {}
-        self._calls: dict[int, _Calls] = {}
-        """By the id of a stack: the reader gives one object for each, and to look for
-        that is sooner done than to hash it."""
-        self._quiet: dict[int, Stack] = {}
+        self._calls: dict[Stack, _Calls] = {}
+        self._quiet: set[Stack] = set()
         """Stacks of which nothing more can be learned: all calls in them are confirmed, and noted.
-        By their ids, too."""
+        """
         self._quiet_pairs: set[tuple[Frame | None, Frame]] = set()
         """Those calls, by what most new stacks are known to be quiet at once."""
         self._confirmed: set[Edge] = set()
@@ -126,7 +123,7 @@ class EdgeBook:
         self._callers: dict[int, _Caller] = {}
         self._noted: set[Edge] = set()
         """Edges that need not be counted for `_callers` any more."""
-        self._above: dict[int, Stack] = {}
+        self._above: dict[int, tuple[Frame, ...]] = {}
         self._mended: dict[Stack, Stack] = {}
 
     def add(
@@ -197,7 +194,8 @@ class EdgeBook:
             is_noted = self._note_callers(calls, count)
             if self._is_settled(calls):
                 if is_noted:
-                    self._add_quiet(self._calls.pop(id(calls.stack)).stack)
+                    del self._calls[calls.stack]
+                    self._add_quiet(calls.stack)
                 continue
             confirmed.update(calls.edges)
             self._came += count * sum(
@@ -217,7 +215,7 @@ class EdgeBook:
         """Count who calls whom; whether that was known of all of them already."""
         if self._noted.issuperset(calls.edges):
             return True
-        for edge, frame in zip(calls.edges, (None, *calls.stack), strict=False):
+        for edge, frame in zip(calls.edges, (None, *calls.stack.frames), strict=False):
             if edge in self._noted:
                 continue
             caller, callee = divmod(edge, _BASE)
@@ -230,7 +228,7 @@ class EdgeBook:
                 self._noted.add(edge)
         return False
 
-    def _callers_above(self, number: int) -> Stack:
+    def _callers_above(self, number: int) -> tuple[Frame, ...]:
         """The frames above a function as far as each has one caller, from the root on."""
         found: list[Frame] = []
         while number and len(found) < _MOST:
@@ -281,14 +279,14 @@ class EdgeBook:
         if not self._confirmed:
             return window  # there was no blocking look: nothing can be said
         doubtful: set[Edge] = set()
-        cuts: dict[int, Stack] = {}
+        cuts: dict[Stack, Stack] = {}
         for calls in kept.unsettled:
             if self._is_settled(calls):
                 continue
             edges = calls.edges
             if not self._cut.isdisjoint(edges):
                 first = max(i for i, edge in enumerate(edges) if edge in self._cut)
-                cuts[id(calls.stack)] = self._from(calls, first)
+                cuts[calls.stack] = self._from(calls, first)
                 edges = edges[first + 1 :]
             doubtful.update(edge for edge in edges if edge not in self._confirmed)
         places = self._places
@@ -297,7 +295,7 @@ class EdgeBook:
         if cuts:
             stacks = Counter(dict(stacks))
             for (thread, stack), count in window.stacks.items():
-                cut = cuts.get(id(stack))
+                cut = cuts.get(stack)
                 if cut is not None:
                     del stacks[thread, stack]
                     stacks[thread, cut] += count
@@ -309,35 +307,32 @@ class EdgeBook:
         number = calls.edges[first] % _BASE
         if number not in self._above:
             self._above[number] = self._callers_above(number)
-        mended: Stack = (*self._above[number], *calls.stack[first:])
+        mended = Stack((*self._above[number], *calls.stack.frames[first:]))
         if len(self._mended) > _MOST:
             self._mended.clear()
         return self._mended.setdefault(mended, mended)
 
     def _by_stack(self, stacks: Stacks) -> Iterable[tuple[_Calls, int]]:
         """The stacks of all threads together, with their samples; without those that are quiet."""
-        counts: dict[int, int] = {}
-        found: dict[int, _Calls] = {}
-        quiet = self._quiet
+        counts: dict[Stack, int] = {}
+        quiet, quiet_pairs = self._quiet, self._quiet_pairs
         for (_, stack), count in stacks.items():
-            number = id(stack)
-            if number in quiet:
-                continue
-            if number in counts:
-                counts[number] += count
-                continue
-            calls = self._calls.get(number)
+            if stack not in quiet:
+                counts[stack] = counts.get(stack, 0) + count
+        found: list[tuple[_Calls, int]] = []
+        for stack, count in counts.items():
+            calls = self._calls.get(stack)
             if calls is None:
-                if self._quiet_pairs.issuperset(_pairs(stack)):
-                    quiet[number] = stack
+                if quiet_pairs.issuperset(_pairs(stack.frames)):
+                    quiet.add(stack)
                     continue
                 edges = self._edges(stack)
                 if self._confirmed.issuperset(edges) and self._noted.issuperset(edges):
                     self._add_quiet(stack)
                     continue
-                calls = self._calls[number] = _Calls(stack, edges)
-            counts[number], found[number] = count, calls
-        return [(calls, counts[number]) for number, calls in found.items()]
+                calls = self._calls[stack] = _Calls(stack, edges)
+            found.append((calls, count))
+        return found
 
     def _is_settled(self, calls: _Calls) -> bool:
         """Whether all of them are confirmed."""
@@ -345,15 +340,15 @@ class EdgeBook:
         return calls.settled
 
     def _add_quiet(self, stack: Stack) -> None:
-        self._quiet[id(stack)] = stack
-        self._quiet_pairs.update(_pairs(stack))
+        self._quiet.add(stack)
+        self._quiet_pairs.update(_pairs(stack.frames))
 
     def _edges(self, stack: Stack) -> tuple[Edge, ...]:
         numbers = self._number_of
-        for frame in stack:
+        for frame in stack.frames:
             if frame not in numbers:
                 numbers[frame] = self._number(Place(frame.function, frame.file))
-        callees = [numbers[frame] for frame in stack]
+        callees = [numbers[frame] for frame in stack.frames]
         return tuple(a * _BASE + b for a, b in zip([0, *callees], callees, strict=False))
 
     def _number(self, place: Place) -> int:
@@ -363,6 +358,6 @@ class EdgeBook:
         return number
 
 
-def _pairs(stack: Stack) -> Iterable[tuple[Frame | None, Frame]]:
+def _pairs(frames: tuple[Frame, ...]) -> Iterable[tuple[Frame | None, Frame]]:
     """Each call of a stack as the frames of caller and callee; nothing calls the root."""
-    return zip((None, *stack), stack, strict=False)
+    return zip((None, *frames), frames, strict=False)

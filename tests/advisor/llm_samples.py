@@ -10,7 +10,7 @@ from perftui.model.findings import Forecast, ForecastState, LlmStatus
 from perftui.model.objective import Objective
 from perftui.model.series import Origin, Point, Series, SeriesKey
 from perftui.model.snapshot import Snapshot
-from perftui.model.stacks import Frame, Mode, Thread, Window
+from perftui.model.stacks import Frame, Mode, Stack, Thread, Window
 from perftui.model.target import Target, TargetState
 
 NOW = 1_800_000_000.0
@@ -32,7 +32,7 @@ def window(end: float, stacks: Mapping[tuple[Frame, ...], int], seconds: float =
         end,
         100.0,
         Mode.BLOCKING,
-        {(thread, stack): count for stack, count in stacks.items()},
+        {(thread, Stack(frames)): count for frames, count in stacks.items()},
     )
 
 

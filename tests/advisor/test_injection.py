@@ -22,7 +22,7 @@ from perftui.model.findings import Finding, LlmState, Mitigation
 from perftui.model.objective import Objective
 from perftui.model.series import Origin, Point, Series, SeriesKey
 from perftui.model.snapshot import Snapshot
-from perftui.model.stacks import Frame, Mode, Thread, Window
+from perftui.model.stacks import Frame, Mode, Stack, Thread, Window
 from perftui.tui.forecast_view import forecast_lines
 
 MARK = "zebra"
@@ -70,7 +70,7 @@ def hostile(text: str) -> Snapshot:
             NOW - age,
             100.0,
             Mode.BLOCKING,
-            {(Thread(None, 1, text), frames[: n + 1]): 20 for n in range(len(frames))},
+            {(Thread(None, 1, text), Stack(frames[: n + 1])): 20 for n in range(len(frames))},
         )
         for age in reversed(range(5))
     )

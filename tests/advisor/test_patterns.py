@@ -28,12 +28,12 @@ from perftui.settings import Settings
 LIB = "/usr/lib/python3.11"
 SITE = f"{LIB}/site-packages"
 APP = Frame("handle", "/srv/app.py", 3)
-CALM: Mapping[Stack, int] = {(APP, Frame("work", "/srv/app.py", 9)): 10}
+CALM: Mapping[Stack, int] = {Stack((APP, Frame("work", "/srv/app.py", 9))): 10}
 
 
 def calls(*frames: tuple[str, str]) -> Stack:
     """The app's handler, and below it functions by name and file."""
-    return (APP, *(Frame(function, file, 1) for function, file in frames))
+    return Stack((APP, *(Frame(function, file, 1) for function, file in frames)))
 
 
 def seen(

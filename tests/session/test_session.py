@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from perftui.errors import StateError, UsageError
 from perftui.model.event import Event, EventKind
 from perftui.model.series import Origin
-from perftui.model.stacks import Frame, Mode, Place, Thread, Window
+from perftui.model.stacks import Frame, Mode, Place, Stack, Thread, Window
 from perftui.model.target import ContainerInfo
 from perftui.session.reader import Session
 from perftui.session.writer import SETTLED_S, SessionWriter
@@ -110,9 +110,9 @@ NAMES = st.text(max_size=20)
     st.dictionaries(
         st.tuples(
             st.builds(Thread, st.integers(1, 2**31), st.integers(1, 2**31), NAMES),
-            st.lists(
-                st.builds(Frame, NAMES, NAMES, st.none() | st.integers(0, 10**6)), max_size=8
-            ).map(tuple),
+            st.lists(st.builds(Frame, NAMES, NAMES, st.none() | st.integers(0, 10**6)), max_size=8)
+            .map(tuple)
+            .map(Stack),
         ),
         st.integers(1, 10**6),
         max_size=6,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from builders import MAIN, NOW, run_of_windows, stack, status, window
+from builders import MAIN, NOW, AnyStack, run_of_windows, stack, status, window
 
 from perftui.model.source import SourceText
 from perftui.model.stacks import CUT, Frame, Mode, Place, Stack, Thread
@@ -25,8 +25,8 @@ from perftui.tui.widgets.tree import TreeTable
 
 WIDE, NARROW = (120, 36), (80, 24)
 FILE = "/srv/app.py"
-CALLS: dict[str | Stack, int] = {"main work:3 parse:7": 50, "main work:4": 10, "main other:9": 20}
-NATIVE: Stack = (Frame("work", FILE, None),)
+CALLS: dict[AnyStack, int] = {"main work:3 parse:7": 50, "main work:4": 10, "main other:9": 20}
+NATIVE = Stack((Frame("work", FILE, None),))
 KEYS = {"threads": "t", "tree": "T", "flame": "f", "callers": "c", "source": "enter"}
 
 

@@ -21,7 +21,7 @@ def cpu(seconds: dict[int, float], waits: float = 9.0) -> dict[int, ThreadTime]:
 
 
 WORK = stack("main work")
-WAIT: Stack = (*stack("main"), Frame("Condition.wait", "/usr/lib/python3.11/threading.py", 327))
+WAIT = Stack((*stack("main"), Frame("Condition.wait", "/usr/lib/python3.11/threading.py", 327)))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_work_is_never_dropped():
 
 def test_the_most_frequent_waits_go_first():
     """Of several waiting places the most frequent loses first."""
-    other: Stack = (Frame("select", "selectors.py", 1),)
+    other = Stack((Frame("select", "selectors.py", 1),))
     samples = {(BUSY, WAIT): 10, (BUSY, other): 40, (BUSY, WORK): 20}
     kept, dropped = without_waking(samples, cpu({1: 0.25}), 1.0, 100)
     assert dropped == 34  # 70 - 25 - 10 - 1

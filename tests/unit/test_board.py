@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from perftui.model import board as board_module
 from perftui.model.board import Board, Span, Sums
-from perftui.model.stacks import FunctionKey, Grouping, Thread, Window
+from perftui.model.stacks import FunctionKey, Grouping, Stack, Thread, Window
 
 FILE = "/srv/app.py"
 PLAIN = Grouping()
@@ -255,7 +255,7 @@ def test_only_windows_at_hand_are_counted_for_a_span():
 STACKS = st.dictionaries(
     st.tuples(
         st.sampled_from([MAIN, Thread(PID, 2, "worker")]),
-        st.lists(st.sampled_from(stack("a b c d:1 d:2")), max_size=4).map(tuple),
+        st.lists(st.sampled_from(stack("a b c d:1 d:2").frames), max_size=4).map(tuple).map(Stack),
     ),
     st.integers(1, 9),
     max_size=6,

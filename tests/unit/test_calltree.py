@@ -18,7 +18,7 @@ from perftui.model.calltree import (
     find,
     hottest_path,
 )
-from perftui.model.stacks import Frame, Grouping, Mode, Thread, Window
+from perftui.model.stacks import Frame, Grouping, Mode, Stack, Thread, Window
 
 DEEP = 5_000
 
@@ -201,7 +201,7 @@ def test_a_live_tree_knows_callers_and_callees() -> None:
 
 def test_deep_stacks() -> None:
     """Stacks deeper than Python's own are no trouble in any direction."""
-    seen = {(MAIN, tuple(Frame(f"f{n}", FILE, n) for n in range(DEEP))): 1}
+    seen = {(MAIN, Stack(tuple(Frame(f"f{n}", FILE, n) for n in range(DEEP)))): 1}
     root = call_tree(seen)
     assert sum(1 for _ in nodes(root)) == DEEP + 1
     assert sum(1 for _ in nodes(live_tree(seen).callers(f"f{DEEP - 1}", FILE))) == DEEP

@@ -37,7 +37,7 @@ from perftui.model.objective import Objective
 from perftui.model.offer import Offer, OfferKind
 from perftui.model.series import Origin, SeriesKey, Unavailable
 from perftui.model.snapshot import Snapshot, SourceState
-from perftui.model.stacks import Frame, Mode, Thread, Window
+from perftui.model.stacks import Frame, Mode, Stack, Thread, Window
 from perftui.model.target import TargetState
 
 # The keys as DESIGN.md names them, with events, and why a metric has no value; a list holds the
@@ -296,7 +296,7 @@ def test_a_failed_source_says_why():
 
 def test_hostile_names_are_json():
     """Names of the target are data: any text, lone surrogates too, is written and read back."""
-    hostile_stack = (Frame(HOSTILE, HOSTILE, 1),)
+    hostile_stack = Stack((Frame(HOSTILE, HOSTILE, 1),))
     seen = replace(
         full(),
         target=process(name=HOSTILE, cmdline=(HOSTILE,), host=HOSTILE),
@@ -321,7 +321,8 @@ def test_hostile_names_are_json():
 def test_nothing_is_rounded_away(counts: dict[tuple[str, ...], int]):
     """Every sample is own of exactly one row, however small its share."""
     stacks = {
-        (MAIN, tuple(Frame(name, "f", 1) for name in names)): n for names, n in counts.items()
+        (MAIN, Stack(tuple(Frame(name, "f", 1) for name in names))): n
+        for names, n in counts.items()
     }
     made = document(snapshot(windows=[Window(NOW - 1, NOW, 1e6, Mode.BLOCKING, stacks)]))
     profile = made["profile"]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from builders import MAIN, NOW, PID, run_of_windows, snapshot, stack, window
+from builders import MAIN, NOW, PID, AnyStack, run_of_windows, snapshot, stack, window
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +13,7 @@ from perftui.model import board as board_module
 from perftui.model.baseline import Baseline
 from perftui.model.noise import change, margin_pct
 from perftui.model.snapshot import Snapshot
-from perftui.model.stacks import FunctionKey, Mode, Place, Stack, Thread, Window
+from perftui.model.stacks import FunctionKey, Mode, Place, Thread, Window
 from perftui.model.target import TargetState
 from perftui.tui import functions_view
 from perftui.tui.functions_view import (
@@ -32,7 +32,7 @@ WORKER = Thread(PID, 2, "worker")
 ATTACH = len(SPANS_S)
 
 
-def ten_seconds(counts: dict[str | Stack, int] | None = None, **more: object) -> Snapshot:
+def ten_seconds(counts: dict[AnyStack, int] | None = None, **more: object) -> Snapshot:
     return snapshot(windows=run_of_windows(10, counts or COUNTS), **more)
 
 
@@ -196,7 +196,7 @@ def test_the_total_decides_between_nothing_else():
 def test_equals_hold_still():
     """Rows that are equal stand in one order, refresh after refresh, also where there are more
     than are ranked at once."""
-    counts: dict[str | Stack, int] = {f"f{n}": 1 for n in range(2 * RANKED_AT_ONCE + 500)}
+    counts: dict[AnyStack, int] = {f"f{n}": 1 for n in range(2 * RANKED_AT_ONCE + 500)}
     windows = [
         *run_of_windows(5, counts, end=NOW),
         *run_of_windows(1, {**counts, "f700": 90}, end=NOW + 1),
@@ -265,7 +265,7 @@ def test_a_bad_filter_keeps_the_rows_of_the_old_one():
 
 def test_own_code_only():
     """Without the standard library, packages and native code one's own is left; shares stay."""
-    counts: dict[str | Stack, int] = {
+    counts: dict[AnyStack, int] = {
         (*stack("main"), *stack("decode", "/usr/lib/python3.11/json/decoder.py")): 30,
         (*stack("main"), *stack("get", "/v/lib/python3.11/site-packages/x/y.py")): 20,
         (*stack("main"), *stack("memcpy", "libc.so.6")): 10,

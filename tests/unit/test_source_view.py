@@ -1,19 +1,19 @@
 from __future__ import annotations
 
 import pytest
-from builders import MAIN, stack
+from builders import MAIN, AnyStack, stack
 from hypothesis import given
 from hypothesis import strategies as st
 from trees import FILE, STACKS, live_tree, stacks
 
 from perftui.model.source import SourceText
-from perftui.model.stacks import Frame, Place, Stack, Thread
+from perftui.model.stacks import Frame, Place, Thread
 from perftui.tui.source_view import SourceLine, hottest_line, source_lines
 
 TEXT = SourceText(FILE, ("def main():", "    work()", "def work():", "    pass"))
 
 
-def shares(source: SourceText, counts: dict[str | Stack, int], ticks: float = 100.0):
+def shares(source: SourceText, counts: dict[AnyStack, int], ticks: float = 100.0):
     """Own and total shares of the lines that have any."""
     seen = source_lines(source, live_tree(stacks(counts)).counts(), ticks)
     return {line.number: (line.own_pct, line.total_pct) for line in seen if line.total_pct}
@@ -115,12 +115,12 @@ def test_no_own_sample_is_lost(counts, lines: int):
         ({"other:9": 3}, None),
     ],
 )
-def test_the_hottest_line(counts: dict[str | Stack, int], line: int | None):
+def test_the_hottest_line(counts: dict[AnyStack, int], line: int | None):
     """It has most samples of the function in all, then most own ones, then it comes first."""
     assert hottest_line(Place("work", FILE), live_tree(stacks(counts)).counts()) == line
 
 
 def test_the_hottest_line_is_of_this_file():
     """A function of the same name in another file is another one, and one of no line has none."""
-    seen = {(MAIN, stack("work:9", "/other.py")): 5, (MAIN, (Frame("work", FILE, None),)): 3}
+    seen = {(MAIN, stack("work:9", "/other.py")): 5, (MAIN, stack((Frame("work", FILE, None),))): 3}
     assert hottest_line(Place("work", FILE), live_tree(seen).counts()) is None

@@ -15,7 +15,7 @@ from perftui.errors import (
     NotPython,
     SourceError,
 )
-from perftui.model.stacks import Frame, Thread
+from perftui.model.stacks import Frame, Stack, Thread
 from perftui.sources.speedscope import SpeedscopeReader, error_count, failure
 
 HOSTILE = 'a "b"; [/red]\nx'
@@ -75,8 +75,8 @@ def test_counts_equal_samples():
     )
     thread = Thread(PID, 2980, "MainThread")
     assert SpeedscopeReader(PID).read(data) == {
-        (thread, (MODULE_FRAME, SPIN_FRAME)): 2,
-        (thread, (MODULE_FRAME,)): 2,
+        (thread, Stack((MODULE_FRAME, SPIN_FRAME))): 2,
+        (thread, Stack((MODULE_FRAME,))): 2,
     }
 
 
@@ -101,7 +101,7 @@ def test_reads_who_a_profile_is_of(name: str, thread: Thread):
     Without -s py-spy names no process: then it is the target.
     """
     assert list(SpeedscopeReader(PID).read(speedscope((name, [[SPIN]])))) == [
-        (thread, (SPIN_FRAME,))
+        (thread, Stack((SPIN_FRAME,)))
     ]
 
 
@@ -133,7 +133,9 @@ def test_any_thread_name_comes_back_as_it_is(name: str):
 def test_headings_are_dropped(headings: list[dict[str, Any]]):
     """The processes and the thread that py-spy puts at the root are no code."""
     data = speedscope(("Thread 1", [[*headings, MODULE, SPIN]]))
-    assert [stack for _, stack in SpeedscopeReader(PID).read(data)] == [(MODULE_FRAME, SPIN_FRAME)]
+    assert [stack for _, stack in SpeedscopeReader(PID).read(data)] == [
+        Stack((MODULE_FRAME, SPIN_FRAME))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -155,7 +157,7 @@ def test_code_that_is_named_like_a_heading_stays(code: dict[str, Any]):
 def test_a_stack_of_headings_alone_is_a_sample():
     """A thread that was seen without any frame was seen."""
     data = speedscope(("Thread 1", [[raw("thread (1): x")]]))
-    assert SpeedscopeReader(PID).read(data) == {(Thread(PID, 1, ""), ()): 1}
+    assert SpeedscopeReader(PID).read(data) == {(Thread(PID, 1, ""), Stack(())): 1}
 
 
 @pytest.mark.parametrize("line", [0, None])
@@ -163,7 +165,7 @@ def test_no_line_is_none(line: int | None):
     """py-spy writes line 0 where it knows none; that is not line 0."""
     data = speedscope(("Thread 1", [[raw("memcpy", "libc.so.6", line)]]))
     ((_, stack),) = SpeedscopeReader(PID).read(data)
-    assert stack == (Frame("memcpy", "libc.so.6", None),)
+    assert stack == Stack((Frame("memcpy", "libc.so.6", None),))
 
 
 def test_equal_stacks_of_two_files_are_one_object():

@@ -14,6 +14,7 @@ from perftui.model.stacks import (
     FunctionKey,
     Grouping,
     Mode,
+    Stack,
     Tally,
     Thread,
     Window,
@@ -258,14 +259,14 @@ def test_merge_of_empty_windows():
 def test_merge_cuts_rare_stacks_to_their_top():
     """The most frequent stacks stay whole; of the others the callers are unknown."""
     whole = merge([window(0, 1, {"a b": 9, "c d": 2, "e d": 1})], keep_stacks=1)
-    assert whole.stacks == {(MAIN, stack("a b")): 9, (MAIN, (CUT, *stack("d"))): 3}
+    assert whole.stacks == {(MAIN, stack("a b")): 9, (MAIN, Stack((CUT, *stack("d")))): 3}
 
 
 def test_merge_cuts_nothing_from_a_function_alone():
     """A rare stack of one function has no callers that could be unknown; merging again changes
     nothing."""
     whole = merge([window(0, 1, {"a b": 9, "c d": 2, "d": 1})], keep_stacks=1)
-    kept = {(MAIN, stack("a b")): 9, (MAIN, (CUT, *stack("d"))): 2, (MAIN, stack("d")): 1}
+    kept = {(MAIN, stack("a b")): 9, (MAIN, Stack((CUT, *stack("d")))): 2, (MAIN, stack("d")): 1}
     assert whole.stacks == kept
     assert merge([whole], keep_stacks=1).stacks == kept
 
@@ -278,14 +279,14 @@ def test_merge_keeps_threads_apart():
         (OTHER, stack("c d")): 3,
     }
     whole = merge([Window(0, 1, 100, Mode.BLOCKING, stacks)], keep_stacks=1)
-    assert whole.stacks[MAIN, (CUT, *stack("d"))] == 2
-    assert whole.stacks[OTHER, (CUT, *stack("d"))] == 3
+    assert whole.stacks[MAIN, Stack((CUT, *stack("d")))] == 2
+    assert whole.stacks[OTHER, Stack((CUT, *stack("d")))] == 3
 
 
 STACKS = st.dictionaries(
     st.tuples(
         st.sampled_from([MAIN, OTHER]),
-        st.lists(st.sampled_from(stack("a b c d:1 d:2")), max_size=4).map(tuple),
+        st.lists(st.sampled_from(stack("a b c d:1 d:2").frames), max_size=4).map(tuple).map(Stack),
     ),
     st.integers(1, 9),
     max_size=30,
@@ -294,7 +295,7 @@ STACKS = st.dictionaries(
 
 @given(st.lists(STACKS, min_size=1, max_size=4), st.integers(8, 12))
 def test_merge_keeps_own_shares_and_bounds_stacks(
-    parts: list[dict[tuple[Thread, tuple[Frame, ...]], int]], keep: int
+    parts: list[dict[tuple[Thread, Stack], int]], keep: int
 ):
     """Whatever is merged: own samples, per line and thread too, stay; whole stacks are bounded."""
     windows = [Window(n, n + 1, 100, Mode.BLOCKING, part) for n, part in enumerate(parts)]

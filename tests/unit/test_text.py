@@ -13,7 +13,7 @@ from perftui.model.findings import ForecastState, LlmState, LlmStatus, Mitigatio
 from perftui.model.objective import Objective
 from perftui.model.series import Origin, SeriesKey, Unavailable
 from perftui.model.snapshot import Snapshot, SourceState
-from perftui.model.stacks import Frame, Mode, Place, Window
+from perftui.model.stacks import Frame, Mode, Place, Stack, Window
 from perftui.model.target import TargetState
 from perftui.model.verdict import Decision, Item, decide
 
@@ -74,7 +74,7 @@ def test_a_line_says_what_is_snoozed():
 
 def test_a_line_is_one_line():
     """No name of the target breaks the line or reaches the terminal as it is."""
-    stack = (Frame("a\nb\x1b[2J", "f", 1),)
+    stack = Stack((Frame("a\nb\x1b[2J", "f", 1),))
     found = line(full(windows=[Window(NOW - 1, NOW, 100, Mode.BLOCKING, {(MAIN, stack): 50})]))
     assert "  |  50 % a b�  |  " in found
 
@@ -285,7 +285,9 @@ def test_hostile_text_is_made_harmless():
     found = report(
         snapshot(
             target=process(name=bad, host=bad),
-            windows=[Window(NOW - 1, NOW, 100, Mode.BLOCKING, {(MAIN, (Frame(bad, bad, 1),)): 1})],
+            windows=[
+                Window(NOW - 1, NOW, 100, Mode.BLOCKING, {(MAIN, Stack((Frame(bad, bad, 1),))): 1})
+            ],
             series=[series(bad, [1], labels=((bad, bad),))],
             sources=[status("s", SourceState.FAILED, bad)],
             forecasts=[forecast(Objective(bad, 1), probability=0.5, summary=bad)],

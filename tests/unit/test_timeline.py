@@ -8,7 +8,7 @@ from builders import MAIN, NOW, stack, window
 
 from perftui.model.event import Event, EventKind
 from perftui.model.series import Origin, Point, SeriesKey
-from perftui.model.stacks import CUT
+from perftui.model.stacks import CUT, Stack
 from perftui.model.timeline import MAX_SERIES, Timeline
 
 KEY = SeriesKey("cpu", Origin.PROCESS, "%")
@@ -179,7 +179,7 @@ def test_a_day_of_many_stacks_is_bounded():
     merged = timeline.windows(0)[0]
     assert merged.samples == 9 * 60
     assert len(merged.stacks) == 101
-    assert merged.stacks[MAIN, (CUT, *stack("leaf"))] == 440
+    assert merged.stacks[MAIN, Stack((CUT, *stack("leaf")))] == 440
 
 
 def test_a_window_gives_its_place_to_another():

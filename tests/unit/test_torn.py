@@ -5,7 +5,7 @@ import random
 from collections import Counter
 
 import pytest
-from builders import MAIN, stack, window
+from builders import MAIN, AnyStack, stack, window
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +22,7 @@ class Chain:
         self.book = EdgeBook()
         self.shown: list[Window] = []
 
-    def look(self, counts: dict[str | Stack, int], *, torn: bool, **more: object) -> Window:
+    def look(self, counts: dict[AnyStack, int], *, torn: bool, **more: object) -> Window:
         at = self.shown[-1].end if self.shown else 0.0
         mode = Mode.NONBLOCKING if torn else Mode.BLOCKING
         seen = window(at, at + 1, counts, **{"torn": torn, "mode": mode, **more})
@@ -33,10 +33,10 @@ class Chain:
         self.shown.append(shown)
         return shown
 
-    def blocking(self, counts: dict[str | Stack, int], **more: object) -> Window:
+    def blocking(self, counts: dict[AnyStack, int], **more: object) -> Window:
         return self.look(counts, torn=False, **more)
 
-    def torn(self, counts: dict[str | Stack, int], **more: object) -> Window:
+    def torn(self, counts: dict[AnyStack, int], **more: object) -> Window:
         return self.look(counts, torn=True, **more)
 
 
@@ -107,7 +107,7 @@ def test_callers_that_cannot_be_known():
         chain.torn({"main a x": 40, "main b x": 40, "main c y x": 20, "main a y x": 20})
         chain.blocking({"main a x": 40, "main b x": 40, "main c y x": 20, "main d y x": 20})
     shown = chain.shown[-2]
-    assert shown.stacks[MAIN, (CUT, *stack("y x"))] == 20
+    assert shown.stacks[MAIN, Stack((CUT, *stack("y x")))] == 20
 
 
 def test_nothing_is_cut_before_it_is_due():
