@@ -1,9 +1,9 @@
 """perftui beside `py-spy top`, on the same target: ``python benchmarks/against_pyspy_top.py``.
 
 Prints two Markdown tables: what each of them takes, and what the target still does meanwhile. The
-second comes from interleaved rounds: in each, the target runs under `py-spy top` and under perftui
-in random order, alone before, between and after, and is compared with itself alone at about the
-same time. See README.md.
+second comes from interleaved turns: the target runs under `py-spy top` and under perftui in random
+order, alone before each, and is compared with itself alone at about the same time. perftui is held
+where it is not its turn. See README.md.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 from on_terminal import OnTerminal, environment, plain
 from report import MB, heading, judged, orderly, quartiles, say, spread, table
 from targets import HOT, Pace, Target
@@ -37,6 +39,11 @@ SPEED_GOALS = {2: 0.98, 100: 0.95}
 
 TIMEOUT_S = 30.0
 SETTLE_S = 2.0
+ALONE_SETTLE_S = 0.5
+LOOKS_AT_PYSPY = 50
+"""At which py-spy runs, a fifth of a second apart: several windows."""
+GIL_LOOK_S = 1
+"""The looks at the GIL's holder that are made beside the windows last so long."""
 _HEADER = re.compile(r"(\d+) Hz  (blocking|non-blocking|mixed|GIL only)\b")
 _SAMPLER = re.compile(r"py-spy (\d+)% cpu")
 _FRAME = re.compile(rb"\x1b\[\d+;\d+H")
@@ -47,23 +54,21 @@ _EMPTY_APP = "from textual.app import App; App().run()"
 class Plan:
     """How long and how often it is measured, times in seconds.
 
-    perftui gets `warm_s` before what is measured later; of that, `early_s` are measured too. It is
-    at rest after `settled_s`: its trends are full, and it has learned what a look costs.
+    Work is measured in rounds of so many `turns`, each of `turn_s`, once perftui has run for
+    `warm_s` and learned what a look costs. It is at rest after `settled_s`: its trends are full.
     """
 
     starts: int
     rest_s: float
     rounds: int
-    work_s: float
-    early_s: float
+    turns: int
+    turn_s: float
     warm_s: float
     settled_s: float
 
 
-FULL = Plan(
-    starts=5, rest_s=20.0, rounds=15, work_s=10.0, early_s=10.0, warm_s=20.0, settled_s=120.0
-)
-QUICK = Plan(starts=2, rest_s=5.0, rounds=3, work_s=3.0, early_s=4.0, warm_s=8.0, settled_s=8.0)
+FULL = Plan(starts=5, rest_s=20.0, rounds=15, turns=5, turn_s=2.0, warm_s=30.0, settled_s=120.0)
+QUICK = Plan(starts=2, rest_s=5.0, rounds=3, turns=1, turn_s=2.0, warm_s=8.0, settled_s=8.0)
 
 
 @dataclass(frozen=True)
@@ -86,11 +91,11 @@ class Sampler:
     mode: str
     cpu_pct: int | None
 
-    def options(self) -> list[str]:
+    def options(self, rate_hz: int) -> list[str]:
         """The same for `py-spy top`. Where most looks are non-blocking, all are there."""
         gil = ["--gil"] if self.mode == "GIL only" else []
         nonblocking = [] if self.mode == "blocking" else ["--nonblocking"]
-        return ["--rate", str(self.rate_hz), *nonblocking, *gil]
+        return ["--rate", str(rate_hz), *nonblocking, *gil]
 
 
 @dataclass
@@ -205,6 +210,20 @@ def sampler_of(screen: str) -> Sampler | None:
     return Sampler(int(headers[-1][1]), headers[-1][2], int(cpu[1]) if cpu else None)
 
 
+def rate_asked_for(running: OnTerminal) -> int:
+    """The rate that perftui mostly asks py-spy for. The header says what was held, which is less:
+    to ask `py-spy top` for that would make it hold less again."""
+    rates: Counter[int] = Counter()
+    for _ in range(LOOKS_AT_PYSPY):
+        for process in running.family():
+            with suppress(psutil.Error):
+                words = process.cmdline()
+                if "record" in words and int(words[words.index("--duration") + 1]) > GIL_LOOK_S:
+                    rates[int(words[words.index("--rate") + 1])] += 1
+        time.sleep(0.2)
+    return rates.most_common(1)[0][0]
+
+
 def resources(bench: Bench, threads: int) -> str:
     """The table of what each takes on a target of so many threads."""
     plan = bench.plan
@@ -214,11 +233,12 @@ def resources(bench: Bench, threads: int) -> str:
         say(f"{threads} threads: perftui at rest")
         with bench.perftui(target) as running:
             mine = bench.at_rest(running, plan.settled_s)
+            rate_hz = rate_asked_for(running)
         sampler = sampler_of(mine.screen) or Sampler(100, "blocking", None)
         say(f"{threads} threads: py-spy top at rest")
         with bench.top(target) as running:
             top = bench.at_rest(running, SETTLE_S)
-        with bench.top(target, sampler.options()) as running:
+        with bench.top(target, sampler.options(rate_hz)) as running:
             same = bench.at_rest(running, SETTLE_S)
     with bench.empty() as running:
         empty = bench.at_rest(running, SETTLE_S)
@@ -258,7 +278,7 @@ def resources(bench: Bench, threads: int) -> str:
         ),
     ]
     looked = f"{sampler.rate_hz} Hz, {sampler.mode}"
-    same_as = "py-spy top " + " ".join(sampler.options())
+    same_as = "py-spy top " + " ".join(sampler.options(rate_hz))
     titles = (f"{threads} threads", f"perftui ({looked})", "py-spy top", same_as, "empty app")
     return table((*titles, "goal"), rows)
 
@@ -266,40 +286,45 @@ def resources(bench: Bench, threads: int) -> str:
 class Work:
     """What a target of so many threads does alone, under `py-spy top` and under perftui."""
 
-    def __init__(self, bench: Bench, target: Target, threads: int) -> None:
+    def __init__(self, bench: Bench, target: Target, perftui: OnTerminal, threads: int) -> None:
         self._bench = bench
         self._target = target
+        self._perftui = perftui
         self.threads = threads
-        self.top, self.early, self.later = Compared(), Compared(), Compared()
-        self.alone = [self._alone()]
+        self.top, self.perftui = Compared(), Compared()
+        self.alone: list[float] = []
 
     def round(self) -> None:
-        """Each of the two once, in random order, between times in which the target is alone."""
-        ways = [self._under_top, self._under_perftui]
-        random.shuffle(ways)
-        for way in ways:
-            speeds = way()
-            self.alone.append(self._alone())
-            alone = statistics.mean(self.alone[-2:])
-            for compared, speed in speeds:
-                compared.add(speed, alone)
+        """Both in turn, several times, in random order; alone before each turn.
 
-    def _alone(self) -> float:
-        time.sleep(1.0)
-        return self._target.pace(self._bench.plan.work_s).speed
+        A processor that is now faster, now slower changes its speed within seconds, so turns are
+        short. Of a round all turns together count.
+        """
+        ways = [(self.top, self._under_top), (self.perftui, self._under_perftui)]
+        paces: dict[int, list[Pace]] = {0: [], 1: []}
+        alone: list[float] = []
+        for _ in range(self._bench.plan.turns):
+            for way in random.sample((0, 1), 2):
+                alone.append(self._pace(ALONE_SETTLE_S).speed)
+                paces[way].append(ways[way][1]())
+        self.alone.append(statistics.mean(alone))
+        for way, (compared, _) in enumerate(ways):
+            speed, ran = map(statistics.mean, zip(*paces[way], strict=True))
+            compared.add(Pace(speed, ran), self.alone[-1])
 
-    def _under_top(self) -> list[tuple[Compared, Pace]]:
+    def _pace(self, settle_s: float) -> Pace:
+        time.sleep(settle_s)
+        return self._target.pace(self._bench.plan.turn_s)
+
+    def _under_top(self) -> Pace:
         with self._bench.top(self._target):
-            time.sleep(SETTLE_S)
-            return [(self.top, self._target.pace(self._bench.plan.work_s))]
+            return self._pace(SETTLE_S)
 
-    def _under_perftui(self) -> list[tuple[Compared, Pace]]:
-        plan = self._bench.plan
-        with self._bench.perftui(self._target) as running:
-            early = self._target.pace(plan.early_s)
-            time.sleep(max(0.0, running.started + plan.warm_s - time.perf_counter()))
-            later = self._target.pace(plan.work_s)
-        return [(self.early, early), (self.later, later)]
+    def _under_perftui(self) -> Pace:
+        self._perftui.resume()
+        pace = self._pace(SETTLE_S)
+        self._perftui.hold(self._target.is_free)
+        return pace
 
     def row(self) -> tuple[str, ...]:
         """Its row of the table."""
@@ -307,8 +332,9 @@ class Work:
         return (
             str(self.threads),
             f"{statistics.median(self.alone):,.0f}",
-            *(str(one) for one in (self.top, self.early, self.later)),
-            "" if goal is None else judged(f"≥ {goal:g}", met=self.later.median >= goal),
+            str(self.top),
+            str(self.perftui),
+            "" if goal is None else judged(f"≥ {goal:g}", met=self.perftui.median >= goal),
         )
 
 
@@ -317,25 +343,19 @@ def work(bench: Bench, counts: Sequence[int]) -> str:
     plan = bench.plan
     measured = []
     for threads in counts:
-        with bench.target(threads) as target:
-            time.sleep(SETTLE_S)
-            one = Work(bench, target, threads)
+        with bench.target(threads) as target, bench.perftui(target) as running:
+            time.sleep(plan.warm_s)
+            running.hold(target.is_free)
+            one = Work(bench, target, running, threads)
             for number in range(1, plan.rounds + 1):
                 one.round()
                 say(
                     f"{threads} threads, round {number} of {plan.rounds}: "
-                    f"py-spy top {one.top.ratios[-1]:.3f}, perftui {one.early.ratios[-1]:.3f}, "
-                    f"then {one.later.ratios[-1]:.3f}"
+                    f"py-spy top {one.top.ratios[-1]:.3f}, perftui {one.perftui.ratios[-1]:.3f}"
                 )
+            running.resume()  # else it could not end
         measured.append(one)
-    titles = (
-        "threads",
-        "work/s alone",
-        "under py-spy top",
-        f"under perftui, first {plan.early_s:g} s",
-        f"under perftui after {plan.warm_s:g} s",
-        "goal for the last",
-    )
+    titles = ("threads", "work/s alone", "under py-spy top", "under perftui", "goal")
     return table(titles, [one.row() for one in measured])
 
 
@@ -357,7 +377,7 @@ def main() -> None:
     if arguments.rounds:
         plan = Plan(**{**vars(plan), "rounds": max(1, arguments.rounds)})
     counts = [int(number) for number in arguments.threads.split(",")]
-    a_round_s = 4 * plan.work_s + plan.warm_s + SETTLE_S + 5
+    a_round_s = plan.turns * (4 * plan.turn_s + 2 * (SETTLE_S + ALONE_SETTLE_S) + 1)
     minutes = 0.0
     if arguments.part != "work":
         minutes += len(counts) * (4 * plan.rest_s + plan.settled_s + 4 * plan.starts + 10) / 60
@@ -377,8 +397,9 @@ def main() -> None:
                 print(resources(bench, threads), "\n", flush=True)
         if arguments.part != "resources":
             print(
-                f"The part of its speed that the target kept, {plan.rounds} interleaved rounds of "
-                f"{plan.work_s:g} s: median (quartiles) of the rounds, then all rounds together.\n"
+                f"The part of its speed that the target kept, {plan.rounds} rounds of {plan.turns} "
+                f"interleaved turns of {plan.turn_s:g} s: median (quartiles) of the rounds, all "
+                f"rounds together; how much of the time its busy thread ran.\n"
             )
             print(work(bench, counts), flush=True)
 

@@ -161,6 +161,24 @@ class OnTerminal:
         self._reader.join(END_S)
         os.close(self._master)
 
+    def hold(self, is_free: Callable[[], bool]) -> None:
+        """Let nothing of it run until :meth:`resume`, from a moment on at which `is_free` says that
+        it keeps nobody else from running."""
+        while True:
+            for process in reversed(self.family()):  # first the one that could start another
+                with suppress(psutil.Error):
+                    process.suspend()
+            if is_free():
+                return
+            self.resume()
+            time.sleep(0.005)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        for process in self.family():
+            with suppress(psutil.Error):
+                process.resume()
+
     def family(self) -> list[psutil.Process]:
         """The program and what it has started."""
         with suppress(psutil.Error):

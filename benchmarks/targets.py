@@ -140,12 +140,14 @@ class Target:
         took_s = time.perf_counter() - begun
         return Pace((self.count() - before) / took_s, (self.ran_s() - ran_s) / took_s)
 
+    def is_free(self) -> bool:
+        """Whether no sampler holds it."""
+        stopped = psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP
+        return psutil.Process(self.pid).status() not in stopped
+
     def let_go(self) -> bool:
         """Let it go on where a sampler has left it stopped; whether that was so."""
-        stopped = psutil.Process(self.pid).status() in (
-            psutil.STATUS_STOPPED,
-            psutil.STATUS_TRACING_STOP,
-        )
-        if stopped:
-            os.kill(self.pid, signal.SIGCONT)
-        return stopped
+        if self.is_free():
+            return False
+        os.kill(self.pid, signal.SIGCONT)
+        return True
