@@ -27,6 +27,7 @@ from on_terminal import OnTerminal, environment, plain
 from report import MB, heading, judged, orderly, quartiles, say, spread, table
 from targets import HOT, Pace, Target
 
+from perftui.sources.gil import DURATION_S
 from perftui.sources.pyspy_run import find_pyspy
 
 FIRST_GOAL_S = 1.5
@@ -42,8 +43,6 @@ SETTLE_S = 2.0
 ALONE_SETTLE_S = 0.5
 LOOKS_AT_PYSPY = 50
 """At which py-spy runs, a fifth of a second apart: several windows."""
-GIL_LOOK_S = 1
-"""The looks at the GIL's holder that are made beside the windows last so long."""
 _HEADER = re.compile(r"(\d+) Hz  (blocking|non-blocking|mixed|GIL only)\b")
 _SAMPLER = re.compile(r"py-spy (\d+)% cpu")
 _FRAME = re.compile(rb"\x1b\[\d+;\d+H")
@@ -108,11 +107,12 @@ class Compared:
     under: float = 0.0
     alone: float = 0.0
 
-    def add(self, under: Pace, alone: float) -> None:
-        """Take in a round: how fast under the program, and alone just before and after it."""
-        self.ratios.append(under.speed / alone)
-        self.ran.append(under.ran)
-        self.under += under.speed
+    def add(self, paces: Sequence[Pace], alone: float) -> None:
+        """Take in a round: how fast in each turn under the program, and alone in that round."""
+        speed = statistics.mean(pace.speed for pace in paces)
+        self.ratios.append(speed / alone)
+        self.ran.append(statistics.mean(pace.ran for pace in paces))
+        self.under += speed
         self.alone += alone
 
     @property
@@ -218,9 +218,12 @@ def rate_asked_for(running: OnTerminal) -> int:
         for process in running.family():
             with suppress(psutil.Error):
                 words = process.cmdline()
-                if "record" in words and int(words[words.index("--duration") + 1]) > GIL_LOOK_S:
+                # The looks at the GIL's holder beside the windows are not what is meant.
+                if "record" in words and int(words[words.index("--duration") + 1]) > DURATION_S:
                     rates[int(words[words.index("--rate") + 1])] += 1
         time.sleep(0.2)
+    if not rates:
+        raise RuntimeError("perftui has started no py-spy")
     return rates.most_common(1)[0][0]
 
 
@@ -234,11 +237,12 @@ def resources(bench: Bench, threads: int) -> str:
         with bench.perftui(target) as running:
             mine = bench.at_rest(running, plan.settled_s)
             rate_hz = rate_asked_for(running)
-        sampler = sampler_of(mine.screen) or Sampler(100, "blocking", None)
+        sampler = sampler_of(mine.screen) or Sampler(rate_hz, "blocking", None)
+        options = sampler.options(rate_hz)
         say(f"{threads} threads: py-spy top at rest")
         with bench.top(target) as running:
             top = bench.at_rest(running, SETTLE_S)
-        with bench.top(target, sampler.options(rate_hz)) as running:
+        with bench.top(target, options) as running:
             same = bench.at_rest(running, SETTLE_S)
     with bench.empty() as running:
         empty = bench.at_rest(running, SETTLE_S)
@@ -278,7 +282,7 @@ def resources(bench: Bench, threads: int) -> str:
         ),
     ]
     looked = f"{sampler.rate_hz} Hz, {sampler.mode}"
-    same_as = "py-spy top " + " ".join(sampler.options(rate_hz))
+    same_as = "py-spy top " + " ".join(options)
     titles = (f"{threads} threads", f"perftui ({looked})", "py-spy top", same_as, "empty app")
     return table((*titles, "goal"), rows)
 
@@ -300,17 +304,17 @@ class Work:
         A processor that is now faster, now slower changes its speed within seconds, so turns are
         short. Of a round all turns together count.
         """
-        ways = [(self.top, self._under_top), (self.perftui, self._under_perftui)]
-        paces: dict[int, list[Pace]] = {0: [], 1: []}
+        top: list[Pace] = []
+        perftui: list[Pace] = []
         alone: list[float] = []
+        ways = [(self._under_top, top), (self._under_perftui, perftui)]
         for _ in range(self._bench.plan.turns):
-            for way in random.sample((0, 1), 2):
+            for under, paces in random.sample(ways, 2):
                 alone.append(self._pace(ALONE_SETTLE_S).speed)
-                paces[way].append(ways[way][1]())
+                paces.append(under())
         self.alone.append(statistics.mean(alone))
-        for way, (compared, _) in enumerate(ways):
-            speed, ran = map(statistics.mean, zip(*paces[way], strict=True))
-            compared.add(Pace(speed, ran), self.alone[-1])
+        self.top.add(top, self.alone[-1])
+        self.perftui.add(perftui, self.alone[-1])
 
     def _pace(self, settle_s: float) -> Pace:
         time.sleep(settle_s)
