@@ -13,7 +13,7 @@ from perftui.model.findings import EvidenceKind
 from perftui.model.noise import change
 from perftui.model.present import format_rate, format_value, series_name
 from perftui.model.profile import Profile, profile
-from perftui.model.series import Series, usual_step
+from perftui.model.series import Series
 from perftui.model.snapshot import Snapshot
 from perftui.model.stacks import Place, Window, of_newest_kind
 from perftui.model.text import plain
@@ -27,8 +27,6 @@ RISE_S, RISE_POINTS = 60.0, 10
 """A series rises over so many seconds and points at least, or nothing is said of its slope."""
 RISE_ERRORS, RISE_SHARE = 3.0, 0.05
 """A slope is beyond so many of its standard errors, and makes such a part of the level."""
-STALE_STEPS, STALE_S = 3, 15.0
-"""A value older than so many usual steps, and than this, says nothing of now."""
 LEAST_RISE = 5.0
 """Points of a core by which functions have risen."""
 MOST_NAME = 60
@@ -96,10 +94,11 @@ class Seen:
 
     def _series(self, need: NeedSettings, fits: Fits) -> Iterator[Said]:
         """Of each series of such a name for which it holds."""
+        now = self._snapshot.taken_at
         for series in self._snapshot.series:
             name = series_name(series.key)
             value, unit = series.last.value, series.key.unit
-            if not fits(name) or not _is_beyond(need, value) or self._is_stale(series):
+            if not fits(name) or not _is_beyond(need, value) or series.is_stale(now):
                 continue
             slope = _slope(series)
             if (need.rising and slope <= 0) or (need.falling and slope >= 0):
@@ -107,10 +106,6 @@ class Seen:
             pace = f", {format_rate(slope, unit)}" if slope else ""
             text = f"{plain(name, MOST_NAME)} is {format_value(value, unit)}{pace}"
             yield Said(EvidenceKind.METRIC, text, value, unit)
-
-    def _is_stale(self, series: Series) -> bool:
-        age = self._snapshot.taken_at - series.last.at
-        return age > max(STALE_S, STALE_STEPS * usual_step(series.points[-50:]))
 
     def _function(self, need: NeedSettings, number: int) -> Said | None:
         now, before = (self._search.samples(number, p) for p in (self._recent, self._before))

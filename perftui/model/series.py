@@ -31,6 +31,13 @@ class Point(NamedTuple):
 
 
 _AT = attrgetter("at")
+RECENT = 50
+"""So many of the newest points say how far apart they usually are now: a source is not always asked
+as often."""
+
+STALE_S, STALE_STEPS = 15.0, 3
+"""A series without a newer point for so long, and for so many of its usual steps, has stopped."""
+
 LEAST_BEFORE = 8
 """Of fewer points it is not said how far the next one is from them."""
 
@@ -61,6 +68,10 @@ class Series:
     def last(self) -> Point:
         """The newest point."""
         return self.points[-1]
+
+    def is_stale(self, now: float) -> bool:
+        """Whether it has stopped at `now` (Unix seconds): its last value counts no more."""
+        return now - self.last.at > max(STALE_S, STALE_STEPS * usual_step(self.points[-RECENT:]))
 
 
 def between(points: Sequence[Point], start: float, end: float) -> Sequence[Point]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from perftui.model.findings import LOCAL, Forecast, ForecastState
+from perftui.model.objective import Objective
 from perftui.model.present import format_age, format_probability, format_span, format_value
+from perftui.model.series import Series
 from perftui.model.snapshot import Snapshot, SourceState
 from perftui.model.target import TargetState
 from perftui.model.text import plain
@@ -15,6 +17,8 @@ from perftui.model.verdict import Decision, Item
 
 LIKELY = 0.5
 """From this chance on a forecast is a warning."""
+
+_Violated = dict[Objective, Series]
 
 
 class Level(IntEnum):
@@ -36,8 +40,8 @@ class Warning:  # noqa: A001 - the field's word; Python's own is never used here
 
 
 def strongest(snapshot: Snapshot) -> Warning:
-    """The one that matters most; of equals the first of: target, breach, forecast, source. It
-    speaks of no forecast that is snoozed, but says how many are."""
+    """The one that matters most; of equals the first of: target, breach, forecast, a threshold that
+    is crossed, source. It speaks of no forecast that is snoozed, but says how many are."""
     found = max(_warnings(snapshot), key=lambda warning: warning.level)
     snoozed = len(_snoozed(snapshot))
     if not snoozed:
@@ -49,12 +53,7 @@ def strongest(snapshot: Snapshot) -> Warning:
 
 def describe(forecast: Forecast) -> str:
     """What the objective is about, in words: its label, or the metric and its threshold."""
-    objective = forecast.objective
-    if objective.label:
-        return plain(objective.label)
-    side = "above" if objective.above else "below"
-    threshold = format_value(objective.threshold, forecast.series_unit)
-    return f"{plain(objective.metric)} {side} {threshold}"
+    return _described(forecast.objective, forecast.series_unit)
 
 
 def said(forecast: Forecast, now: float) -> str:
@@ -71,6 +70,13 @@ def said(forecast: Forecast, now: float) -> str:
     return f"{format_probability(forecast.probability)} within {ahead}{usually}"
 
 
+def _described(objective: Objective, unit: str) -> str:
+    if objective.label:
+        return plain(objective.label)
+    side = "above" if objective.above else "below"
+    return f"{plain(objective.metric)} {side} {format_value(objective.threshold, unit)}"
+
+
 def _warnings(snapshot: Snapshot) -> Iterator[Warning]:
     ago = format_age(snapshot.taken_at - snapshot.target_since)
     if snapshot.target_state is TargetState.EXITED:
@@ -79,12 +85,15 @@ def _warnings(snapshot: Snapshot) -> Iterator[Warning]:
         yield Warning(Level.ALARM, f"the target is STOPPED for {ago} (kill -CONT continues it)")
     elif snapshot.target_state is TargetState.LOST:
         yield Warning(Level.ALARM, f"the target is LOST for {ago}: its state cannot be read")
+    violated = _violated(snapshot)
     for forecast in snapshot.forecasts:
         if forecast.state is ForecastState.IN_BREACH and forecast.since is not None:
             since = format_age(snapshot.taken_at - forecast.since)
-            yield Warning(Level.ALARM, f"BREACH for {since}: {describe(forecast)}")
+            now = _aside(_now(violated.get(forecast.objective)))
+            yield Warning(Level.ALARM, f"BREACH for {since}: {describe(forecast)}{now}")
     if snapshot.target_state is not TargetState.EXITED:
-        yield from _likely(snapshot)
+        yield from _likely(snapshot, violated)
+        yield from _crossed(snapshot, violated)
     for status in snapshot.sources:
         if status.state is SourceState.FAILED:
             age = format_age(snapshot.taken_at - status.since)
@@ -96,21 +105,58 @@ def _warnings(snapshot: Snapshot) -> Iterator[Warning]:
     yield Warning(Level.CALM if known else Level.NOTICE, _calm(snapshot))
 
 
-def _likely(snapshot: Snapshot) -> Iterator[Warning]:
+def _likely(snapshot: Snapshot, violated: _Violated) -> Iterator[Warning]:
     """What the forecasts whose time is not up say, the likeliest breach first."""
     snoozed = _snoozed(snapshot)
     rated = [pair for pair in _rated(snapshot) if pair[1] not in snoozed]
     for chance, forecast in sorted(rated, key=lambda pair: -pair[0]):
         what = f"{format_probability(chance)} within {format_span(forecast.objective.horizon_s)}"
-        what += f": {describe(forecast)}"
-        if forecast.by != LOCAL:
-            age = format_age(snapshot.taken_at - forecast.made_at)
-            what += f" ({plain(forecast.by)}, {age} ago)"
+        age = format_age(snapshot.taken_at - forecast.made_at)
+        signed = "" if forecast.by == LOCAL else f"{plain(forecast.by)}, {age} ago"
+        what += f": {describe(forecast)}{_aside(_now(violated.get(forecast.objective)), signed)}"
         if chance >= LIKELY:
             yield Warning(Level.WARNING, what)
         else:
             other = "other " if snoozed else ""
             yield Warning(Level.CALM, f"no {other}warning; highest chance {what}")
+
+
+def _crossed(snapshot: Snapshot, violated: _Violated) -> Iterator[Warning]:
+    """Thresholds that are crossed, though not yet for so long that it is a breach."""
+    known = {f.objective for f in snapshot.local if f.state is ForecastState.IN_BREACH}
+    known.update(forecast.objective for forecast in _snoozed(snapshot))
+    for objective, worst in violated.items():
+        if objective not in known:
+            what = f"{_described(objective, worst.key.unit)}: {_now(worst)}"
+            if objective.hold_s > 0:
+                what += f", a breach if it lasts {format_span(objective.hold_s)}"
+            yield Warning(Level.WARNING, what)
+
+
+def _now(series: Series | None) -> str:
+    return "" if series is None else f"now {format_value(series.last.value, series.key.unit)}"
+
+
+def _aside(*parts: str) -> str:
+    text = ", ".join(part for part in parts if part)
+    return f" ({text})" if text else ""
+
+
+def _violated(snapshot: Snapshot) -> _Violated:
+    """Of each objective on whose wrong side a series is at present, the worst such series."""
+    found: _Violated = {}
+    for objective in snapshot.objectives:
+        beyond = [
+            one
+            for one in snapshot.series
+            if one.key.name == objective.metric
+            and objective.violated(one.last.value)
+            and not one.is_stale(snapshot.taken_at)
+        ]
+        if beyond:
+            worst = max if objective.above else min
+            found[objective] = worst(beyond, key=lambda one: one.last.value)
+    return found
 
 
 def _rated(snapshot: Snapshot) -> list[tuple[float, Forecast]]:

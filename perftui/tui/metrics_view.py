@@ -10,18 +10,21 @@ from dataclasses import dataclass, replace
 from perftui.model.objective import Objective
 from perftui.model.objective_state import SHAPES, Standing, burn, standing
 from perftui.model.present import format_age, format_rate, format_value, series_name
-from perftui.model.series import Origin, Point, Series, SeriesKey, between, slope_per_s, usual_step
+from perftui.model.series import (
+    RECENT,
+    Origin,
+    Point,
+    Series,
+    SeriesKey,
+    between,
+    slope_per_s,
+    usual_step,
+)
 from perftui.model.snapshot import Snapshot, SourceState
 from perftui.model.text import plain
 from perftui.tui.axis import Axis, Moment
 from perftui.tui.charts import chart, scale
 
-STALE_S = 15.0
-STALE_STEPS = 3
-"""A value older than this, or than so many of its usual steps, says its age."""
-STEPS = 50
-"""So many of a series' points, or all that a chart shows, say how far apart they usually are: a
-source is not always asked as often, and of what is long past fewer points are kept."""
 SLOPE_S = 30.0
 SLOPE_LEAST_S = 15.0
 """The slope is that of the last `SLOPE_S` seconds, and not said below this many."""
@@ -120,7 +123,7 @@ def urgent(snapshot: Snapshot) -> object:
         (
             one.key,
             _is_violated(one, objectives.get(one.key.name)),
-            _is_stale(one, snapshot.taken_at),
+            one.is_stale(snapshot.taken_at),
         )
         for one in snapshot.series
     ]
@@ -135,11 +138,6 @@ def _objectives(snapshot: Snapshot) -> dict[str, Objective]:
 
 def _is_violated(series: Series, objective: Objective | None) -> bool:
     return objective is not None and objective.violated(series.last.value)
-
-
-def _is_stale(series: Series, now: float) -> bool:
-    step = usual_step(series.points[-STEPS:])
-    return now - series.last.at > max(STALE_S, STALE_STEPS * step)
 
 
 def unavailable_lines(snapshot: Snapshot) -> list[tuple[str, str]]:
@@ -190,10 +188,10 @@ def metric_line(
     key = series.key
     visible = between(series.points, axis.start, axis.end)
     # Where points are rare, how far apart they are shows only further back.
-    around = between(series.points, -math.inf, axis.end)[-max(STEPS, len(visible)) :]
+    around = between(series.points, -math.inf, axis.end)[-max(RECENT, len(visible)) :]
     bottom, top = scale(visible or series.points, key, objective)
     now = snapshot.data_at
-    is_stale = _is_stale(series, snapshot.taken_at)
+    is_stale = series.is_stale(snapshot.taken_at)
     value: float | None = series.last.value
     if moment is not None:
         value = max((p.value for p in visible if moment.start <= p.at < moment.end), default=None)

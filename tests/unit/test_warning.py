@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import pytest
-from builders import NOW, P99, forecast, snapshot, status
+from builders import NOW, P99, forecast, series, snapshot, status
 
 from perftui.model.findings import Forecast, ForecastState
 from perftui.model.objective import Objective
 from perftui.model.snapshot import SourceState
 from perftui.model.target import TargetState
+from perftui.model.verdict import Decision, Item, decide
 from perftui.model.warning import Level, describe, strongest
 from perftui.model.warning import Warning as Said
 from perftui.model.warning import said as said_of
@@ -48,6 +49,77 @@ def test_the_likeliest_forecast_goes_first():
     )
     seen = snapshot(forecasts=[UNLIKELY, LIKELY])
     assert strongest(seen) == Said(Level.WARNING, "84 % within 15 min: memory")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [],
+        [forecast(state=ForecastState.LEARNING)],
+        [forecast(state=ForecastState.NO_SKILL, probability=0.1)],
+        [forecast(probability=0.1)],
+    ],
+)
+def test_a_threshold_that_is_crossed_is_a_warning_before_it_is_a_breach(said: list[Forecast]):
+    """Whatever the forecast says, or before it says anything: the worst value that is fresh."""
+    seen = snapshot(
+        series=[
+            series("p99", [0.1, 0.6], unit="s", labels=(("handler", "/a"),)),
+            series("p99", [0.1, 0.75], unit="s", labels=(("handler", "/b"),)),
+            series("p99", [0.9], end=NOW - 60, unit="s", labels=(("handler", "/gone"),)),
+        ],
+        forecasts=said,
+        objectives=(P99,),
+    )
+    assert strongest(seen) == Said(
+        Level.WARNING, "p99 above 500 ms: now 750 ms, a breach if it lasts 10 s"
+    )
+
+
+def test_below_a_threshold_the_lowest_is_said():
+    """Of an objective without a time that it has to last, the next point is the breach."""
+    rate = Objective("rps", 5.0, above=False, hold_s=0.0, label="too few requests")
+    few = [series("rps", [v], labels=(("h", str(n)),)) for n, v in enumerate((9.0, 3.0, 2.0))]
+    seen = snapshot(series=few, objectives=(rate,))
+    assert strongest(seen) == Said(Level.WARNING, "too few requests: now 2")
+
+
+def test_what_is_no_crossing():
+    """A value at its threshold, one that is old, and one of a target that is gone."""
+    at_it = snapshot(series=[series("p99", [0.5])], objectives=(P99,))
+    assert strongest(at_it).level is Level.NOTICE
+    old = snapshot(series=[series("p99", [0.9], end=NOW - 16)], objectives=(P99,))
+    assert strongest(old).text == "no warning: the forecasts still learn"
+    above = {"series": [series("p99", [0.9])], "objectives": (P99,)}
+    assert "EXITED" in strongest(snapshot(target_state=TargetState.EXITED, **above)).text
+
+
+def test_a_warning_says_that_its_threshold_is_crossed_already():
+    """A chance alone would read as if all were well; of a breach it says how bad it is."""
+    above = {"series": [series("p99", [0.75], unit="s")], "objectives": (P99,)}
+    likely = forecast(probability=0.84, series_unit="s")
+    assert strongest(snapshot(forecasts=[likely], **above)) == Said(
+        Level.WARNING, "84 % within 1 min: p99 above 500 ms (now 750 ms)"
+    )
+    model = forecast(probability=0.84, series_unit="s", by="m")
+    assert strongest(snapshot(forecasts=[model], **above)).text == (
+        "84 % within 1 min: p99 above 500 ms (now 750 ms, m, 0 s ago)"
+    )
+    assert strongest(snapshot(forecasts=[BREACH], **above)).text == (
+        "BREACH for 1m15s: p99 above 500 ms (now 750 ms)"
+    )
+
+
+def test_of_an_objective_that_is_snoozed_no_crossing_is_said():
+    """Who wants to hear nothing of it for a while knows of it."""
+    likely = forecast(probability=0.84)
+    seen = snapshot(
+        series=[series("p99", [0.75], unit="s")],
+        objectives=(P99,),
+        forecasts=[likely],
+        verdicts=(decide(Item.of(likely), Decision.SNOOZED, NOW),),
+    )
+    assert strongest(seen) == Said(Level.NOTICE, "no other warning", "1 snoozed")
 
 
 def test_a_failed_source_goes_before_calm():
