@@ -182,6 +182,7 @@ class Monitor:
                 return "perftui is ending."  # nothing may start that nobody stops
             for source in self._of_target.all:
                 source.stop()
+            self._timeline.end_all(EventKind.ALERT, self.clock())
             # What was collected of the other one stays.
             self._known.follow(target)
             self._of_target = self._sources_of(target)

@@ -6,6 +6,8 @@ import textwrap
 import time
 from collections.abc import Iterator
 
+from rich.cells import cell_len
+
 from perftui.model.baseline import Baseline
 from perftui.model.findings import Finding, Forecast, ForecastState, LlmState
 from perftui.model.noise import Change, change
@@ -14,8 +16,8 @@ from perftui.model.present import (
     format_age,
     format_change,
     format_value,
+    line_names,
     place,
-    series_name,
 )
 from perftui.model.profile import FunctionRow, Profile, profile
 from perftui.model.snapshot import Snapshot, SourceState
@@ -23,10 +25,11 @@ from perftui.model.stacks import Mode, Place, Window, of_newest_kind
 from perftui.model.target import TargetState
 from perftui.model.text import plain
 from perftui.model.warning import said, strongest
+from perftui.tui.cells import fit
 
 FUNCTIONS = 20
 WIDTH = 80
-MOST_NAME = 48
+MOST_NAME = 40
 _MODES = {Mode.BLOCKING: "blocking", Mode.NONBLOCKING: "non-blocking", Mode.GIL: "GIL only"}
 
 
@@ -39,7 +42,7 @@ def line(snapshot: Snapshot) -> str:
     """The tick in one line: the state, the three hottest functions, the process, the warning."""
     seen = profile(snapshot.windows, snapshot.since, snapshot.data_at)
     hot = "  ".join(
-        f"{row.own_pct:.0f} % {plain(row.key.function)[:40]}" for row in seen.functions[:3]
+        f"{row.own_pct:.0f} % {_ending(plain(row.key.function), 40)}" for row in seen.functions[:3]
     )
     values = {series.key.name: series for series in snapshot.series}
     figures = "  ".join(
@@ -69,14 +72,17 @@ def _report(snapshot: Snapshot) -> Iterator[str]:
     yield from _functions(snapshot)
     yield ""
     yield "METRICS"
-    names = [plain(series_name(series.key), MOST_NAME) for series in snapshot.series]
-    absent = [plain(series_name(one.key), MOST_NAME) for one in snapshot.unavailable]
-    width = max(map(len, [*names, *absent]), default=0)
-    for name, series in zip(names, snapshot.series, strict=True):
-        value = format_value(series.last.value, series.key.unit)
-        yield f"  {name:<{width}} {value:>12}   {series.key.origin.value}"
-    for name, one in zip(absent, snapshot.unavailable, strict=True):
-        yield f"  {name:<{width}} {'–':>12}   {one.key.origin.value}: {plain(one.why)}"
+    keys = [series.key for series in snapshot.series]
+    names = line_names([*keys, *(one.key for one in snapshot.unavailable)])
+    width = min(MOST_NAME, max(map(cell_len, names.values()), default=0))
+    for series in snapshot.series:
+        key, at = series.key, series.last.at
+        old = f", {format_age(snapshot.taken_at - at)} old" * series.is_stale(snapshot.taken_at)
+        value = format_value(series.last.value, key.unit)
+        yield f"  {fit(names[key], width, cut='middle')} {value:>12}   {key.origin.value}{old}"
+    for one in snapshot.unavailable:
+        name = fit(names[one.key], width, cut="middle")
+        yield f"  {name} {'–':>12}   {one.key.origin.value}: {plain(one.why)}"
     yield ""
     if snapshot.events:
         yield "EVENTS"
@@ -207,12 +213,15 @@ def _change(moved: Change, mark: str) -> str:
 
 
 def _named(figures: str, function: str, where: str) -> str:
-    """A row with its function and place, in `WIDTH`; of a long place the end is what counts."""
+    """A row with its function and place, in `WIDTH`; of both the end is what counts."""
     room = WIDTH - len(figures) - 4
-    where = plain(where)
-    if len(where) > room // 2:
-        where = f"…{where[1 - room // 2 :]}"
-    return f"{figures}  {plain(function, room - len(where))}  {where}"
+    where = _ending(plain(where), room // 2)
+    return f"{figures}  {_ending(plain(function), room - cell_len(where))}  {where}"
+
+
+def _ending(text: str, most: int) -> str:
+    """A text, or as much of its end as there is room for, in cells."""
+    return text if cell_len(text) <= most else fit(text, most, cut="start")
 
 
 def _forecast(forecast: Forecast, now: float) -> str:

@@ -17,17 +17,26 @@ class Baseline:
     """Own samples of each function over `ticks` expected looks.
 
     `stacks` are there where it was marked in a watch; a saved document has functions only. `whole`
-    names what the samples are a part of, None for those of a document: all threads.
+    names what the samples are a part of, None for those of a document: all threads. Of a document
+    `processes` has the own samples by process id, too.
     """
 
     own: Mapping[Place, float]
     ticks: float
     stacks: Mapping[tuple[Thread, Stack], int] = field(default_factory=dict)
     whole: Hashable = None
+    processes: Mapping[int, Mapping[Place, float]] = field(default_factory=dict)
 
     def own_pct(self, place: Place) -> float:
         """The own share of a function in percent, 0 where it was not seen."""
         return 100 * self.own.get(place, 0.0) / self.ticks
+
+    def own_pct_of(self, pid: int, place: Place, *, is_alone: bool) -> float | None:
+        """The own share of a function in one process. A process that `is_alone` may have another id
+        since; of several, None where it was not there."""
+        if pid in self.processes:
+            return 100 * self.processes[pid].get(place, 0.0) / self.ticks
+        return self.own_pct(place) if is_alone and len(self.processes) <= 1 else None
 
 
 def read_baseline(document: Any) -> Baseline:
@@ -38,16 +47,19 @@ def read_baseline(document: Any) -> Baseline:
         profile = document["profile"]
         ticks = profile["expected_ticks"]
         own: Counter[Place] = Counter()
+        processes: dict[int, Counter[Place]] = {}
         for row in profile["functions"]:
-            samples = row["own_samples"]
-            if not _is_count(samples):
+            samples, pid = row["own_samples"], row["pid"]
+            if not (_is_count(samples) and _is_count(pid)):
                 raise TypeError
-            own[Place(str(row["function"]), str(row["file"]))] += samples
+            place = Place(str(row["function"]), str(row["file"]))
+            own[place] += samples
+            processes.setdefault(pid, Counter())[place] += samples
     except (KeyError, TypeError):
         raise ValueError("its profile is not as the document's schema has it") from None
     if not _is_count(ticks) or not ticks:
         raise ValueError("nothing was sampled in it")
-    return Baseline(own, ticks)
+    return Baseline(own, ticks, processes=processes)
 
 
 def _is_count(value: object) -> bool:

@@ -198,8 +198,11 @@ class Board:
         samples: list[int] = []
         lines: list[int | None] = []
         for (thread, stack), count in window.stacks.items():
-            if stack and self.grouping.has(thread):
-                parts.append(self._rows_of(thread, stack))
+            if not self.grouping.has(thread):
+                continue
+            rows = self._rows_of(thread, stack)
+            if len(rows):  # of what merging has put together not even the top is known
+                parts.append(rows)
                 samples.append(count)
                 lines.append(stack[-1].line)
         if not parts:

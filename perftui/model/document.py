@@ -73,6 +73,7 @@ def document(snapshot: Snapshot) -> dict[str, Any]:
 
 def _profile(seen: Profile, baseline: Baseline | None) -> dict[str, Any]:
     sampled = seen.expected_ticks > 0
+    is_alone = len({row.key.pid for row in seen.functions}) == 1
     return {
         "seconds": seen.seconds,
         "rate_hz": seen.rate_hz,
@@ -86,7 +87,7 @@ def _profile(seen: Profile, baseline: Baseline | None) -> dict[str, Any]:
         "sampler_cpu_pct": seen.sampler_cpu_pct,
         "gil_pct": seen.gil_pct,
         "active_pct": seen.active_pct,
-        "functions": [_function(row, baseline) for row in seen.functions],
+        "functions": [_function(row, baseline, is_alone=is_alone) for row in seen.functions],
         "threads": [
             {
                 "pid": row.thread.pid,
@@ -100,7 +101,7 @@ def _profile(seen: Profile, baseline: Baseline | None) -> dict[str, Any]:
     }
 
 
-def _function(row: FunctionRow, baseline: Baseline | None) -> dict[str, Any]:
+def _function(row: FunctionRow, baseline: Baseline | None, *, is_alone: bool) -> dict[str, Any]:
     return {
         "pid": row.key.pid,
         "function": row.key.function,
@@ -111,9 +112,9 @@ def _function(row: FunctionRow, baseline: Baseline | None) -> dict[str, Any]:
         "total_pct": row.total_pct,
         "own_samples": row.own_samples,
         "total_samples": row.total_samples,
-        "baseline_own_pct": baseline.own_pct(Place(row.key.function, row.key.file))
-        if baseline is not None
-        else None,
+        "baseline_own_pct": None
+        if baseline is None or row.key.pid is None
+        else baseline.own_pct_of(row.key.pid, Place(*row.key[:2]), is_alone=is_alone),
     }
 
 

@@ -23,6 +23,10 @@ LASTING = frozenset((EventKind.BREACH, EventKind.WARNING, EventKind.ALERT, Event
 """What goes on until its end is known; the others are over as soon as they happen."""
 
 
+Identity = tuple[EventKind, str, float]
+"""What tells an event from others: its kind, what it is about, and when it was."""
+
+
 @dataclass(frozen=True)
 class Event:
     """Something that happened at one moment (Unix seconds), in a few words.
@@ -38,7 +42,7 @@ class Event:
     until: float | None = None
 
     @property
-    def identity(self) -> tuple[EventKind, str, float]:
+    def identity(self) -> Identity:
         """What tells it from others: the same one may be told of again when its end is known."""
         return self.kind, self.about, self.at
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import PurePath
 
 from perftui.model.event import Event
 from perftui.model.noise import Change
-from perftui.model.series import SeriesKey
+from perftui.model.series import Origin, SeriesKey
 from perftui.model.text import plain
 
 _BINARY = ("B", "KB", "MB", "GB", "TB", "PB")
 MOST_TEXT = 200
+TARGET_LABELS = frozenset({"instance", "job"})
 HUGE = 1e15
 """From here on a number is written with its exponent."""
 _DECIMAL = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -59,6 +62,28 @@ def series_name(key: SeriesKey) -> str:
     # Each part by itself: an unfinished escape sequence must not take the next part with it.
     labels = ",".join(f"{plain(name)}={plain(value)}" for name, value in key.labels)
     return f"{plain(key.name)}{{{labels}}}" if labels else plain(key.name)
+
+
+def line_names(keys: Iterable[SeriesKey]) -> dict[SeriesKey, str]:
+    """The names of some series on their lines: with those labels alone in which the series of one
+    metric differ; of a single one without those that say where Prometheus has it from."""
+    same: dict[tuple[str, Origin], list[SeriesKey]] = {}
+    for key in keys:
+        same.setdefault((key.name, key.origin), []).append(key)
+    names: dict[SeriesKey, str] = {}
+    for group in same.values():
+        values: dict[str, list[str]] = {}
+        for label, value in (pair for key in group for pair in key.labels):
+            values.setdefault(label, []).append(value)
+        alike = {
+            name for name, seen in values.items() if len(seen) == len(group) and len(set(seen)) == 1
+        }
+        if len(group) == 1:
+            alike &= TARGET_LABELS
+        for key in group:
+            labels = tuple(pair for pair in key.labels if pair[0] not in alike)
+            names[key] = series_name(replace(key, labels=labels))
+    return names
 
 
 def format_rate(per_s: float | None, unit: str) -> str:
@@ -127,16 +152,22 @@ def format_probability(probability: float | None) -> str:
     return ">99 %" if percent > 99 else f"{percent:.0f} %"
 
 
+def format_share(percent: float) -> str:
+    """A share in percent, to a tenth; from 1000 on, which only many threads make, to the whole, so
+    that no column cuts it."""
+    return f"{percent:.1f}" if percent < 999.95 else f"{percent:.0f}"
+
+
 def format_change(moved: Change | None, mark: str = "") -> str:
     """A change in points: with ▲ or ▼ where it is beyond the noise, or with `mark`, which says what
     it is; empty where none is known."""
     if moved is None or moved.margin == math.inf:
         return ""
     if not moved.beyond_noise:
-        return f"{moved.points:+z.1f}"
+        return f"{'-' if round(moved.points, 1) < 0 else '+'}{format_share(abs(moved.points))}"
     if mark:
         return f"{mark} {abs(moved.points):.0f}"
-    return f"{'▲' if moved.points > 0 else '▼'}{abs(moved.points):.1f}"
+    return f"{'▲' if moved.points > 0 else '▼'}{format_share(abs(moved.points))}"
 
 
 def place(file: str, line: int | None) -> str:

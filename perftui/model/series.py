@@ -6,7 +6,7 @@ import math
 import statistics
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
 from operator import attrgetter
@@ -47,14 +47,14 @@ class SeriesKey:
     """What makes a series one: its name, origin and labels (sorted pairs), and its unit.
 
     `limit` is the top of the scale that a chart draws it on, where one is known (100 for a
-    percentage of a whole), in the series' unit.
+    percentage of a whole), in the series' unit; it can change while the series is the same.
     """
 
     name: str
     origin: Origin
     unit: str = ""
     labels: tuple[tuple[str, str], ...] = ()
-    limit: float | None = None
+    limit: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

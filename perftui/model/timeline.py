@@ -6,6 +6,7 @@ import threading
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Generic, NamedTuple, TypeVar
 
 from perftui.model.event import Event, EventKind
@@ -110,6 +111,8 @@ class Timeline:
         )
         self._gil: deque[Window] = deque(maxlen=GIL_WINDOWS)
         self._series: dict[SeriesKey, _History[Point]] = {}
+        self._keys: dict[SeriesKey, SeriesKey] = {}
+        """Each key as it came last: the limit of a series can change."""
         self._last: dict[SeriesKey, Point] = {}
         self._unavailable: dict[SeriesKey, str] = {}
         self._events: dict[tuple[EventKind, str, float], Event] = {}
@@ -149,7 +152,7 @@ class Timeline:
                         continue
                     self._series[key] = _History(lambda p: p.at, _mean_point, self._tiers)
                 self._series[key].add(point)
-                self._last[key] = point
+                self._last[key], self._keys[key] = point, key
                 self._unavailable.pop(key, None)
 
     def add_unavailable(self, key: SeriesKey, why: str) -> None:
@@ -170,6 +173,13 @@ class Timeline:
             if len(self._events) > MOST_EVENTS:
                 del self._events[min(self._events, key=lambda identity: identity[2])]
 
+    def end_all(self, kind: EventKind, now: float) -> None:
+        """Say that what lasts of this kind has ended; who sees that it goes on adds it again."""
+        with self._lock:
+            for identity, event in self._events.items():
+                if event.kind is kind and event.until is None:
+                    self._events[identity] = replace(event, until=max(now, event.at))
+
     def events(self, since: float) -> tuple[Event, ...]:
         """The events that began, ended or go on at `since` (Unix seconds) or later, in order."""
         with self._lock:
@@ -181,15 +191,18 @@ class Timeline:
         with self._lock:
             gone = [key for key in self._series if (key.name, key.origin) == (name, origin)]
             for key in gone:
-                del self._series[key], self._last[key]
+                self._drop(key)
 
     def _forget_silent(self, now: float) -> bool:
         """Make room: the series that was silent for longest goes, unless all are alive."""
         silent = min(self._last, key=lambda key: self._last[key].at)
         if now - self._last[silent].at < SILENT_S:
             return False
-        del self._series[silent], self._last[silent]
+        self._drop(silent)
         return True
+
+    def _drop(self, key: SeriesKey) -> None:
+        del self._series[key], self._last[key], self._keys[key]
 
     def windows(self, since: float) -> tuple[Window, ...]:
         """The windows that end at `since` (Unix seconds) or later, oldest first."""
@@ -217,7 +230,7 @@ class Timeline:
     def _chosen(self, wanted: Callable[[SeriesKey], bool], since: float) -> tuple[Series, ...]:
         with self._lock:
             return tuple(
-                Series(key, tuple(history.recent(since)) or (self._last[key],))
+                Series(self._keys[key], tuple(history.recent(since)) or (self._last[key],))
                 for key, history in self._series.items()
                 if wanted(key)
             )

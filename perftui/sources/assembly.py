@@ -101,24 +101,22 @@ class NamedSources:
         ports: Callable[[], Collection[int]],
     ) -> None:
         self._timeline, self._clock, self._ports = timeline, clock, ports
-        many = len(settings.scrape) > 1
+        self._pages = list(settings.scrape)
         self.all: list[Source] = [
-            *(self._page(page, is_one_of_many=many) for page in settings.scrape),
+            *(self._page(page) for page in settings.scrape),
             *(LogSource(log, timeline, clock) for log in settings.log),
         ]
 
     def add(self, page: ScrapeSettings) -> Source:
         """One more page, not started yet."""
-        source = self._page(
-            page, is_one_of_many=any(isinstance(one, ScrapeSource) for one in self.all)
-        )
+        self._pages.append(page)
+        source = self._page(page)
         self.all.append(source)
         return source
 
-    def _page(self, page: ScrapeSettings, *, is_one_of_many: bool) -> Source:
-        return ScrapeSource(
-            page, self._timeline, self._clock, ports=self._ports, is_one_of_many=is_one_of_many
-        )
+    def _page(self, page: ScrapeSettings) -> Source:
+        others = [other for other in self._pages if other is not page]
+        return ScrapeSource(page, self._timeline, self._clock, ports=self._ports, others=others)
 
 
 def with_offer(settings: Settings, offer: Offer) -> Settings:

@@ -75,10 +75,10 @@ class Family:
         self._python = [process for process in self._members[1:] if looks_like_python(process)]
 
 
-def thread_counts(processes: Iterable[psutil.Process]) -> list[int]:
-    """Threads of each process that is still there."""
-    counts: list[int] = []
+def thread_counts(processes: Iterable[psutil.Process]) -> dict[int, int]:
+    """How many threads each process has that is still there, by their ids."""
+    counts: dict[int, int] = {}
     for process in processes:
         with suppress(psutil.Error):
-            counts.append(process.num_threads())
+            counts[process.pid] = process.num_threads()
     return counts

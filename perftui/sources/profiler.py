@@ -185,7 +185,8 @@ class Profiler(Source):
         python_children = len(self._family.sampled(subprocesses=True)) > 1
         subprocesses = with_children(self._settings, python_children)
         sampled = self._family.sampled(subprocesses=subprocesses)
-        threads = thread_counts(sampled)
+        counts = thread_counts(sampled)
+        threads = list(counts.values())
         chosen = self._governor.plan(threads, subprocesses=subprocesses)
         launched = self.clock()
         duration_s = round(chosen.seconds) + (0 if self._pyspy.ends_alone else SPARE_S)
@@ -202,8 +203,11 @@ class Profiler(Source):
         if run.attached or self.stopping.is_set():
             start = self.clock()
             times = self._thread_times(chosen)
-            stopped = [] if chosen.nonblocking else [process.pid for process in sampled]
-            watch = StopWatch(stopped)
+            # py-spy stops each process by itself, so that those with most threads are stopped for
+            # longest: it is they that the budget is for, and no mean over small ones beside them.
+            most = max(threads, default=0)
+            stopped = [pid for pid, count in counts.items() if count == most]
+            watch = StopWatch([] if chosen.nonblocking else stopped)
             cpu_s = run.cpu_so_far()
             return _Running(run, chosen, launched, start, times, threads, watch, cpu_s)
         finished = run.finish(END_S)
@@ -249,8 +253,10 @@ class Profiler(Source):
             running.stops.poll()  # perftui was held up, or ends: one look knows more than none
         running.stops.close()
         # It has ended by itself if perftui was held up for longer, stopped by Ctrl+Z say.
-        end = min(self.clock(), running.start + run.duration_s)
-        after = self._thread_times(running.plan)
+        now, alone_at = self.clock(), running.start + run.duration_s
+        end = min(now, alone_at)
+        # What its threads took since then is not of the window.
+        after = self._thread_times(running.plan) if now <= alone_at else {}
         if not run.ended:
             run.interrupt()
         return _Ending(running, end, spent_between(running.times, after))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 5.0
 MAX_BYTES = 32 * 1024 * 1024
+MOST_INSTANCE = 200
 SECOND_LOOK_S = 1.0
 """From the first look to the second, with which rates begin."""
 MOST_OF_A_CORE = 0.02
@@ -43,12 +44,22 @@ ACCEPT = (
 )
 
 
+def _instance(url: str, others: Iterable[str]) -> str:
+    """What tells a page from the others: its host and port, with path and query where need be."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    is_alone = all(urlsplit(other).netloc.rpartition("@")[2] != host for other in others)
+    more = "" if is_alone else parts._replace(scheme="", netloc="", fragment="").geturl()
+    return plain(host + more, MOST_INSTANCE)
+
+
 class ScrapeSource(Poll):
     """One page's metrics as series, every `settings.every` seconds; see :mod:`.rates`.
 
     `ports` says on which TCP ports the target listens: of a page of the target itself, what tells
-    of its process is left out, as perftui sees that. With `is_one_of_many` every series has the
-    page's `instance` (host:port) as a label. An exchange takes `timeout_s` at most.
+    of its process is left out, as perftui sees that. `others` are pages beside it: with any, every
+    series has the page's `instance` as a label: host:port, and what follows where others have the
+    same. An exchange takes `timeout_s` at most.
     """
 
     def __init__(
@@ -58,18 +69,18 @@ class ScrapeSource(Poll):
         clock: Clock,
         ports: Callable[[], Collection[int]],
         *,
-        is_one_of_many: bool = False,
+        others: Collection[ScrapeSettings] = (),
         timeout_s: float = TIMEOUT_S,
     ) -> None:
         parts = urlsplit(settings.url)
-        instance = plain(parts.netloc.rpartition("@")[2], 60)
+        instance = _instance(settings.url, [other.url for other in others])
         super().__init__(f"scrape {instance}", clock, settings.every)
         self._settings = settings
         self._timeline = timeline
         self._ports = ports
         self._port = parts.port or {"http": 80, "https": 443}[parts.scheme]
         self._is_here = (parts.hostname or "") in this_host(socket.gethostname(), settings.url)
-        self._rates = Rates(instance if is_one_of_many else None)
+        self._rates = Rates(instance if others else None)
         self._wanted = wanted_by(settings.metrics)
         self._timeout_s = timeout_s
         self._has_looked = False

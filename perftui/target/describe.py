@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 import psutil
 
-from perftui.errors import NoSuchTarget
+from perftui.errors import NoSuchTarget, NotPermitted
 from perftui.model.target import Target
 from perftui.target.container import SHORT_ID, container_info
 from perftui.target.python import is_interpreter
@@ -18,7 +18,8 @@ _TICK_S = 0.01
 
 
 def describe(pid: int) -> Target:
-    """The process with this id, as data. NoSuchTarget if there is none."""
+    """The process with this id, as data. NoSuchTarget if there is none, NotPermitted if not even
+    that may be read, as where /proc is mounted with hidepid."""
     try:
         process = psutil.Process(pid)
         with process.oneshot():
@@ -39,6 +40,11 @@ def describe(pid: int) -> Target:
     except (psutil.NoSuchProcess, psutil.ZombieProcess, ValueError, OverflowError):
         raise NoSuchTarget(
             f"There is no process {pid}.", "Run perftui alone to pick one that runs."
+        ) from None
+    except psutil.AccessDenied:
+        raise NotPermitted(
+            f"Process {pid} is not yours to look at: not even its state may be read.",
+            f"Run it as root: sudo perftui {pid}",
         ) from None
 
 

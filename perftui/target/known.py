@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
+import psutil
+
 from perftui.errors import PerftuiError
 from perftui.model.target import Target
 from perftui.target.describe import describe
@@ -24,11 +26,19 @@ class News(NamedTuple):
     ports: bool = False
 
 
+def _process(pid: int) -> psutil.Process | None:
+    try:
+        return psutil.Process(pid)
+    except psutil.Error:
+        return None
+
+
 class KnownTarget:
     """The target as it was last described. One thread looks; all can read, and follow another."""
 
     def __init__(self, target: Target, clock: Callable[[], float]) -> None:
         self.now = target
+        self._process = _process(target.pid)
         self.noted_ports: frozenset[int] = frozenset()
         self._clock = clock
         self._described_at, self._ports_at = clock(), -PORTS_EVERY_S
@@ -43,11 +53,12 @@ class KnownTarget:
         """Another one took its place; until its ports are noted it is thought to have the same."""
         with self._changing:
             self.now, self._ports_at = target, -PORTS_EVERY_S
+            self._process = _process(target.pid)
 
     def look(self) -> News:
         """Look again where that is due. What is found of a target that is not watched any more by
         then counts for nothing."""
-        now, target = self._clock(), self.now
+        now, target, process = self._clock(), self.now, self._process
         if now - self._described_at < DESCRIBE_EVERY_S:
             return News()
         self._described_at = now
@@ -58,8 +69,9 @@ class KnownTarget:
         is_due = now - self._ports_at >= PORTS_EVERY_S
         ports = listening_ports(target.pid) if is_due else frozenset()
         with self._changing:
-            # Another process may have its id by now.
-            if found.started_at != target.started_at or self.now is not target:
+            # Another process may have its id by now. When it began would not tell: that moves with
+            # the clock of the host.
+            if process is None or not process.is_running() or self.now is not target:
                 return News()
             if is_due:
                 self._ports_at = now

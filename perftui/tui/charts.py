@@ -6,12 +6,14 @@ import math
 from collections.abc import Sequence
 
 from perftui.model.objective import Objective
-from perftui.model.series import Point, SeriesKey, usual_step
+from perftui.model.series import Origin, Point, SeriesKey, usual_step
 from perftui.tui.axis import Axis
 from perftui.tui.sparks import BARS
 
 THRESHOLD = "╌"
 MARK = "┊"
+FAR = 8
+"""A count below this part of its limit, the least that a bar of one row shows, is far from it."""
 
 
 def scale(
@@ -19,13 +21,16 @@ def scale(
 ) -> tuple[float, float]:
     """Bottom and top of a chart of these points, at least one: from 0, or from below the least
     value where that is negative, to the metric's own limit, else to the next round number above all
-    points and the threshold."""
+    points and the threshold. So it is for a count of the process far below its limit, too: where a
+    million files may be open, a leak of some hundred would look flat."""
     values = [point.value for point in points]
     if objective is not None:
         values.append(objective.threshold)
     least, most = min(values), max(values)
-    limit, unit = key.limit, key.unit
-    top = limit if limit is not None and most <= limit else _round_up(max(0.0, most), unit)
+    top, unit = key.limit, key.unit
+    is_count = key.origin is Origin.PROCESS and not unit
+    if top is None or most > top or (is_count and most < top / FAR):
+        top = _round_up(max(0.0, most), unit)
     bottom = -_round_up(-least, unit) if least < 0 else 0.0
     return bottom, top if top > bottom else bottom + 1.0
 

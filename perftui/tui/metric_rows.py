@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from rich.cells import cell_len
 
+from perftui.model.event import Identity
 from perftui.model.objective_state import SHAPES
 from perftui.model.series import SeriesKey
 from perftui.tui.cells import Column, fit, widths
@@ -33,7 +34,7 @@ class Row:
     text: str
     style: str
     chart_at: int | None = None
-    key: SeriesKey | int | None = None
+    key: SeriesKey | Identity | None = None
 
 
 def columns_for(names: Iterable[str], width: int) -> list[tuple[Column, int]]:
@@ -77,6 +78,7 @@ def _cells(metric: MetricLine, height: int) -> dict[str, str]:
     if is_last:
         cells["name"], cells["value"] = metric.name, metric.value
         cells["slope"], cells["extent"] = metric.slope, metric.extent
-        if metric.standing is not None:
-            cells["scale"] = f"{SHAPES[metric.standing]}{metric.objective}"
+        if metric.objective:
+            sign = " " if metric.standing is None else SHAPES[metric.standing]
+            cells["scale"] = f"{sign}{metric.objective}"
     return cells

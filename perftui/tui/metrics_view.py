@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from perftui.model.objective import Objective
 from perftui.model.objective_state import SHAPES, Standing, burn, standing
-from perftui.model.present import format_age, format_rate, format_value, series_name
+from perftui.model.present import format_age, format_rate, format_value, line_names, series_name
 from perftui.model.series import (
     RECENT,
-    Origin,
     Point,
     Series,
     SeriesKey,
@@ -23,7 +22,7 @@ from perftui.model.series import (
 from perftui.model.snapshot import Snapshot, SourceState
 from perftui.model.text import plain
 from perftui.tui.axis import Axis, Moment
-from perftui.tui.charts import chart, scale
+from perftui.tui.charts import cell_values, chart, scale
 
 SLOPE_S = 30.0
 SLOPE_LEAST_S = 15.0
@@ -32,7 +31,6 @@ CHART_ROWS = 2
 """Height of the chart of a metric that has an objective, where there is room; else it is one."""
 SERIES_PER_NAME = 10
 NOTABLE_BURN = 0.001
-TARGET_LABELS = frozenset({"instance", "job"})
 """What Prometheus adds to every series of one target."""
 
 
@@ -61,31 +59,10 @@ class MetricLine:
 
     @property
     def wanted(self) -> str:
-        """How it stands and what is wanted, in words."""
+        """How it stands, where that is known, and what is wanted, in words."""
         if self.standing is None:
-            return ""
+            return self.objective
         return f"{SHAPES[self.standing]} {self.standing} {self.objective}"
-
-
-def line_names(found: Iterable[Series]) -> dict[SeriesKey, str]:
-    """The names of some series on their lines: with those labels alone in which the series of one
-    metric differ; of a single one without those that say where Prometheus has it from. All labels
-    stand above its large chart."""
-    same: dict[tuple[str, Origin], list[SeriesKey]] = {}
-    for series in found:
-        same.setdefault((series.key.name, series.key.origin), []).append(series.key)
-    names: dict[SeriesKey, str] = {}
-    for keys in same.values():
-        values: dict[str, list[str]] = {}
-        for label, value in (pair for key in keys for pair in key.labels):
-            values.setdefault(label, []).append(value)
-        alike = {n for n, seen in values.items() if len(seen) == len(keys) and len(set(seen)) == 1}
-        if len(keys) == 1:
-            alike &= TARGET_LABELS
-        for key in keys:
-            labels = tuple(pair for pair in key.labels if pair[0] not in alike)
-            names[key] = series_name(replace(key, labels=labels))
-    return names
 
 
 def metric_lines(
@@ -100,7 +77,8 @@ def metric_lines(
 
     With a `moment` the values are those of that time.
     """
-    objectives, names = _objectives(snapshot), line_names(found)
+    objectives = _objectives(snapshot)
+    names = line_names(series.key for series in found)
     return [
         metric_line(
             series,
@@ -184,17 +162,19 @@ def metric_line(
     rows: int = 1,
     moment: Moment | None = None,
 ) -> MetricLine:
-    """One series as it is drawn under this name, its chart `rows` high."""
+    """One series as it is drawn under this name, its chart `rows` high. With a `moment` its figures
+    are those of that time: as high as its chart is there, and how it stood is not known."""
     key = series.key
     visible = between(series.points, axis.start, axis.end)
     # Where points are rare, how far apart they are shows only further back.
     around = between(series.points, -math.inf, axis.end)[-max(RECENT, len(visible)) :]
     bottom, top = scale(visible or series.points, key, objective)
-    now = snapshot.data_at
-    is_stale = series.is_stale(snapshot.taken_at)
+    is_stale = moment is None and series.is_stale(snapshot.taken_at)
     value: float | None = series.last.value
+    slope = _slope(between(series.points, snapshot.data_at - SLOPE_S, math.inf), key.unit)
     if moment is not None:
-        value = max((p.value for p in visible if moment.start <= p.at < moment.end), default=None)
+        value = _highest(cell_values(around, axis), axis, moment)
+        slope = _slope(between(series.points, moment.end - SLOPE_S, moment.end), key.unit)
     extent = ""
     if visible:
         least, most = min(p.value for p in visible), max(p.value for p in visible)
@@ -203,10 +183,10 @@ def metric_line(
     if objective is not None:
         sign = "≤" if objective.above else "≥"  # what is wanted, not what is typed: the breach
         wanted = f"SLO {sign} {format_value(objective.threshold, key.unit)}"
-        how = standing(objective, snapshot, None if is_stale else series.last.value)
+        if moment is None:
+            how = standing(objective, snapshot, None if is_stale else value)
         share = burn(objective, visible, usual_step(around))
         burnt = f"violated {100 * share:.1f} %" if share >= NOTABLE_BURN else ""
-    slope = _slope(between(series.points, now - SLOPE_S, math.inf), key.unit)
     return MetricLine(
         key=key,
         name=name,
@@ -226,9 +206,17 @@ def metric_line(
         standing=how,
         burn=burnt,
         scale=f"{format_value(bottom, key.unit) if bottom else 0}–{format_value(top, key.unit)}",
-        violated=_is_violated(series, objective),
+        violated=objective is not None and value is not None and objective.violated(value),
         stale=is_stale,
     )
+
+
+def _highest(cells: Sequence[float | None], axis: Axis, moment: Moment) -> float | None:
+    """The highest value of the cells that a moment is made of, None where they are a gap."""
+    first, last = (
+        max(0, round((at - axis.start) / axis.cell_s)) for at in (moment.start, moment.end)
+    )
+    return max((value for value in cells[first:last] if value is not None), default=None)
 
 
 def _slope(points: Sequence[Point], unit: str) -> str:

@@ -37,6 +37,8 @@ VIEWS = {
     "source": "Source",
 }
 """The views of the profile and their names."""
+FILTERED = ("functions", "tree", "flame")
+"""The views that the filter narrows, or in which what it fits stands out."""
 
 
 def title(
@@ -66,19 +68,19 @@ def title(
     parts.append(plain(view.choice_name)[:30])
     if has_difference and showing in ("tree", "flame"):
         parts.append("Δ baseline" if view.baseline is not None else "Δ span before")
-    parts.append("own code" if view.own_only else "")
+    parts.append("own code" if view.own_only and showing == "functions" else "")
     if view.pattern_error:
         parts.append(f"no filter: {view.pattern_error}")
-    elif view.pattern:
+    elif view.pattern and showing in FILTERED:
         parts.append(f"/{view.pattern}/")
     return "  ".join(part for part in parts if part)
 
 
-def why_empty(view: ProfileView, snapshot: Snapshot) -> str:
-    """Why a view has nothing to show."""
-    if view.pattern:
+def why_empty(showing: str, view: ProfileView, snapshot: Snapshot) -> str:
+    """Why a view has nothing to show: what narrows it, where something does."""
+    if view.pattern and showing == "functions":
         return "no function fits the filter (Esc clears it)"
-    if view.own_only:
+    if view.own_only and showing == "functions":
         return "no own code was running (o shows all)"
     if view.moment is not None:
         return "no samples of that time"
@@ -89,4 +91,5 @@ def why_empty(view: ProfileView, snapshot: Snapshot) -> str:
     if not looked:
         return "no samples yet"
     more = " (I shows where threads wait)" * looked[-1].leaves_out_waits
-    return f"no Python code was running{more}"
+    where = f" in {plain(view.choice_name)[:30]} (Esc: all)" if view.choice_name else ""
+    return f"no Python code was running{where}{more}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
@@ -18,6 +18,7 @@ from perftui.model.snapshot import SourceState, SourceStatus
 from perftui.monitor import Monitor
 from perftui.sources.profiler import Profiler
 from perftui.sources.pyspy_run import Launch, PySpy
+from perftui.sources.stops import StopWatch
 from perftui.target.describe import describe
 
 pytestmark = pytest.mark.live
@@ -31,6 +32,22 @@ def burn():
 print("ready")
 while True:
     burn()
+"""
+
+BESIDE_SMALL_ONES = """
+import os, threading, time
+
+parent = os.getpid()
+for _ in range(2):
+    if os.fork() == 0:
+        while os.getppid() == parent:
+            sum(range(1000))
+        os._exit(0)
+for _ in range(10):
+    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+print("ready")
+while True:
+    time.sleep(60)
 """
 
 HANGS = """
@@ -128,6 +145,47 @@ def test_one_that_has_ended_keeps_what_it_took(python_target: Any) -> None:
         finished = run.finish(SLOW_S)
         assert finished.data
         assert finished.cpu_s > 0
+
+
+def test_what_went_on_after_a_window_is_none_of_it(
+    python_target: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where perftui was held up until long after py-spy had ended, what the threads took meanwhile
+    does not say how often it looked."""
+
+    def held_up(self: Profiler, running: Any, ending: Any = None) -> None:
+        if ending is not None:
+            self._collect(ending)
+        late = running.start + running.run.duration_s + 2.0
+        self.stopping.wait(late - self.clock())
+
+    monkeypatch.setattr(Profiler, "_look", held_up)
+    target = python_target(BURN)
+    with watched(target.pid, rate=100, nonblocking=True) as monitor:
+        wait_for(lambda: monitor.snapshot().windows, SLOW_S, "a window")
+        [window] = monitor.snapshot().windows
+    assert window.rate_hz == 100
+    assert window.cpu_wait_s is None  # that of its time is not known
+
+
+def test_stops_are_those_of_the_process_with_most_threads(
+    python_target: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """py-spy stops each by itself: small ones beside it say nothing of how it is stopped."""
+    polled: list[list[int]] = []
+
+    class Noted(StopWatch):
+        def __init__(self, pids: Iterable[int]) -> None:
+            polled.append(list(pids))
+            super().__init__(polled[-1])
+
+    monkeypatch.setattr("perftui.sources.profiler.StopWatch", Noted)
+    target = python_target(BESIDE_SMALL_ONES)
+    with watched(target.pid, nonblocking=False, subprocesses=True) as monitor:
+        wait_for(lambda: len(monitor.snapshot().children) == 2, SLOW_S, "its children")
+        seen = len(polled)
+        wait_for(lambda: len(polled) > seen + 1, SLOW_S, "a window of all of them")
+    assert polled[-1] == [target.pid]
 
 
 def test_stops_are_known_of_a_window_that_nobody_could_follow(

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
@@ -65,7 +66,7 @@ def watch() -> Iterator[Watch]:
         *metrics: str,
         ports: Callable[[], Collection[int]] = set,
         timeout_s: float = 1.0,
-        **more: bool,
+        **more: Any,
     ) -> Watched:
         timeline = Timeline()
         settings = ScrapeSettings(url=url, every=0.1, metrics=metrics)
@@ -81,6 +82,22 @@ def watch() -> Iterator[Watch]:
     for watched in running:
         watched.source.join(LATE_S)
         assert watched.source.ended
+
+
+@pytest.mark.parametrize(
+    ("others", "name"),
+    [
+        ([], "h:9115"),
+        (["http://other:9115/probe"], "h:9115"),
+        (["http://u:p@h:9115/probe?target=b"], "h:9115/probe?target=a"),
+    ],
+)
+def test_pages_of_one_server_are_told_apart(others: list[str], name: str):
+    """By path and query where host and port are the same, as those of a blackbox exporter."""
+    url = "http://me:secret@h:9115/probe?target=a"
+    beside = [ScrapeSettings(url=other) for other in others]
+    source = ScrapeSource(ScrapeSettings(url=url), Timeline(), time.time, set, others=beside)
+    assert source.status.name == f"scrape {name}"
 
 
 def answering(answer: bytes) -> Misbehaving:

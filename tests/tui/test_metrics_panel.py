@@ -149,6 +149,37 @@ async def test_a_note(watch: Any, words_of: Any) -> None:
         assert "cpu" in words_of(panel)
 
 
+async def test_the_cursor_stays_on_its_event(watch: Any) -> None:
+    """Also where another happens meanwhile: Enter goes to the one that was selected."""
+    faults = tuple(Event(NOW - at, EventKind.FAULT, "no", f"s{at}") for at in (300, 200, 100))
+    app, monitor = watch(events=faults)
+    async with app.run_test(size=WIDE) as pilot:
+        await metrics(pilot)
+        await pilot.press("E", "down")
+        monitor.mark(EventKind.NOTE, "new")
+        await pilot.press("enter")
+        await pilot.pause()
+        moment = app.screen.profile.view.moment
+        assert moment.start <= NOW - 200 < moment.end
+
+
+async def test_a_large_chart_gives_way_to_the_profile(watch: Any) -> None:
+    """Tab and the slash lead to the profile, which a large chart hides on a wide screen."""
+    app, _ = watch()
+    async with app.run_test(size=WIDE) as pilot:
+        for keys in (("tab", "tab"), ("slash",)):
+            await metrics(pilot)
+            await pilot.press("enter")
+            await pilot.pause()
+            assert not app.screen.query_one("#profile").display
+            await pilot.press(*keys)
+            await pilot.pause()
+            assert app.screen.query_one("#profile").display
+            await pilot.press("escape")
+            await pilot.pause()
+            assert app.screen.query_one(FunctionsTable).has_focus
+
+
 async def test_a_note_can_be_dropped(watch: Any) -> None:
     """Esc while it is typed drops it, and the panel has the keys again."""
     app, monitor = watch()

@@ -74,6 +74,7 @@ async def test_arrows_move_while_the_typing_goes_on(make_app: Any) -> None:
         await pilot.press("down", "down")
         assert table.selected is not None
         assert table.selected.pid == 102
+        assert [table.content(n).style for n in range(1, 5)] == ["", "", "cursor", ""]
         await pilot.press("up", *"worker")
         assert table.selected.pid == 101
         assert app.screen.query_one(Input).value == "worker"
@@ -91,7 +92,8 @@ async def test_a_process_that_has_gone_is_said(make_app: Any) -> None:
         await pilot.press("enter")
         await pilot.pause()
         assert isinstance(app.screen, PickerScreen)
-        assert "There is no process 100." in app.screen.query_one(Header).left
+        assert [n.message for n in app._notifications] == ["There is no process 100. Pick another."]
+        assert app.screen.query_one(Header).left.startswith("Which Python process?")
 
 
 async def test_escape_clears_and_then_leaves(make_app: Any) -> None:

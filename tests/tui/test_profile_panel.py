@@ -286,6 +286,22 @@ async def test_changes_against_a_baseline(watch: Any, picture: Any) -> None:
         assert changes["other"] == "GONE 20"
 
 
+async def test_the_source_of_what_is_gone_opens_where_it_was(watch: Any, picture: Any) -> None:
+    """Not at the hottest line of another function."""
+    old, new = window(NOW - 20, NOW - 10, {"main parse:7": 90}), {"main fresh:2": 90}
+    shown = picture(windows=(old, window(NOW - 10, NOW, new)))
+    app, _ = watch(shown)
+    async with app.run_test(size=WIDE) as pilot:
+        table = app.screen.query_one(FunctionsTable)
+        gone = next(n for n, row in enumerate(table.items) if row.key.function == "parse")
+        assert table.items[gone].mark == "GONE"
+        await pilot.press(*["down"] * gone, "enter")
+        await read(pilot)
+        source = app.screen.query_one(SourceTable)
+        assert source.selected is not None
+        assert source.selected.number == 7
+
+
 async def test_own_code_alone(watch: Any, picture: Any, names_of: Any) -> None:
     """o leaves out the standard library and packages."""
     frames = (*stack("main"), *stack("dumps", file="/usr/lib/python3.11/json/__init__.py"))
@@ -296,6 +312,10 @@ async def test_own_code_alone(watch: Any, picture: Any, names_of: Any) -> None:
         await pilot.press("o")
         assert names_of(table) == ["work", "main"]
         assert "own code" in title(app)
+        await pilot.press("T")
+        assert "own code" not in title(app)
+        await pilot.press("o", "T")  # in the tree it means nothing
+        assert names_of(table) == ["work", "main"]
 
 
 async def test_an_inverse_filter(watch: Any, names_of: Any) -> None:
@@ -448,6 +468,21 @@ async def test_where_nothing_runs_each_view_says_how_to_see_what_waits(
         await pilot.press(key)
         await pilot.pause()
         assert said in text_of(panel_of(app).seen)
+
+
+async def test_the_gil_of_a_span(watch: Any, picture: Any, text_of: Any) -> None:
+    """Looks at its holder count that are no older than the span, or than 30 s."""
+    looks = tuple(
+        window(NOW - at, NOW - at + 1, {"main": 10 * n}, mode=Mode.GIL)
+        for n, at in enumerate((80, 50, 20, 9), start=1)
+    )
+    app, _ = watch(picture(windows=run_of_windows(300, CALLS), gil_windows=looks))
+    async with app.run_test(size=WIDE) as pilot:
+        table = app.screen.query_one(ThreadsTable)
+        for keys, share in ((("t",), "35.0"), (("]",), "30.0"), (("]",), "25.0")):
+            await pilot.press(*keys)
+            await pilot.pause()
+            assert re.search(rf" {share} .*MainThread", "\n".join(text_of(table)))
 
 
 async def test_a_paused_view_of_threads_knows_no_later_looks_at_the_gil(

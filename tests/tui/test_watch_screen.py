@@ -176,6 +176,7 @@ async def test_a_click_on_a_tab_opens_its_panel(watch: Any) -> None:
 
 
 MANY = {f"main f{number:03}:{number}": 400 - number for number in range(200)}
+MANY_REVERSED = {f"main f{number:03}:{number}": 200 + number for number in range(200)}
 
 
 async def test_a_long_table_scrolls_with_the_cursor(watch: Any, picture: Any, text_of: Any) -> None:
@@ -195,6 +196,28 @@ async def test_a_long_table_scrolls_with_the_cursor(watch: Any, picture: Any, te
         assert table.cursor == table.size.height - 2
         await pilot.press("pagedown", "pageup")
         assert table.cursor == table.size.height - 2
+
+
+async def test_a_row_takes_the_cursor_along_in_sight(
+    watch: Any, picture: Any, text_of: Any
+) -> None:
+    """However far its function falls; where the wheel has left it behind it stays so."""
+    app, monitor = watch(picture(MANY))
+    async with app.run_test(size=NARROW) as pilot:
+        table = app.screen.query_one(FunctionsTable)
+        await pilot.press("down", "down")
+        name = selected(table)
+        monitor.latest = picture(MANY_REVERSED, taken_at=NOW + 20)
+        app.screen.draw()
+        await pilot.pause()
+        assert table.cursor > 100
+        assert any(f" {name} " in line for line in text_of(table))
+        table.scroll_to(y=0, animate=False)
+        await pilot.pause()
+        monitor.latest = picture(MANY, taken_at=NOW + 40)
+        app.screen.draw()
+        await pilot.pause()
+        assert (selected(table), table.scroll_offset.y) == (name, 0)
 
 
 async def test_a_wheel_scrolls_without_moving_the_cursor(
@@ -379,6 +402,39 @@ async def test_a_filter_typed_at_once(watch: Any, names_of: Any) -> None:
         assert len(table.items) == 4
         await pilot.press("slash", *"work", "enter", "escape")
         assert len(table.items) == 4
+
+
+async def test_who_leaves_the_filter_keeps_it(watch: Any, names_of: Any) -> None:
+    """By Tab or a click: the line closes, and the slash opens it again."""
+    app, _ = watch()
+    async with app.run_test(size=WIDE) as pilot:
+        table, box = app.screen.query_one(FunctionsTable), app.screen.query_one("#filter", Input)
+        await pilot.press("slash", *"oth", "tab")
+        await pilot.pause()
+        assert names_of(table) == ["other"]
+        assert not box.display
+        await pilot.press("slash", *"oth|work")
+        assert box.display
+        await click(pilot, table, 5, 2)
+        await pilot.pause()
+        assert not box.display
+        assert names_of(table) == ["work", "other"]
+
+
+async def test_a_slash_in_a_note_is_a_letter(watch: Any) -> None:
+    """And where the note is left open, it opens the filter; Esc closes one after the other."""
+    app, _ = watch()
+    async with app.run_test(size=WIDE) as pilot:
+        note, box = app.screen.query_one("#prompt", Input), app.screen.query_one("#filter", Input)
+        await pilot.press("M", *"a/b")
+        assert note.value == "a/b"
+        await click(pilot, app.screen.query_one(FunctionsTable), 5, 2)
+        await pilot.press("slash", *"oth")
+        assert (box.value, note.value) == ("oth", "a/b")
+        await pilot.press("escape")
+        assert (box.display, note.display) == (False, True)
+        await pilot.press("escape")
+        assert not note.display
 
 
 @pytest.mark.parametrize("pattern", ["(", "[b", "*"])

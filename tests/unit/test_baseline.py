@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from builders import run_of_windows, snapshot
+from builders import NOW, run_of_windows, snapshot, stack, window
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +15,8 @@ from perftui.cli.baseline import baseline_of
 from perftui.errors import UsageError
 from perftui.model.baseline import Baseline, read_baseline
 from perftui.model.document import document
-from perftui.model.stacks import Place
+from perftui.model.snapshot import Snapshot
+from perftui.model.stacks import Place, Thread
 
 FILE = "/srv/app.py"
 
@@ -47,6 +49,31 @@ def test_the_document_says_what_it_was_compared_with():
     )
     shares = {f["function"]: f["baseline_own_pct"] for f in made["profile"]["functions"]}
     assert shares == {"work": 40, "new": 0, "main": 10}
+
+
+def of_processes(counts: dict[int, int]) -> Snapshot:
+    """A snapshot of processes of which each was at work for so many of 100 looks."""
+    stacks = {(Thread(pid, pid, "main"), stack("work")): n for pid, n in counts.items()}
+    return snapshot(windows=[replace(window(NOW - 1, NOW), stacks=stacks)])
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "shares"),
+    [
+        ({7: 20, 8: 30}, {7: 20, 8: 40}, [30, 20]),  # each with itself
+        ({7: 20, 8: 30}, {8: 40, 9: 10}, [30, None]),  # one is new
+        ({7: 20}, {9: 40}, [20]),  # it was started anew
+        ({7: 20, 8: 30}, {9: 40}, [None]),  # which of the two it was
+        ({7: 20}, {8: 40, 9: 10}, [None, None]),
+    ],
+)
+def test_a_process_is_compared_with_itself(
+    before: dict[int, int], now: dict[int, int], shares: list[float | None]
+):
+    """Not one worker with all of them."""
+    baseline = read_baseline(document(of_processes(before)))
+    made = document(replace(of_processes(now), baseline=baseline))
+    assert [f["baseline_own_pct"] for f in made["profile"]["functions"]] == shares
 
 
 def test_without_one_nothing_is_compared():
@@ -91,7 +118,7 @@ JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["own_samples", "function", "file", "x"]), inner, max_size=4
+            st.sampled_from(["own_samples", "function", "file", "pid", "x"]), inner, max_size=4
         )
     ),
     max_leaves=8,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from perftui.model import board as board_module
 from perftui.model.board import Board, Span, Sums
-from perftui.model.stacks import FunctionKey, Grouping, Stack, Thread, Window
+from perftui.model.stacks import CUT, FunctionKey, Grouping, Stack, Thread, Window
 
 FILE = "/srv/app.py"
 PLAIN = Grouping()
@@ -41,6 +41,18 @@ def of(*windows: Window, grouping: Grouping = PLAIN) -> Board:
     board = Board(grouping)
     board.update(windows)
     return board
+
+
+@pytest.mark.parametrize("grouping", [PLAIN, Grouping(only_pid=PID)])
+def test_what_merging_put_together_is_of_no_row(grouping: Grouping):
+    """Of the rarest stacks not even the top is known: they are nobody's samples, whatever stands
+    before them, and also where there is nothing else."""
+    together = Stack((CUT,))
+    alone = of(window(NOW - 1, NOW, {together: 7}), grouping=grouping)
+    assert not alone.samples.own.any()
+    beside = of(window(NOW - 1, NOW, {"main work": 40, together: 7}), grouping=grouping)
+    assert own(beside, beside.samples) == {"work": 40}
+    assert total(beside, beside.samples) == {"work": 40, "main": 40}
 
 
 def naive(windows: list[Window], grouping: Grouping = PLAIN) -> tuple[Counter, Counter, float]:

@@ -109,3 +109,14 @@ def test_a_look_that_ends_late(
     clock.now += DESCRIBE_EVERY_S
     assert known.look() == News(ports=True)
     assert known.now is other
+
+
+def test_the_hosts_clock_may_be_set(shell: subprocess.Popen[bytes]):
+    """When a process began moves with it; it is the same one still, and another with its id is
+    not."""
+    clock = Clock()
+    before = replace(describe(shell.pid), started_at=1.0, cmdline=("before", "exec"))
+    known = KnownTarget(before, clock)
+    clock.now += DESCRIBE_EVERY_S
+    assert known.look() == News(program=True, ports=True)
+    assert known.now.cmdline[0] == "sh"

@@ -9,6 +9,7 @@ from perftui.model.event import Event, EventKind
 from perftui.model.findings import ForecastState
 from perftui.model.objective import Objective
 from perftui.model.objective_state import Standing
+from perftui.model.present import line_names
 from perftui.model.series import Origin, Point, Series, SeriesKey, Unavailable, in_order
 from perftui.model.snapshot import Snapshot, SourceState, SourceStatus
 from perftui.model.target import TargetState
@@ -17,7 +18,7 @@ from perftui.tui.charts import THRESHOLD, chart, scale
 from perftui.tui.metrics_view import (
     CHART_ROWS,
     MetricLine,
-    line_names,
+    metric_line,
     metric_lines,
     source_lines,
     unavailable_lines,
@@ -179,7 +180,11 @@ def test_a_chart_has_its_size(seen: list[tuple[float, float]], width: int, heigh
         ([1000], {}, None, 1000),
         ([1, 90, 3], {}, None, 100),
         ([0.1], {}, P99, 0.5),
-        ([3], {"limit": 100.0}, None, 100),
+        ([3], {"limit": 100.0, "unit": "%"}, None, 100),
+        ([3], {"limit": 100.0, "origin": Origin.PROMETHEUS}, None, 100),
+        ([3 * 2**20], {"limit": 2.0**30, "unit": "B"}, None, 2**30),
+        ([3], {"limit": 24.0}, None, 24),
+        ([310], {"limit": 1048576.0}, None, 500),
         ([143], {"limit": 100.0}, None, 200),
         ([3], {"limit": 100.0}, Objective("m", 300), 500),
         ([0], {}, None, 1),
@@ -262,7 +267,9 @@ def test_labels_tell_series_apart():
         series("rq", [1], labels=(("code", "200"), ("job", job), *more))
         for job, more in (("a", ()), ("b", ()), ("b", (("path", "/"),)))
     ]
-    names = line_names([*several, series("other", [1], labels=(("code", "200"),))])
+    names = line_names(
+        one.key for one in (*several, series("other", [1], labels=(("code", "200"),)))
+    )
     assert list(names.values()) == ["rq{job=a}", "rq{job=b}", "rq{job=b,path=/}", "other{code=200}"]
 
 
@@ -278,6 +285,28 @@ def test_labels_tell_series_apart():
 def test_slopes(values: list[float], slope: str):
     """A slope is said once there is enough of it; standing still is a word."""
     assert one_line(series("m", values)).slope == slope
+
+
+def test_figures_at_a_cursor_are_of_its_time():
+    """Value, slope and colour; how it stood then is not known. Where points are rare, the value is
+    what the chart shows, until the next one is due."""
+    rising = series("p99", [*(0.01 * n for n in range(60)), *[0.1] * 60], unit="s")
+    axis = Axis(NOW, 120.0, 120)
+    seen = snapshot(series=[rising], objectives=[P99])
+    now = metric_line(rising, "p99", P99, seen, axis)
+    assert (now.value, now.slope, now.violated) == ("100 ms", "steady", False)
+    then = metric_line(rising, "p99", P99, seen, axis, moment=Moment(NOW - 61, NOW - 60))
+    assert (then.value, then.slope, then.violated) == ("580 ms", "+600 ms/min", True)
+    assert (then.standing, then.wanted) == (None, "SLO ≤ 500 ms")
+    rare = series("m", range(24), every_s=5.0)
+    values = [
+        metric_line(rare, "m", None, seen, axis, moment=Moment(NOW - at, NOW - at + 1)).value
+        for at in range(12, 2, -1)
+    ]
+    assert "–" not in values
+    assert (
+        metric_line(rare, "m", None, seen, axis, moment=Moment(NOW - 200, NOW - 199)).value == "–"
+    )
 
 
 def test_a_stale_value_says_its_age():

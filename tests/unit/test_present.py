@@ -12,6 +12,7 @@ from perftui.model.present import (
     format_change,
     format_probability,
     format_rate,
+    format_share,
     format_span,
     format_value,
     place,
@@ -164,8 +165,20 @@ def test_place(file: str, line: int | None, text: str):
         (Change(3.04, 4.0, False), "NEW", "+3.0"),
         (Change(-3.04, 4.0, False), "", "-3.0"),
         (Change(-0.04, 4.0, False), "", "+0.0"),
+        (Change(-1234.56, 1.0, True), "", "▼1235"),
+        (Change(1234.56, 2000.0, False), "", "+1235"),
     ],
 )
 def test_a_change(moved: Change | None, mark: str, text: str):
     """In points; none is below zero by nothing."""
     assert format_change(moved, mark) == text
+
+
+@pytest.mark.parametrize(
+    ("percent", "text"),
+    [(0.04, "0.0"), (99.96, "100.0"), (999.9, "999.9"), (999.96, "1000"), (20000.0, "20000")],
+)
+def test_a_share_fits_its_column(percent: float, text: str):
+    """However many threads wait: a digit that is cut off makes another number."""
+    assert format_share(percent) == text
+    assert len(text) <= 5

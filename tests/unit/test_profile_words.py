@@ -43,6 +43,8 @@ def view(**more: Any) -> ProfileView:
             "Flame  last 10 s  Δ baseline",
         ),
         ("functions", {}, {"has_difference": True}, "Functions  own ▾  last 10 s"),
+        ("flame", {"own_only": True, "pattern": "a"}, {}, "Flame  last 10 s  /a/"),
+        ("threads", {"own_only": True, "pattern": "a"}, {}, "Threads  last 10 s"),
         ("callers", {}, {"place": WORK, "is_stale": True}, "Callers  work  last 10 s"),
         ("source", {}, {"place": WORK}, "Source  work  last 10 s"),
         (
@@ -78,6 +80,11 @@ def test_names_of_the_target_are_plain(showing: str):
     ("chosen", "shown", "said"),
     [
         ({"pattern": "x"}, {}, "no function fits the filter (Esc clears it)"),
+        (
+            {"only_pid": 7},
+            {"windows": run_of_windows(3, {}, idle=True)},
+            "no Python code was running in pid 7 (Esc: all)",
+        ),
         ({"own_only": True}, {}, "no own code was running (o shows all)"),
         ({}, {}, "no samples yet"),
         (
@@ -97,4 +104,11 @@ def test_names_of_the_target_are_plain(showing: str):
 )
 def test_why_a_view_is_empty(chosen: dict[str, Any], shown: dict[str, Any], said: str):
     """What the user has chosen comes first, then what py-spy says, then what was seen."""
-    assert why_empty(view(**chosen), snapshot(**shown)) == said
+    assert why_empty("functions", view(**chosen), snapshot(**shown)) == said
+
+
+@pytest.mark.parametrize("showing", sorted(VIEWS.keys() - {"functions"}))
+def test_what_the_filter_does_not_narrow_is_not_empty_by_it(showing: str):
+    """Tree and flame only let stand out what it fits."""
+    narrowed = view(pattern="x", own_only=True)
+    assert why_empty(showing, narrowed, snapshot()) == "no samples yet"

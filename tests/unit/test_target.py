@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import os
+
 import psutil
 import pytest
 from builders import candidate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perftui.errors import NoSuchTarget, UsageError
+from perftui.errors import NoSuchTarget, NotPermitted, UsageError
 from perftui.model.target import Candidate
-from perftui.target.describe import program_name
+from perftui.target.describe import describe, program_name
 from perftui.target.find import as_tree, by_name
 from perftui.target.python import looks_like_python
 
@@ -174,6 +176,18 @@ def test_a_bad_pattern():
     """What is no regular expression is a usage error that says why."""
     with pytest.raises(UsageError, match=r"--name 'a\(' is no regular expression: missing \)"):
         by_name("a(", [SERVER])
+
+
+def test_a_process_of_which_not_even_the_state_may_be_read(monkeypatch: pytest.MonkeyPatch):
+    """As where /proc hides the processes of others: one sentence and one fix."""
+
+    def denied(process: psutil.Process) -> str:
+        raise psutil.AccessDenied(process.pid)
+
+    monkeypatch.setattr(psutil.Process, "status", denied)
+    with pytest.raises(NotPermitted, match=f"Process {os.getpid()} is not yours") as error:
+        describe(os.getpid())
+    assert error.value.fix == f"Run it as root: sudo perftui {os.getpid()}"
 
 
 class Stub:

@@ -5,6 +5,7 @@ import time
 import pytest
 from builders import MAIN, NOW, P99, forecast, run_of_windows, series, snapshot, status, window
 from builders import target as process
+from rich.cells import cell_len
 
 from perftui.cli.text import FUNCTIONS, line, report
 from perftui.model.baseline import Baseline
@@ -102,6 +103,35 @@ def test_a_report():
         "  local: p99 > 0.5 for 10s: 84 % within 1 min  (usually 3 %); capped",
         "  LLM",
     ]
+
+
+def test_what_tells_names_apart_is_not_cut():
+    """Of functions and places the end, of metrics the labels in which they differ; also of wide
+    letters no line is longer than 80 cells. A value that is old says so."""
+    names = [f"CatalogueRepository{'漢' * 20}.find_all_by_{what}" for what in ("kind", "name")]
+    counts = {
+        Stack((Frame(name, "/srv/" + "deep" * 20 + "/x.py", 7),)): 20 + n
+        for n, name in enumerate(names)
+    }
+    labels = [(("handler", "/cart"), ("method", method)) for method in ("GET", "POST")]
+    seen = full(
+        windows=run_of_windows(3, counts),
+        series=[
+            *(series("http_request_duration_seconds_p95", [1], labels=pairs) for pairs in labels),
+            series("queue", [5], end=NOW - 40),
+        ],
+        baseline=Baseline({}, 300.0),
+    )
+    lines = report(seen).splitlines()
+    assert [one for one in lines if cell_len(one) > 80] == []
+    assert sum("find_all_by_kind  " in line for line in lines) == 1
+    assert sum("find_all_by_name  " in line for line in lines) == 1
+    assert [one.split()[0][-12:] for one in lines if "p95{" in one] == [
+        "{method=GET}",
+        "method=POST}",
+    ]
+    assert next(one for one in lines if "queue" in one).endswith("5   process, 40 s old")
+    assert "漢.find_all_by_kind" in line(seen)
 
 
 def test_a_report_of_what_happened_and_what_cannot_be_had():

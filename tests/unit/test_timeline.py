@@ -27,6 +27,30 @@ def kept(timeline: Timeline, since: float = 0) -> tuple[Point, ...]:
     return found.points
 
 
+def test_a_limit_can_change():
+    """A container that is given more memory, say: the series is the same, its scale is not."""
+    timeline = Timeline()
+    for at, limit in ((1, 100.0), (2, 200.0), (3, None)):
+        key = SeriesKey("cpu", Origin.PROCESS, "%", limit=limit)
+        timeline.add_unavailable(SeriesKey("cpu", Origin.PROCESS, "%"), "not permitted")
+        timeline.add_points([(key, Point(at, 50.0))])
+        [found] = timeline.series(0)
+        assert (found.key.limit, len(found.points)) == (limit, at)
+        assert timeline.unavailable() == ()
+
+
+def test_what_lasts_of_a_kind_can_be_ended():
+    """Until somebody sees that it goes on."""
+    timeline = Timeline()
+    alert, fault = Event(NOW - 9, EventKind.ALERT, "a"), Event(NOW - 8, EventKind.FAULT, "b")
+    for event in (alert, fault):
+        timeline.add_event(event)
+    timeline.end_all(EventKind.ALERT, NOW)
+    assert [event.until for event in timeline.events(0)] == [NOW, None]
+    timeline.add_event(alert)
+    assert [event.until for event in timeline.events(0)] == [None, None]
+
+
 def test_five_minutes_are_kept_whole():
     """Of the last 300 s every point is there as it came."""
     last = kept(filled(4000), since=3999 - 300)

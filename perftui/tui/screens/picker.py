@@ -24,6 +24,7 @@ from perftui.tui.widgets.line_input import LineInput
 from perftui.tui.widgets.line_table import Cells, LineTable
 
 REFRESH_S = 2.0
+TITLE = "Which Python process?   ↑ ↓ choose   Enter attaches   Esc quits"
 COLUMNS = (
     Column("pid", "pid", 8, right=True),
     Column("cpu", "cpu %", 5, right=True),
@@ -40,6 +41,11 @@ class CandidatesTable(LineTable[Candidate]):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(COLUMNS, id=id)
+
+    @property
+    def shows_cursor(self) -> bool:
+        """Always: the line above it has the keys, and the arrows move it from there."""
+        return True
 
     def key_of(self, item: Candidate) -> Hashable:
         """The process, which its id alone does not tell for ever."""
@@ -101,9 +107,7 @@ class PickerScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Look at the host now and then."""
-        self._say(
-            "Which Python process?   type to filter   ↑ ↓ choose   Enter attaches   Esc quits"
-        )
+        self.query_one(Header).show(TITLE, "")
         self.query_one(CandidatesTable).can_focus = False
         self.query_one(CandidatesTable).empty_text = "looking for Python processes"
         self.set_focus(self.query_one("#words"))
@@ -157,7 +161,7 @@ class PickerScreen(Screen[None]):
         try:
             self._watch(chosen.pid)
         except PerftuiError as error:
-            self._say(plain(str(error)))
+            self.notify(plain(str(error)), severity="error", markup=False)
 
     def action_clear(self) -> None:
         """Clear the filter; without one, quit."""
@@ -166,6 +170,3 @@ class PickerScreen(Screen[None]):
             box.value = ""
         else:
             self.app.exit()
-
-    def _say(self, text: str) -> None:
-        self.query_one(Header).left = text

@@ -273,7 +273,7 @@ class WatchScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """While something is typed, `/` is a letter of it."""
-        return action != "filter" or not (self._is_filter_open or self.query_one(Prompt).is_open)
+        return action != "filter" or not isinstance(self.focused, Input)
 
     @property
     def _is_filter_open(self) -> bool:
@@ -281,6 +281,7 @@ class WatchScreen(Screen[None]):
 
     def action_filter(self) -> None:
         """Type a filter."""
+        self._clear_for("profile")
         box = self.query_one("#filter", Input)
         box.display = True
         box.value = self.profile.view.pattern
@@ -303,11 +304,11 @@ class WatchScreen(Screen[None]):
         """Close the innermost thing that is open: a line that is typed, then what the panel in
         focus has open, the time that is looked at, a call to the LLM, the pause."""
         metrics = self.query_one(MetricsPanel)
-        if self.query_one(Prompt).is_open:
-            self.query_one(Prompt).close()
-        elif self._is_filter_open:
+        if self._is_filter_open:
             self.profile.filter_by("")
             self._close_filter()
+        elif self.query_one(Prompt).is_open:
+            self.query_one(Prompt).close()
         else:
             panels = [metrics.close, self.profile.close]
             if not metrics.has_focus:
@@ -327,16 +328,25 @@ class WatchScreen(Screen[None]):
         self._show_panel(event.panel)
 
     def on_descendant_focus(self) -> None:
-        """A click into a panel makes it the current one."""
+        """A click into a panel makes it the current one; who leaves the filter keeps it."""
+        if self._is_filter_open and self.focused is not self.query_one("#filter"):
+            self.query_one("#filter").display = False
         for node in self.focused.ancestors_with_self if self.focused is not None else ():
             if node.id in PANELS:
                 self._mark_panel(node.id)
 
     def _show_panel(self, name: str) -> None:
+        self._clear_for(name)
         self._mark_panel(name)
         self.set_focus(
             self.profile.seen if name == "profile" else self.query_one(f"#{name}", Widget)
         )
+
+    def _clear_for(self, name: str) -> None:
+        """A large chart lies where the profile is, unless they are tabs."""
+        metrics = self.query_one(MetricsPanel)
+        if name == "profile" and metrics.showing == "large" and not self.has_class("-narrow"):
+            metrics.close()
 
     def _mark_panel(self, name: str) -> None:
         self.query_one(Tabs).current = name

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from perftui.model.calltree import Node
-from perftui.model.present import place
+from perftui.model.present import format_share, place
 from perftui.model.stacks import Frame, Place
 from perftui.model.text import plain
 from perftui.tui.callers_view import CallRow, Role, call_rows
@@ -75,7 +75,7 @@ class CallersTable(LineTable[CallRow]):
 
     def cells_of(self, item: CallRow) -> Cells:
         """What it is to the function, shares, name and place."""
-        shares = (item.role.value, f"{item.share_pct:.1f}", f"{item.total_pct:.1f}")
+        shares = (item.role.value, f"{item.share_pct:.1f}", format_share(item.total_pct))
         if item.frame is None:
             return (*shares, _NOBODY[item.role], "")
         name = plain(item.frame.function[:500])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 
-from perftui.model.present import format_change, place
+from perftui.model.present import format_change, format_share, place
 from perftui.model.stacks import FunctionKey, Place
 from perftui.model.text import plain
 from perftui.tui.cells import Column
@@ -15,7 +15,7 @@ from perftui.tui.widgets.line_table import Cells, LineTable
 
 QUIET_OWN_PCT = 0.05
 MOST_SEARCHED = 1000
-_CHANGE = Column("change", "Δbefore", 7, right=True, needs=64)
+_CHANGE = Column("change", "Δbefore", 8, right=True, needs=64)
 COLUMNS = (
     Column("own", "own%", 5, right=True),
     Column("margin", "±", 4, right=True, needs=100),
@@ -72,9 +72,9 @@ class FunctionsTable(LineTable[HotRow]):
     def cells_of(self, item: HotRow) -> Cells:
         """Shares, change, seconds, trend, name and place."""
         cells = (
-            f"{item.own_pct:.1f}",
-            f"{item.own_margin:.1f}",
-            f"{'~' if item.torn else ''}{item.total_pct:.1f}",
+            format_share(item.own_pct),
+            format_share(item.own_margin),
+            f"{'~' if item.torn else ''}{format_share(item.total_pct)}",
             format_change(item.change, item.mark),
             _seconds(item.own_s),
             _seconds(item.total_s),

@@ -111,19 +111,27 @@ class LineTable(Painted[_Line], ScrollView, Generic[T], can_focus=True):
         return next((i for i, item in enumerate(items) if self.key_of(item) == key), None)
 
     @property
+    def shows_cursor(self) -> bool:
+        """Whether the cursor is drawn: while the table has the keys."""
+        return self.has_focus
+
+    @property
     def selected(self) -> T | None:
         """The row under the cursor."""
         return self.items[self.cursor] if 0 <= self.cursor < len(self.items) else None
 
     def show(self, items: Sequence[T]) -> None:
-        """Draw these rows; the cursor stays on its row, or in its place if that has gone."""
-        selected = self.selected
+        """Draw these rows; the cursor stays on its row, or in its place if that has gone. Where it
+        was in sight it still is."""
+        selected, was_at, was_in_sight = self.selected, self.cursor, not self._beyond()
         if selected is not None and (self.cursor > 0 or not self.STAYS_FIRST):
             place = self.place_of(items, self.key_of(selected))
             self.cursor = self.cursor if place is None else place
         self.items = items
         self.cursor = max(0, min(self.cursor, len(items) - 1))
         self._resize_virtually(Size(0, len(items) + 1))
+        if was_in_sight and self.cursor != was_at:
+            self._bring_into_sight()
         self.refresh_changed()
 
     def _resize_virtually(self, size: Size) -> None:
@@ -177,7 +185,7 @@ class LineTable(Painted[_Line], ScrollView, Generic[T], can_focus=True):
             return _Line(whole, (self._empty_line(y),), "empty", {})
         item = self.items[index]
         cells = self.cells_of(item)
-        if index == self.cursor and self.has_focus:
+        if index == self.cursor and self.shows_cursor:
             return self._line(cells, "cursor")
         return self._line(cells, "quiet" if self.is_quiet(item) else "", self.accents(item))
 
@@ -238,12 +246,17 @@ class LineTable(Painted[_Line], ScrollView, Generic[T], can_focus=True):
         """Move the cursor to a row; -1 is the last."""
         last = len(self.items) - 1
         self.cursor = max(0, last if index == -1 else min(index, last))
-        top, height = self.scroll_offset.y, self.size.height - 1
-        if self.cursor < top:
-            self.scroll_to(y=self.cursor, animate=False)
-        elif self.cursor >= top + height > 0:
-            self.scroll_to(y=self.cursor - height + 1, animate=False)
+        self._bring_into_sight()
         self.refresh_changed()
+
+    def _beyond(self) -> int:
+        """By how many rows the cursor is below what is in sight; above it, less than 0."""
+        top, height = self.scroll_offset.y, self.size.height - 1
+        return min(0, self.cursor - top) + max(0, self.cursor - top - max(0, height - 1))
+
+    def _bring_into_sight(self) -> None:
+        if self.size.height > 1 and (beyond := self._beyond()):
+            self.scroll_to(y=self.scroll_offset.y + beyond, animate=False)
 
     def on_click(self, event: events.Click) -> None:
         """A click on the header names a column, one on a row puts the cursor there."""

@@ -14,7 +14,9 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from perftui.model.event import Identity
 from perftui.model.objective import format_duration
+from perftui.model.present import line_names
 from perftui.model.series import Series, SeriesKey
 from perftui.model.snapshot import Snapshot
 from perftui.monitor import Monitor
@@ -25,7 +27,6 @@ from perftui.tui.large_chart import LABEL_CELLS, large_chart
 from perftui.tui.metric_rows import Row, columns_for, metric_rows
 from perftui.tui.metrics_view import (
     CHART_ROWS,
-    line_names,
     metric_lines,
     source_lines,
     unavailable_lines,
@@ -100,7 +101,7 @@ class MetricsPanel(Painted[_Drawn], ScrollView, can_focus=True):
         self.monitor = monitor
         self.view = TimeView()
         self.showing = "charts"
-        self.selected: SeriesKey | int | None = None
+        self.selected: SeriesKey | Identity | None = None
         self._snapshot = monitor.latest
         self._rows: list[Row] = []
         self._axis = Axis(self._snapshot.data_at, 60.0, 0)
@@ -156,7 +157,8 @@ class MetricsPanel(Painted[_Drawn], ScrollView, can_focus=True):
             return self._event_rows()
         if self.showing == "large":
             return self._large_rows(width)
-        columns = columns_for(line_names(self._snapshot.series).values(), width)
+        names = line_names(series.key for series in self._snapshot.series)
+        columns = columns_for(names.values(), width)
         self._axis = self._axis_of(next(w for column, w in columns if column.key == "chart"))
         moment = self.view.moment(self._axis)
         rows = CHART_ROWS if self.size.height >= LOW_LINES else 1
@@ -190,10 +192,9 @@ class MetricsPanel(Painted[_Drawn], ScrollView, can_focus=True):
 
     def _event_rows(self) -> list[Row]:
         now = self._snapshot.taken_at
-        found = newest_first(self.monitor.events(0.0))
         return [
-            Row(event_line(event, now), "metrics--line", None, number)
-            for number, event in enumerate(found)
+            Row(event_line(event, now), "metrics--line", None, event.identity)
+            for event in newest_first(self.monitor.events(0.0))
         ] or [Row("nothing has happened yet (M marks a note)", "metrics--stale")]
 
     def _axis_of(self, width: int) -> Axis:
@@ -305,11 +306,11 @@ class MetricsPanel(Painted[_Drawn], ScrollView, can_focus=True):
     def action_open(self) -> None:
         """The metric under the cursor over the whole panel, or the time of an event."""
         if self.showing == "events":
-            found = newest_first(self.monitor.events(0.0))
-            number = self.selected if isinstance(self.selected, int) else 0
+            chosen = self.selected
             self.close()
-            if number < len(found):
-                self.view.go_to(found[number].at, self._axis, self._snapshot.data_at)
+            if isinstance(chosen, tuple):
+                *_, at = chosen
+                self.view.go_to(at, self._axis, self._snapshot.data_at)
         elif self.showing == "charts":
             if self.chart is None:
                 self.action_row(0)
@@ -321,7 +322,8 @@ class MetricsPanel(Painted[_Drawn], ScrollView, can_focus=True):
         if self.showing == "events":
             self.close()
         else:
-            self.selected = 0
+            newest = newest_first(self.monitor.events(0.0))[:1]
+            self.selected = newest[0].identity if newest else None
             self._show_as("events")
         self.redraw()
 

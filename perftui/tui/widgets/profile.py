@@ -38,6 +38,9 @@ from perftui.tui.widgets.tree import TreeTable
 
 T = TypeVar("T")
 
+GIL_LEAST_S = 30.0
+"""The holder of the GIL is looked at for a second in ten: in less too seldom to say much."""
+
 
 class ProfilePanel(Vertical):
     """Functions, threads, call tree, flame graph, callers or source, a key away from each other.
@@ -145,7 +148,8 @@ class ProfilePanel(Vertical):
     def _draw_threads(self) -> None:
         looked = self._look()
         # A view that is paused, or of the past, knows nothing of what was looked at since.
-        gil_windows = [w for w in self._snapshot.gil_windows if w.end <= looked.now]
+        since = min(looked.start, looked.now - GIL_LEAST_S)
+        gil_windows = [w for w in self._snapshot.gil_windows if since < w.end <= looked.now]
         lines = self._threads.lines(
             looked.windows,
             looked.ticks,
@@ -155,20 +159,23 @@ class ProfilePanel(Vertical):
         self._fill(self.query_one(ThreadsTable), lines)
 
     def _fill(self, table: LineTable[T], rows: Sequence[T]) -> None:
-        table.empty_text = "" if rows else why_empty(self.view, self._snapshot)
+        table.empty_text = "" if rows else self._why_empty()
         table.show(rows)
+
+    def _why_empty(self) -> str:
+        return why_empty(self.showing, self.view, self._snapshot)
 
     def _draw_tree(self) -> None:
         looked, table = self._look(), self.query_one(TreeTable)
         root = self._trees.now(looked).root
         table.compare(self._difference(looked))
-        table.empty_text = "" if root.total else why_empty(self.view, self._snapshot)
+        table.empty_text = "" if root.total else self._why_empty()
         table.show_tree(root, looked.ticks, looked.unconfirmed)
 
     def _draw_flame(self) -> None:
         looked, flame = self._look(), self.query_one(FlameGraph)
         flame.view.difference = self._difference(looked)
-        flame.view.why_empty = why_empty(self.view, self._snapshot)
+        flame.view.why_empty = self._why_empty()
         flame.show(self._trees.now(looked).root, looked.ticks, looked.unconfirmed)
 
     def _difference(self, looked: Looked) -> Difference | None:
@@ -252,9 +259,13 @@ class ProfilePanel(Vertical):
             return
         self._source = source
         self.redraw()
-        line = hottest_line(self._place, self._trees.now(self._look()).counts())
+        looked = self._look()
+        line = hottest_line(self._place, self._trees.now(looked).counts())
+        if line is None:  # GONE: where it was
+            before = (pair for window in looked.earlier for pair in window.stacks.items())
+            line = hottest_line(self._place, ((stack, count) for (_, stack), count in before))
         # The file may be read before the view is laid out, which until then has no size.
-        self.call_after_refresh(self.query_one(SourceTable).open_at, line)
+        self.call_after_refresh(self.query_one(SourceTable).open_at, line or 1)
 
     def on_threads_table_chosen(self, event: ThreadsTable.Chosen) -> None:
         """Look at one thread or process only."""
@@ -304,7 +315,7 @@ class ProfilePanel(Vertical):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Keys that mean nothing in the view that is seen are not offered."""
-        if action in ("sort", "sort_next", "sort_reverse", "lines"):
+        if action in ("sort", "sort_next", "sort_reverse", "lines", "own_only"):
             return self.showing == "functions"
         if action == "difference":
             return self.showing in ("tree", "flame")

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
+from perftui.model.present import format_share
 from perftui.model.text import plain
 from perftui.tui.cells import Column
 from perftui.tui.source_view import SourceLine
@@ -40,11 +41,8 @@ class SourceTable(LineTable[SourceLine]):
         self._top = max((item.total_pct for item in items), default=0.0)
         super().show(items)
 
-    def open_at(self, number: int | None) -> None:
-        """Put the cursor on a line, or on the hottest one, with what is above it in sight."""
-        if number is None:
-            hottest = max(self.items, key=lambda item: item.own_pct, default=None)
-            number = hottest.number if hottest is not None else 1
+    def open_at(self, number: int) -> None:
+        """Put the cursor on a line, with what is above it in sight."""
         index = next((i for i, item in enumerate(self.items) if item.number == number), 0)
         self.action_cursor_to(min(len(self.items) - 1, index + self.size.height // 2))
         self.action_cursor_to(index)
@@ -61,8 +59,8 @@ class SourceTable(LineTable[SourceLine]):
         if not item.total_pct:
             return ("", "", "", str(item.number), text)
         heat = bar(item.total_pct, self._top)
-        own = f"{item.own_pct:.1f}" if item.own_pct else ""
-        return (own, f"{item.total_pct:.1f}", heat, str(item.number), text)
+        own = format_share(item.own_pct) if item.own_pct else ""
+        return (own, format_share(item.total_pct), heat, str(item.number), text)
 
     def is_quiet(self, item: SourceLine) -> bool:
         """Lines that no sample was in."""

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
+from perftui.model.present import format_share
 from perftui.model.stacks import Thread
 from perftui.model.text import plain
 from perftui.tui.cells import Column
@@ -55,11 +56,11 @@ class ThreadsTable(LineTable[ThreadLine]):
             unnamed = "(main)" if item.thread.tid == item.pid else "–"
             name = plain(item.thread.name[:500]) or unnamed
         return (
-            "–" if item.active_pct is None else f"{item.active_pct:.1f}",
-            "–" if item.gil_pct is None else f"{item.gil_pct:.1f}",
+            "–" if item.active_pct is None else format_share(item.active_pct),
+            "–" if item.gil_pct is None else format_share(item.gil_pct),
             str(item.thread.tid) if item.thread is not None else "",
             name,
-            f"{item.top_pct:.1f}" if item.top is not None else "",
+            format_share(item.top_pct) if item.top is not None else "",
             plain(item.top.function[:500]) if item.top is not None else "",
         )
 

@@ -10,7 +10,7 @@ from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 
 from perftui.model.calltree import Node
-from perftui.model.present import format_change, place
+from perftui.model.present import format_change, format_share, place
 from perftui.model.stacks import Place
 from perftui.model.text import plain
 from perftui.tui.cells import Column, widths
@@ -96,12 +96,12 @@ class TreeTable(LineTable[TreeRow]):
         name = f"{indent(item.depth, room // _INDENTED)}{item.fold.value} "
         moved = () if self.view.difference is None else (format_change(item.change),)
         if item.hidden:
-            return ("", f"{item.total_pct:.1f}", *moved, f"{name}… {item.hidden} more", "")
+            return ("", format_share(item.total_pct), *moved, f"{name}… {item.hidden} more", "")
         function = plain(item.frame.function[:500])
         doubt = "~" if item.is_doubtful else ""
         return (
-            f"{item.own_pct:.1f}",
-            f"{doubt}{item.total_pct:.1f}",
+            format_share(item.own_pct),
+            f"{doubt}{format_share(item.total_pct)}",
             *moved,
             name + (f"«{function}»" if item.fits else function),
             plain(place(item.frame.file[-500:], item.line)),
