@@ -36,7 +36,8 @@ class Baseline:
         since; of several, None where it was not there."""
         if pid in self.processes:
             return 100 * self.processes[pid].get(place, 0.0) / self.ticks
-        return self.own_pct(place) if is_alone and len(self.processes) <= 1 else None
+        busy = sum(1 for own in self.processes.values() if own)
+        return self.own_pct(place) if is_alone and busy <= 1 else None
 
 
 def read_baseline(document: Any) -> Baseline:
@@ -47,7 +48,7 @@ def read_baseline(document: Any) -> Baseline:
         profile = document["profile"]
         ticks = profile["expected_ticks"]
         own: Counter[Place] = Counter()
-        processes: dict[int, Counter[Place]] = {}
+        processes: dict[int, Counter[Place]] = {pid: Counter() for pid in _pids(document)}
         for row in profile["functions"]:
             samples, pid = row["own_samples"], row["pid"]
             if not (_is_count(samples) and _is_count(pid)):
@@ -60,6 +61,16 @@ def read_baseline(document: Any) -> Baseline:
     if not _is_count(ticks) or not ticks:
         raise ValueError("nothing was sampled in it")
     return Baseline(own, ticks, processes=processes)
+
+
+def _pids(document: dict[str, Any]) -> list[int]:
+    """The processes that it is about, idle ones too."""
+    target = document.get("target")
+    if not isinstance(target, dict):
+        return []
+    children = target.get("children")
+    pids = [target.get("pid"), *(children if isinstance(children, list) else [])]
+    return [pid for pid in pids if _is_count(pid)]
 
 
 def _is_count(value: object) -> bool:

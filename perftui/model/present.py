@@ -16,6 +16,7 @@ from perftui.model.text import plain
 _BINARY = ("B", "KB", "MB", "GB", "TB", "PB")
 MOST_TEXT = 200
 TARGET_LABELS = frozenset({"instance", "job"})
+"""What Prometheus adds to every series of one target."""
 HUGE = 1e15
 """From here on a number is written with its exponent."""
 _DECIMAL = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -160,13 +161,13 @@ def format_share(percent: float) -> str:
 
 def format_change(moved: Change | None, mark: str = "") -> str:
     """A change in points: with ▲ or ▼ where it is beyond the noise, or with `mark`, which says what
-    it is; empty where none is known."""
+    it is (from 1000 on alone, as its column has no more room); empty where none is known."""
     if moved is None or moved.margin == math.inf:
         return ""
     if not moved.beyond_noise:
         return f"{'-' if round(moved.points, 1) < 0 else '+'}{format_share(abs(moved.points))}"
     if mark:
-        return f"{mark} {abs(moved.points):.0f}"
+        return f"{mark} {abs(moved.points):.0f}" if abs(moved.points) < 999.5 else mark
     return f"{'▲' if moved.points > 0 else '▼'}{format_share(abs(moved.points))}"
 
 

@@ -71,7 +71,8 @@ class Profile:
     """What a span of windows says, all figures over that span; what is not known is None.
 
     `rate_hz` is the mean over the span, `mode` that of most of the time, `mixed` says that there
-    was another too. `stopped_pct` is how much of the time the profiler stopped the target;
+    was another too. `stopped_pct` is how much of the time the profiler stopped the target, of
+    several processes the one with most threads;
     `error_share` is failed looks over all looks, 0 to 1; `coverage` is sampled time over wall time,
     0 to 1; `sampler_cpu_pct` percent of one core; `cut_pct` the percentage of all samples whose
     callers were cut off since they cannot be true; `woken_pct` that of samples left out since only

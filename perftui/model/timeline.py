@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Generic, NamedTuple, TypeVar
 
 from perftui.model.event import Event, EventKind
@@ -35,6 +36,7 @@ MOST_EVENTS = 1000
 """So many events are kept; the oldest go first."""
 GIL_WINDOWS = 60
 """So many of the windows that look at the holder of the GIL are kept: ten minutes of them."""
+LEAST_POINTS = 3
 SILENT_S = 300.0
 """A series without a point for so long may go to make room."""
 
@@ -88,6 +90,14 @@ class _History(Generic[T]):
             found.extend(items[bisect_left(items, since, key=self._at) :])
             found.extend(item for item in self._waiting[level] if self._at(item) >= since)
         return found
+
+    def newest(self, count: int) -> list[T]:
+        """So many of the newest items, oldest first."""
+        found: list[T] = []
+        for waiting, items in zip(self._waiting, self._levels, strict=True):
+            for part in (waiting, items):
+                found.extend(islice(reversed(part), count - len(found)))
+        return found[::-1]
 
 
 def _mean_point(points: list[Point]) -> Point:
@@ -224,13 +234,17 @@ class Timeline:
         return self._chosen(lambda key: key.name == name, since)
 
     def series(self, since: float) -> tuple[Series, ...]:
-        """Every series with its points since then; one without any in that span has its last."""
+        """Every series with its points since then; one with few in that span has its last
+        `LEAST_POINTS`: how far apart they are says whether it has stopped."""
         return self._chosen(lambda _: True, since)
 
     def _chosen(self, wanted: Callable[[SeriesKey], bool], since: float) -> tuple[Series, ...]:
         with self._lock:
-            return tuple(
-                Series(self._keys[key], tuple(history.recent(since)) or (self._last[key],))
-                for key, history in self._series.items()
-                if wanted(key)
-            )
+            found = []
+            for key, history in self._series.items():
+                if wanted(key):
+                    points = history.recent(since)
+                    if len(points) < LEAST_POINTS:
+                        points = history.newest(LEAST_POINTS)
+                    found.append(Series(self._keys[key], tuple(points)))
+            return tuple(found)

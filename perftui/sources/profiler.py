@@ -44,6 +44,8 @@ END_S = 3.0
 """How long it may take to write its file before it is ended by force."""
 ENDING_S = 0.01
 """How often it is looked whether it has."""
+LATE_S = 1.0
+"""One that ends by itself may end so much after its time."""
 LATE_LOOKS = 5
 """It hears that it is to end at its next look, which may be so many times later than usual."""
 LEAD = 2.0
@@ -255,8 +257,10 @@ class Profiler(Source):
         # It has ended by itself if perftui was held up for longer, stopped by Ctrl+Z say.
         now, alone_at = self.clock(), running.start + run.duration_s
         end = min(now, alone_at)
-        # What its threads took since then is not of the window.
-        after = self._thread_times(running.plan) if now <= alone_at else {}
+        # What its threads took since then is not of the window. One that counts its looks is as
+        # late as chance makes it.
+        is_late = now > alone_at + (LATE_S if run.ends_alone else 0.0)
+        after = {} if is_late else self._thread_times(running.plan)
         if not run.ended:
             run.interrupt()
         return _Ending(running, end, spent_between(running.times, after))

@@ -31,7 +31,6 @@ CHART_ROWS = 2
 """Height of the chart of a metric that has an objective, where there is room; else it is one."""
 SERIES_PER_NAME = 10
 NOTABLE_BURN = 0.001
-"""What Prometheus adds to every series of one target."""
 
 
 @dataclass(frozen=True)

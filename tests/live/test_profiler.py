@@ -17,7 +17,7 @@ from perftui.config import load
 from perftui.model.snapshot import SourceState, SourceStatus
 from perftui.monitor import Monitor
 from perftui.sources.profiler import Profiler
-from perftui.sources.pyspy_run import Launch, PySpy
+from perftui.sources.pyspy_run import Launch, PySpy, PySpyRun
 from perftui.sources.stops import StopWatch
 from perftui.target.describe import describe
 
@@ -166,6 +166,30 @@ def test_what_went_on_after_a_window_is_none_of_it(
         [window] = monitor.snapshot().windows
     assert window.rate_hz == 100
     assert window.cpu_wait_s is None  # that of its time is not known
+
+
+def test_a_pyspy_that_ends_by_itself_is_not_held_up(
+    python_target: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As under sudo: it counts its looks, and is late by chance; what the threads took still says
+    which samples are true."""
+
+    class EndsAlone(PySpy):
+        def __init__(self, *how: Any, **more: Any) -> None:
+            super().__init__(*how, **more)
+            self.ends_alone = True
+
+        def record(self, *how: Any, **more: Any) -> PySpyRun:
+            run = super().record(*how, **more)
+            run.ends_alone = True
+            return run
+
+    monkeypatch.setattr("perftui.monitor.PySpy", EndsAlone)
+    target = python_target(BURN)
+    with watched(target.pid, rate=100, nonblocking=True) as monitor:
+        wait_for(lambda: len(monitor.snapshot().windows) >= 6, SLOW_S, "windows")
+        windows = monitor.snapshot().windows
+    assert all(window.cpu_wait_s is not None for window in windows)
 
 
 def test_stops_are_those_of_the_process_with_most_threads(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from builders import MAIN, NOW, AnyStack, run_of_windows, stack, status, window
+from builders import MAIN, NOW, PID, AnyStack, run_of_windows, stack, status, window
 
 from perftui.model.source import SourceText
 from perftui.model.stacks import CUT, Frame, Mode, Place, Stack, Thread
@@ -468,6 +468,30 @@ async def test_where_nothing_runs_each_view_says_how_to_see_what_waits(
         await pilot.press(key)
         await pilot.pause()
         assert said in text_of(panel_of(app).seen)
+
+
+async def test_threads_in_their_order_stay_in_sight(watch: Any, picture: Any, text_of: Any) -> None:
+    """A cursor that nobody has moved stays with the busiest, and Esc keeps a filter that is not
+    seen here."""
+    threads = [Thread(PID, n, f"worker-{n:03}") for n in range(100)]
+
+    def busy(first: Thread) -> Any:
+        stacks = {(t, stack("main")): 90 if t is first else t.tid // 2 + 1 for t in threads}
+        return picture(windows=(replace(window(NOW - 1, NOW), stacks=stacks),))
+
+    app, monitor = watch(busy(threads[0]))
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("slash", *"main", "enter", "t")
+        await pilot.pause()
+        table = app.screen.query_one(ThreadsTable)
+        assert "worker-000" in text_of(table)[1]
+        monitor.latest = busy(threads[1])
+        app.screen.draw()
+        await pilot.pause()
+        assert "worker-001" in text_of(table)[1]
+        await pilot.press("escape")
+        assert panel_of(app).showing == "functions"
+        assert panel_of(app).view.pattern == "main"
 
 
 async def test_the_gil_of_a_span(watch: Any, picture: Any, text_of: Any) -> None:

@@ -421,6 +421,18 @@ async def test_who_leaves_the_filter_keeps_it(watch: Any, names_of: Any) -> None
         assert names_of(table) == ["work", "other"]
 
 
+async def test_a_note_from_the_filters_line(watch: Any) -> None:
+    """By the command palette: the keys go to the note, and then to the panel again."""
+    app, _ = watch()
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("slash", *"oth")
+        screen_of(app).action_note()
+        await pilot.press(*"mine", "enter")
+        await pilot.pause()
+        assert app.focused is app.screen.query_one(FunctionsTable)
+        assert not app.screen.query_one("#filter", Input).display
+
+
 async def test_a_slash_in_a_note_is_a_letter(watch: Any) -> None:
     """And where the note is left open, it opens the filter; Esc closes one after the other."""
     app, _ = watch()

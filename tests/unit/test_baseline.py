@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from builders import NOW, run_of_windows, snapshot, stack, window
+from builders import NOW, run_of_windows, snapshot, stack, target, window
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,8 +53,13 @@ def test_the_document_says_what_it_was_compared_with():
 
 def of_processes(counts: dict[int, int]) -> Snapshot:
     """A snapshot of processes of which each was at work for so many of 100 looks."""
-    stacks = {(Thread(pid, pid, "main"), stack("work")): n for pid, n in counts.items()}
-    return snapshot(windows=[replace(window(NOW - 1, NOW), stacks=stacks)])
+    stacks = {(Thread(pid, pid, "main"), stack("work")): n for pid, n in counts.items() if n}
+    first, *children = counts
+    return snapshot(
+        windows=[replace(window(NOW - 1, NOW), stacks=stacks)],
+        target=replace(target(), pid=first),
+        children=tuple(children),
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,6 +70,8 @@ def of_processes(counts: dict[int, int]) -> Snapshot:
         ({7: 20}, {9: 40}, [20]),  # it was started anew
         ({7: 20, 8: 30}, {9: 40}, [None]),  # which of the two it was
         ({7: 20}, {8: 40, 9: 10}, [None, None]),
+        ({7: 20, 8: 0}, {7: 0, 8: 40}, [0]),  # it was there, and idle
+        ({7: 20, 8: 0}, {9: 40}, [20]),
     ],
 )
 def test_a_process_is_compared_with_itself(

@@ -111,9 +111,20 @@ def test_a_look_that_ends_late(
     assert known.now is other
 
 
+def test_another_process_with_its_id(
+    shell: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+):
+    """Is not the target."""
+    clock = Clock()
+    known = KnownTarget(replace(describe(shell.pid), cmdline=("before",)), clock)
+    monkeypatch.setattr(psutil.Process, "is_running", lambda process: False)
+    clock.now += DESCRIBE_EVERY_S
+    assert known.look() == News()
+    assert known.now.cmdline == ("before",)
+
+
 def test_the_hosts_clock_may_be_set(shell: subprocess.Popen[bytes]):
-    """When a process began moves with it; it is the same one still, and another with its id is
-    not."""
+    """When a process began moves with it; it is the same one still."""
     clock = Clock()
     before = replace(describe(shell.pid), started_at=1.0, cmdline=("before", "exec"))
     known = KnownTarget(before, clock)

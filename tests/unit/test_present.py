@@ -167,11 +167,14 @@ def test_place(file: str, line: int | None, text: str):
         (Change(-0.04, 4.0, False), "", "+0.0"),
         (Change(-1234.56, 1.0, True), "", "▼1235"),
         (Change(1234.56, 2000.0, False), "", "+1235"),
+        (Change(-999.4, 1.0, True), "GONE", "GONE 999"),
+        (Change(-10000.0, 1.0, True), "GONE", "GONE"),
     ],
 )
 def test_a_change(moved: Change | None, mark: str, text: str):
-    """In points; none is below zero by nothing."""
+    """In points; none is below zero by nothing, none too long for its column."""
     assert format_change(moved, mark) == text
+    assert len(text) <= 8
 
 
 @pytest.mark.parametrize(

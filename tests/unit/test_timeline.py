@@ -39,6 +39,15 @@ def test_a_limit_can_change():
         assert timeline.unavailable() == ()
 
 
+def test_of_a_slow_series_enough_is_there_to_see_that_it_goes_on():
+    """One that is asked for every five minutes has one point or none in them."""
+    timeline = filled(3000, step=300)
+    [found] = timeline.series(2700 + 1)
+    assert [point.at for point in found.points] == [2100, 2400, 2700]
+    assert not found.is_stale(2700 + 899)
+    assert found.is_stale(2700 + 901)
+
+
 def test_what_lasts_of_a_kind_can_be_ended():
     """Until somebody sees that it goes on."""
     timeline = Timeline()
@@ -104,8 +113,15 @@ def test_since_is_where_it_begins():
 
 
 def test_nothing_since_then_gives_the_last():
-    """A series that has gone quiet still says its last value, with its age."""
-    assert kept(filled(10), since=100) == (Point(9, 9),)
+    """A series that has gone quiet still says its last value, with its age, and how far apart its
+    points were."""
+    assert kept(filled(10), since=100) == (Point(7, 7), Point(8, 8), Point(9, 9))
+    assert kept(filled(4000), since=5000) == (
+        Point(3997, 3997),
+        Point(3998, 3998),
+        Point(3999, 3999),
+    )
+    assert kept(filled(1), since=100) == (Point(0, 0),)
 
 
 def test_points_that_are_not_newer_are_dropped():

@@ -15,7 +15,7 @@ from textual.widgets import Footer, Input
 from textual.worker import get_current_worker
 
 from perftui.errors import PerftuiError
-from perftui.model.present import format_age, format_value
+from perftui.model.present import format_age, format_share, format_value
 from perftui.model.target import Candidate
 from perftui.model.text import plain
 from perftui.tui.cells import Column
@@ -57,7 +57,7 @@ class CandidatesTable(LineTable[Candidate]):
         indent = "  " * (item.depth - 1) + "└ " if item.depth else ""
         return (
             str(item.pid),
-            "–" if item.cpu_pct is None else f"{item.cpu_pct:.1f}",
+            "–" if item.cpu_pct is None else format_share(item.cpu_pct),
             format_value(item.rss, "B"),
             format_age(time.time() - item.started_at),
             plain(item.user or "–"),

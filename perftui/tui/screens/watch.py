@@ -191,11 +191,17 @@ class WatchScreen(Screen[None]):
         moment = self.profile.view.moment
         when = "now" if moment is None else f"at {format_clock(moment.start)}"
         words = f"a note on what happens {when}; Enter keeps it, Esc drops it"
-        self.query_one(Prompt).ask("note", words)
+        self._ask("note", words)
 
     def on_metrics_panel_objective_wanted(self, event: MetricsPanel.ObjectiveWanted) -> None:
         """Type the objective of a metric."""
-        self.query_one(Prompt).ask("objective", OBJECTIVE_WORDS, event.text)
+        self._ask("objective", OBJECTIVE_WORDS, event.text)
+
+    def _ask(self, purpose: str, words: str, value: str = "") -> None:
+        """Ask for a line; the panel below has the keys again after it, not the filter's line."""
+        if self._is_filter_open:
+            self._close_filter()
+        self.query_one(Prompt).ask(purpose, words, value)
 
     def action_decide(self, decision: str) -> None:
         """Ask for a note on what is selected in the forecast pane, and whether it is meant."""
@@ -205,7 +211,7 @@ class WatchScreen(Screen[None]):
             return
         self._decided = item, Decision(decision)
         words = question_of(*self._decided, self.monitor.clock())
-        self.query_one(Prompt).ask("verdict", words)
+        self._ask("verdict", words)
 
     def on_prompt_answered(self, event: Prompt.Answered) -> None:
         """A note is marked, a verdict kept, an objective set; a bad one says what is wrong and is
@@ -220,7 +226,7 @@ class WatchScreen(Screen[None]):
                 objective = parse_objective(event.text)
             except ValueError as error:
                 self.notify(f"{error}.", severity="warning", markup=False)
-                self.query_one(Prompt).ask("objective", OBJECTIVE_WORDS, event.text)
+                self._ask("objective", OBJECTIVE_WORDS, event.text)
             else:
                 self.monitor.set_objective(objective)
                 lines = toml_lines(objective).rstrip()

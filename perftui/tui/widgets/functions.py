@@ -18,7 +18,7 @@ MOST_SEARCHED = 1000
 _CHANGE = Column("change", "Δbefore", 8, right=True, needs=64)
 COLUMNS = (
     Column("own", "own%", 5, right=True),
-    Column("margin", "±", 4, right=True, needs=100),
+    Column("margin", "±", 5, right=True, needs=100),
     Column("total", "total%", 7, right=True),
     _CHANGE,
     Column("own_s", "own s", 6, right=True, needs=72),

@@ -24,7 +24,7 @@ from perftui.tui.axis import Moment
 from perftui.tui.difference import Difference
 from perftui.tui.functions_view import SORTS, FunctionsView
 from perftui.tui.profile_view import Looked, ProfileView
-from perftui.tui.profile_words import COMMANDS, VIEWS, title, why_empty
+from perftui.tui.profile_words import COMMANDS, FILTERED, VIEWS, title, why_empty
 from perftui.tui.source_view import hottest_line, source_lines
 from perftui.tui.span_trees import SpanTrees
 from perftui.tui.threads_view import ThreadsView
@@ -302,7 +302,7 @@ class ProfilePanel(Vertical):
         """Close the innermost thing that is open; whether there was one."""
         if self.showing == "source":
             self._show_view(self._behind)
-        elif self.view.pattern:
+        elif self.view.pattern and self.showing in FILTERED:
             self.filter_by("")
         elif self.view.choice_name:
             self.view.choose()

@@ -28,6 +28,8 @@ COLUMNS = (
 class ThreadsTable(LineTable[ThreadLine]):
     """Threads, below their process where there are several. Enter looks at one of them only."""
 
+    STAYS_FIRST = True
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "only", "only it", key_display="Enter"),
     ]
