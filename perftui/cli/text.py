@@ -6,8 +6,6 @@ import textwrap
 import time
 from collections.abc import Iterator
 
-from rich.cells import cell_len
-
 from perftui.model.baseline import Baseline
 from perftui.model.findings import Finding, Forecast, ForecastState, LlmState
 from perftui.model.noise import Change, change
@@ -25,7 +23,7 @@ from perftui.model.stacks import Mode, Place, Window, of_newest_kind
 from perftui.model.target import TargetState
 from perftui.model.text import plain
 from perftui.model.warning import said, strongest
-from perftui.tui.cells import fit
+from perftui.tui.cells import cell_len, fit
 
 FUNCTIONS = 20
 WIDTH = 80
@@ -215,8 +213,9 @@ def _change(moved: Change, mark: str) -> str:
 def _named(figures: str, function: str, where: str) -> str:
     """A row with its function and place, in `WIDTH`; of both the end is what counts."""
     room = WIDTH - len(figures) - 4
-    where = _ending(plain(where), room // 2)
-    return f"{figures}  {_ending(plain(function), room - cell_len(where))}  {where}"
+    where = plain(where)
+    left = room - min(cell_len(where), room // 2)
+    return f"{figures}  {_ending(plain(function), left)}  {_ending(where, room // 2)}"
 
 
 def _ending(text: str, most: int) -> str:

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rich.cells import cell_len, set_cell_size
-
 from perftui.model.text import plain
 
 GAP = 1
@@ -34,6 +32,16 @@ class Column:
     cut: Cut = "end"
 
 
+def cell_len(text: str) -> int:
+    """How many cells a text takes."""
+    if text.isascii():
+        return len(text)
+    # Slow to import; what is written without a screen mostly does without.
+    from rich import cells
+
+    return cells.cell_len(text)
+
+
 def fit(text: str, width: int, *, right: bool = False, cut: Cut = "end") -> str:
     """`text` in exactly `width` cells: padded, or with an ellipsis for its `cut`."""
     if width <= 0:
@@ -48,14 +56,26 @@ def fit(text: str, width: int, *, right: bool = False, cut: Cut = "end") -> str:
     length = cell_len(shown)
     if length > width:
         kept = {"start": width - 1, "middle": width // 2, "end": 0}[cut]
-        shown = f"{set_cell_size(first, width - 1 - kept)}…{_ending(last, kept)}"
-        length = cell_len(shown)
+        head, tail = _beginning(first, width - 1 - kept), _ending(last, kept)
+        shown = f"{head}…{tail}"
+        length = cell_len(head) + 1 + cell_len(tail)
     space = " " * (width - length)
     return space + shown if right else shown + space
 
 
+def _beginning(text: str, width: int) -> str:
+    """The beginning of a longer text, in exactly so many cells."""
+    if text.isascii():
+        return text[:width]
+    from rich import cells
+
+    return cells.set_cell_size(text, width)
+
+
 def _ending(text: str, width: int) -> str:
     """The end of a text in at most so many cells."""
+    if text.isascii():
+        return text[max(0, len(text) - width) :]
     while cell_len(text) > width:
         text = text[1:]
     return text

@@ -6,15 +6,13 @@ import re
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
-from rich.cells import cell_len
-
 from perftui.model.calltree import TOP, Node, Path, call_tree, find
 from perftui.model.kinds import Kind, kind_of
 from perftui.model.noise import Change
 from perftui.model.present import place
 from perftui.model.stacks import Place
 from perftui.model.text import plain
-from perftui.tui.cells import fit
+from perftui.tui.cells import cell_len, fit
 from perftui.tui.difference import Difference, sign
 from perftui.tui.filter import Filter
 from perftui.tui.flame_layout import Box, Layout

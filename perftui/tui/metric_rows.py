@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from rich.cells import cell_len
-
 from perftui.model.event import Identity
 from perftui.model.objective_state import SHAPES
 from perftui.model.series import SeriesKey
-from perftui.tui.cells import Column, fit, widths
+from perftui.tui.cells import Column, cell_len, fit, widths
 from perftui.tui.metrics_view import MetricLine
 
 WIDE = 100

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rich.cells import cell_len
 from rich.segment import Segment
 from textual import events
 from textual.message import Message
@@ -13,7 +12,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from perftui.model.warning import Level
-from perftui.tui.cells import fit
+from perftui.tui.cells import cell_len, fit
 from perftui.tui.widgets.painted import Painted
 
 
