@@ -61,17 +61,28 @@ def _digits(value: float) -> str:
 def series_name(key: SeriesKey) -> str:
     """A series by its metric and labels, as Prometheus writes it: `rps{handler=/cart}`."""
     # Each part by itself: an unfinished escape sequence must not take the next part with it.
-    labels = ",".join(f"{plain(name)}={plain(value)}" for name, value in key.labels)
+    labels = format_labels(key.labels)
     return f"{plain(key.name)}{{{labels}}}" if labels else plain(key.name)
 
 
+def format_labels(labels: Iterable[tuple[str, str]]) -> str:
+    """Labels as names show them: `handler=/cart,code=200`."""
+    return ",".join(f"{plain(name)}={plain(value)}" for name, value in labels)
+
+
 def line_names(keys: Iterable[SeriesKey]) -> dict[SeriesKey, str]:
-    """The names of some series on their lines: with those labels alone in which the series of one
-    metric differ; of a single one without those that say where Prometheus has it from."""
+    """The names of some series on their lines, with the labels that tell them apart alone."""
+    told = telling_labels(keys)
+    return {key: series_name(replace(key, labels=labels)) for key, labels in told.items()}
+
+
+def telling_labels(keys: Iterable[SeriesKey]) -> dict[SeriesKey, tuple[tuple[str, str], ...]]:
+    """The labels in which the series of one metric differ; of a single one all but those that say
+    where Prometheus has it from."""
     same: dict[tuple[str, Origin], list[SeriesKey]] = {}
     for key in keys:
         same.setdefault((key.name, key.origin), []).append(key)
-    names: dict[SeriesKey, str] = {}
+    told: dict[SeriesKey, tuple[tuple[str, str], ...]] = {}
     for group in same.values():
         values: dict[str, list[str]] = {}
         for label, value in (pair for key in group for pair in key.labels):
@@ -82,9 +93,8 @@ def line_names(keys: Iterable[SeriesKey]) -> dict[SeriesKey, str]:
         if len(group) == 1:
             alike &= TARGET_LABELS
         for key in group:
-            labels = tuple(pair for pair in key.labels if pair[0] not in alike)
-            names[key] = series_name(replace(key, labels=labels))
-    return names
+            told[key] = tuple(pair for pair in key.labels if pair[0] not in alike)
+    return told
 
 
 def format_rate(per_s: float | None, unit: str) -> str:

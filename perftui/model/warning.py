@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import NamedTuple
 
 from perftui.model.findings import LOCAL, Forecast, ForecastState
 from perftui.model.objective import Objective
-from perftui.model.present import format_age, format_probability, format_span, format_value
-from perftui.model.series import Series
+from perftui.model.present import (
+    format_age,
+    format_labels,
+    format_probability,
+    format_span,
+    format_value,
+    telling_labels,
+)
 from perftui.model.snapshot import Snapshot, SourceState
 from perftui.model.target import TargetState
 from perftui.model.text import plain
@@ -18,7 +25,17 @@ from perftui.model.verdict import Decision, Item
 LIKELY = 0.5
 """From this chance on a forecast is a warning."""
 
-_Violated = dict[Objective, Series]
+MOST_LABELS = 40
+
+
+class _Beyond(NamedTuple):
+    """The newest value on an objective's wrong side, in words, and its unit."""
+
+    now: str
+    unit: str
+
+
+_Violated = dict[Objective, _Beyond]
 
 
 class Level(IntEnum):
@@ -89,7 +106,7 @@ def _warnings(snapshot: Snapshot) -> Iterator[Warning]:
     for forecast in snapshot.forecasts:
         if forecast.state is ForecastState.IN_BREACH and forecast.since is not None:
             since = format_age(snapshot.taken_at - forecast.since)
-            now = _aside(_now(violated.get(forecast.objective)))
+            now = _aside(_now(violated, forecast))
             yield Warning(Level.ALARM, f"BREACH for {since}: {describe(forecast)}{now}")
     if snapshot.target_state is not TargetState.EXITED:
         yield from _likely(snapshot, violated)
@@ -113,7 +130,7 @@ def _likely(snapshot: Snapshot, violated: _Violated) -> Iterator[Warning]:
         what = f"{format_probability(chance)} within {format_span(forecast.objective.horizon_s)}"
         age = format_age(snapshot.taken_at - forecast.made_at)
         signed = "" if forecast.by == LOCAL else f"{plain(forecast.by)}, {age} ago"
-        what += f": {describe(forecast)}{_aside(_now(violated.get(forecast.objective)), signed)}"
+        what += f": {describe(forecast)}{_aside(_now(violated, forecast), signed)}"
         if chance >= LIKELY:
             yield Warning(Level.WARNING, what)
         else:
@@ -125,16 +142,17 @@ def _crossed(snapshot: Snapshot, violated: _Violated) -> Iterator[Warning]:
     """Thresholds that are crossed, though not yet for so long that it is a breach."""
     known = {f.objective for f in snapshot.local if f.state is ForecastState.IN_BREACH}
     known.update(forecast.objective for forecast in _snoozed(snapshot))
-    for objective, worst in violated.items():
+    for objective, beyond in violated.items():
         if objective not in known:
-            what = f"{_described(objective, worst.key.unit)}: {_now(worst)}"
+            what = f"{_described(objective, beyond.unit)}: {beyond.now}"
             if objective.hold_s > 0:
-                what += f", a breach if it lasts {format_span(objective.hold_s)}"
+                what += f", not yet for {format_span(objective.hold_s)}"
             yield Warning(Level.WARNING, what)
 
 
-def _now(series: Series | None) -> str:
-    return "" if series is None else f"now {format_value(series.last.value, series.key.unit)}"
+def _now(violated: _Violated, forecast: Forecast) -> str:
+    beyond = violated.get(forecast.objective)
+    return "" if beyond is None else beyond.now
 
 
 def _aside(*parts: str) -> str:
@@ -143,19 +161,19 @@ def _aside(*parts: str) -> str:
 
 
 def _violated(snapshot: Snapshot) -> _Violated:
-    """Of each objective on whose wrong side a series is at present, the worst such series."""
+    """The objectives on whose wrong side a series is at present, each with the worst one."""
     found: _Violated = {}
     for objective in snapshot.objectives:
-        beyond = [
-            one
-            for one in snapshot.series
-            if one.key.name == objective.metric
-            and objective.violated(one.last.value)
-            and not one.is_stale(snapshot.taken_at)
-        ]
+        series = [one for one in snapshot.series if one.key.name == objective.metric]
+        fresh = [one for one in series if not one.is_stale(snapshot.taken_at)]
+        beyond = [one for one in fresh if objective.violated(one.last.value)]
         if beyond:
-            worst = max if objective.above else min
-            found[objective] = worst(beyond, key=lambda one: one.last.value)
+            worst = (max if objective.above else min)(beyond, key=lambda one: one.last.value)
+            now = f"now {format_value(worst.last.value, worst.key.unit)}"
+            if len(series) > 1:
+                told = format_labels(telling_labels(one.key for one in series)[worst.key])
+                now += f" at {plain(told, MOST_LABELS)}" if told else ""
+            found[objective] = _Beyond(now, worst.key.unit)
     return found
 
 

@@ -32,6 +32,8 @@ MOST_WINDOW_S = 60.0
 """No window is longer, merged ones neither."""
 LATE_S = 0.5
 """So late a window may be before the last one no longer stands for the present."""
+GIL_LEAST_S = 30.0
+"""The holder of the GIL is looked at for a second in ten: in less too seldom to say much."""
 UNSEEN_EVERY_S = 30.0
 """How often rows that nobody looks at are counted: windows are at hand for five minutes."""
 
@@ -61,6 +63,12 @@ class Looked:
     def earlier_ticks(self) -> float:
         """Those of the windows of the span before."""
         return sum(window.expected_ticks for window in self.earlier)
+
+    def of_gil(self, windows: Sequence[Window]) -> list[Window]:
+        """Of looks at the GIL's holder those of the span, or of `GIL_LEAST_S`: what is paused, or
+        of the past, knows nothing of what was looked at since."""
+        since = min(self.start, self.now - GIL_LEAST_S)
+        return [window for window in windows if since < window.end <= self.now]
 
     @property
     def unconfirmed(self) -> frozenset[tuple[Place, Place]]:

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from perftui.model.baseline import Baseline
 from perftui.model.calltree import CallTree, Node, call_tree
-from perftui.model.stacks import Window
+from perftui.model.stacks import Place, Window
 from perftui.tui.difference import Difference
 from perftui.tui.profile_view import Looked, ProfileView
+from perftui.tui.source_view import hottest_line
 
 
 class _Choice(NamedTuple):
@@ -49,6 +50,19 @@ class SpanTrees:
         if self._of_baseline is None or self._of_baseline[0] is not baseline:
             self._of_baseline = baseline, call_tree(baseline.stacks)
         return _difference(self._of_baseline[1], baseline.ticks)
+
+    def hottest_line(self, place: Place, looked: Looked) -> int | None:
+        """Where a function is hottest; of one that is GONE, where it was in what the span is
+        compared with. None where no line of it is known."""
+        line = hottest_line(place, self.now(looked).counts())
+        if line is not None:
+            return line
+        baseline = self._view.baseline
+        if baseline is not None:
+            stacks = ((stack, count) for (_, stack), count in baseline.stacks.items())
+            return hottest_line(place, stacks)
+        self._tree_before(looked.earlier)
+        return hottest_line(place, self._before.counts())
 
     def _tree_before(self, windows: Sequence[Window]) -> Node:
         self._choose()

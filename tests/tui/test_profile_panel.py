@@ -302,6 +302,24 @@ async def test_the_source_of_what_is_gone_opens_where_it_was(watch: Any, picture
         assert source.selected.number == 7
 
 
+async def test_the_source_of_what_is_gone_since_the_baseline(watch: Any, picture: Any) -> None:
+    """Opens where it was when that was marked, however long ago."""
+    app, monitor = watch(picture({"main parse:7": 90}))
+    async with app.run_test(size=WIDE) as pilot:
+        table = app.screen.query_one(FunctionsTable)
+        await pilot.press("b")
+        monitor.latest = picture({"main fresh:2": 90}, taken_at=NOW + 500)
+        app.screen.draw()
+        await pilot.pause()
+        gone = next(n for n, row in enumerate(table.items) if row.key.function == "parse")
+        table.action_cursor_to(gone)
+        await pilot.press("enter")
+        await read(pilot)
+        source = app.screen.query_one(SourceTable)
+        assert source.selected is not None
+        assert source.selected.number == 7
+
+
 async def test_own_code_alone(watch: Any, picture: Any, names_of: Any) -> None:
     """o leaves out the standard library and packages."""
     frames = (*stack("main"), *stack("dumps", file="/usr/lib/python3.11/json/__init__.py"))

@@ -65,14 +65,14 @@ def test_a_threshold_that_is_crossed_is_a_warning_before_it_is_a_breach(said: li
     seen = snapshot(
         series=[
             series("p99", [0.1, 0.6], unit="s", labels=(("handler", "/a"),)),
-            series("p99", [0.1, 0.75], unit="s", labels=(("handler", "/b"),)),
+            series("p99", [0.1, 0.75], unit="s", labels=(("handler", "/b\u202e"),)),
             series("p99", [0.9], end=NOW - 60, unit="s", labels=(("handler", "/gone"),)),
         ],
         forecasts=said,
         objectives=(P99,),
     )
     assert strongest(seen) == Said(
-        Level.WARNING, "p99 above 500 ms: now 750 ms, a breach if it lasts 10 s"
+        Level.WARNING, "p99 above 500 ms: now 750 ms at handler=/b�, not yet for 10 s"
     )
 
 
@@ -81,7 +81,7 @@ def test_below_a_threshold_the_lowest_is_said():
     rate = Objective("rps", 5.0, above=False, hold_s=0.0, label="too few requests")
     few = [series("rps", [v], labels=(("h", str(n)),)) for n, v in enumerate((9.0, 3.0, 2.0))]
     seen = snapshot(series=few, objectives=(rate,))
-    assert strongest(seen) == Said(Level.WARNING, "too few requests: now 2")
+    assert strongest(seen) == Said(Level.WARNING, "too few requests: now 2 at h=2")
 
 
 def test_what_is_no_crossing():

@@ -25,7 +25,7 @@ from perftui.tui.difference import Difference
 from perftui.tui.functions_view import SORTS, FunctionsView
 from perftui.tui.profile_view import Looked, ProfileView
 from perftui.tui.profile_words import COMMANDS, FILTERED, VIEWS, title, why_empty
-from perftui.tui.source_view import hottest_line, source_lines
+from perftui.tui.source_view import source_lines
 from perftui.tui.span_trees import SpanTrees
 from perftui.tui.threads_view import ThreadsView
 from perftui.tui.widgets.callers import CallersTable
@@ -37,9 +37,6 @@ from perftui.tui.widgets.threads import ThreadsTable
 from perftui.tui.widgets.tree import TreeTable
 
 T = TypeVar("T")
-
-GIL_LEAST_S = 30.0
-"""The holder of the GIL is looked at for a second in ten: in less too seldom to say much."""
 
 
 class ProfilePanel(Vertical):
@@ -147,13 +144,10 @@ class ProfilePanel(Vertical):
 
     def _draw_threads(self) -> None:
         looked = self._look()
-        # A view that is paused, or of the past, knows nothing of what was looked at since.
-        since = min(looked.start, looked.now - GIL_LEAST_S)
-        gil_windows = [w for w in self._snapshot.gil_windows if since < w.end <= looked.now]
         lines = self._threads.lines(
             looked.windows,
             looked.ticks,
-            gil_windows,
+            looked.of_gil(self._snapshot.gil_windows),
             has_children=bool(self._snapshot.children),
         )
         self._fill(self.query_one(ThreadsTable), lines)
@@ -259,11 +253,7 @@ class ProfilePanel(Vertical):
             return
         self._source = source
         self.redraw()
-        looked = self._look()
-        line = hottest_line(self._place, self._trees.now(looked).counts())
-        if line is None:  # GONE: where it was
-            before = (pair for window in looked.earlier for pair in window.stacks.items())
-            line = hottest_line(self._place, ((stack, count) for (_, stack), count in before))
+        line = self._trees.hottest_line(self._place, self._look())
         # The file may be read before the view is laid out, which until then has no size.
         self.call_after_refresh(self.query_one(SourceTable).open_at, line or 1)
 
