@@ -236,6 +236,15 @@ class Governor:
         return self._full or self._settings.nonblocking is False or self._settings.native
 
     @property
+    def _cpu_budget_pct(self) -> float:
+        """What py-spy may take while the next window lasts, in percent of a core. The first, short
+        one may take at once what a second may: with a few looks it would show next to nothing."""
+        budget = self._settings.max_sampler_cpu
+        if self._windows:
+            return budget
+        return budget * EARLY_WINDOW_S / self._length(FIRST_WINDOW_S)
+
+    @property
     def _window_s(self) -> float:
         """How long the next window is where nothing makes it shorter."""
         if self._windows == 0:
@@ -265,7 +274,7 @@ class Governor:
         """The highest rate that py-spy's CPU budget allows."""
         if self._settings.rate:
             return self._wanted_hz
-        budget = self._settings.max_sampler_cpu
+        budget = self._cpu_budget_pct
 
         def fitting(part: float) -> int:
             return max(
@@ -318,7 +327,7 @@ class Governor:
             duty = self._settings.duty / 100
         else:
             cpu = self._cpu_pct(plan.rate_hz, threads, gil=plan.gil)
-            duty = min(duty, self._settings.max_sampler_cpu / cpu)
+            duty = min(duty, self._cpu_budget_pct / cpu)
             always = self._settings.nonblocking is False or self._settings.native
             if always and not plan.nonblocking:
                 stopped = min(100.0, 100 * plan.rate_hz * look_s)

@@ -81,10 +81,8 @@ class _Running:
 
     @property
     def lead_s(self) -> float:
-        """How long before its end the next one is started: where it cannot be told when to end,
-        about as long as it took to attach itself."""
-        if not self.run.ends_alone:
-            return 0.0
+        """About as long as it took to attach itself, and more, so that the next one, started so
+        long before the end of this one, looks by then."""
         return min(self.plan.seconds / 2, LEAD * (self.start - self.launched))
 
 
@@ -166,12 +164,10 @@ class Profiler(Source):
         current = self._attach()
         try:
             self._look(current)
-            self._ask_version()
             while not (self.stopping.is_set() or current.run.ended or current.plan.rest_s):
                 following = self._attach()
                 ending, current = self._interrupted(current), following
                 self._look(current, ending)
-                self._ask_version()
         finally:
             self._gil.stop()
             self._collect(self._interrupted(current))
@@ -219,7 +215,11 @@ class Profiler(Source):
     def _look(self, running: _Running, ending: _Ending | None = None) -> None:
         """Let it sample as long as it was planned; less if it ends, or perftui does. Meanwhile the
         one before it ends."""
-        end = running.start + running.plan.seconds - running.lead_s
+        end = running.start + running.plan.seconds
+        # The next one is started before the end where that cannot be chosen, and at first, since
+        # what the first window shows is waited for. Else it costs less to be a little longer.
+        if running.run.ends_alone or (ending is None and not running.plan.rest_s):
+            end -= running.lead_s
         while not (self.stopping.is_set() or running.run.ended):
             left = end - self.clock()
             if left <= 0:
@@ -322,6 +322,7 @@ class Profiler(Source):
         if self._let_go_at is not None and end - self._let_go_at < TELL_S:
             remarks.append("was left stopped by a py-spy that hung, goes on")
         self.say(SourceState.OK, "; ".join(filter(None, remarks)))
+        self._ask_version()  # a py-spy of its own: after what is waited for
 
     def _thread_times(self, chosen: Plan) -> dict[int, ThreadTime]:
         """What each thread took so far, where the samples are those of all threads that run."""

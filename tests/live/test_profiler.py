@@ -128,6 +128,21 @@ def test_what_a_hung_pyspy_left_stopped_goes_on_and_is_told(python_target: Any) 
     assert any(f"left pid {target.pid} stopped" in message for message in heard), heard
 
 
+def test_nothing_else_comes_before_the_first_window(python_target: Any) -> None:
+    """It is waited for: py-spy is asked for the target's version once it is there."""
+    target = python_target(BURN)
+    known: list[int] = []
+
+    def launch(argv: list[str], **how: Any) -> subprocess.Popen[bytes]:
+        if "dump" in argv:
+            known.append(len(monitor.snapshot().windows))
+        return subprocess.Popen(argv, **how)
+
+    with watched(target.pid, launch) as monitor:
+        wait_for(lambda: known, SLOW_S, "the question")
+    assert known == [1]
+
+
 def test_one_that_has_ended_keeps_what_it_took(python_target: Any) -> None:
     """Until it is asked for what it wrote and took, another one may be begun beside it."""
     target, launched = python_target(BURN), []

@@ -84,6 +84,25 @@ def test_it_begins_gently():
     assert first.rate_hz * first.seconds <= 3
 
 
+@pytest.mark.parametrize("threads", [20, 50, 100])
+def test_the_first_window_shows_something(threads: int):
+    """It has ten looks or about as many, however dear one may be, and takes no more in them than
+    py-spy may in a second; the user's own rate stays."""
+    first, second = Target(threads, cpu_s=PER_THREAD_S).watch(2)
+    assert first.rate_hz * first.seconds >= 10
+    assert first.rate_hz * first.seconds * threads * PER_THREAD_S <= 0.15
+    assert second.rate_hz * threads * PER_THREAD_S <= 0.15
+    assert not first.rest_s
+    assert Target(threads, rate=5).plan().rate_hz == 5
+
+
+def test_a_first_window_of_a_second_has_no_more():
+    """Where none can be shorter than a second, the first one takes what any may."""
+    governor = Governor(ProfileSettings(), whole_seconds=True)
+    plan = governor.plan([100], subprocesses=False)
+    assert (plan.seconds, plan.rate_hz) == (1.0, 10)
+
+
 def test_a_look_that_was_never_made_costs_nothing():
     """A py-spy that cannot attach gives back what its window may have stopped the target for, and
     what comes after it begins as gently as it would have."""
