@@ -9,7 +9,7 @@ from perftui.model.snapshot import Snapshot
 from perftui.tui.axis import Axis, Moment
 from perftui.tui.cells import fit
 from perftui.tui.charts import scale
-from perftui.tui.metrics_view import metric_line
+from perftui.tui.metrics_view import Listed, metric_line
 
 LABEL_CELLS = 10
 """Width of the scale on the left, with the gap behind it."""
@@ -28,8 +28,8 @@ def large_chart(
 ) -> list[str]:
     """`height` lines of `LABEL_CELLS` + the axis's width."""
     rows = max(1, height - TITLE_LINES - 1)
-    name = series_name(series.key)
-    line = metric_line(series, name, objective, snapshot, axis, rows=rows, moment=moment)
+    shown = Listed(series, series_name(series.key), objective, rows)
+    line = metric_line(shown, snapshot, axis, moment)
     visible = between(series.points, axis.start, axis.end)
     bottom, top = scale(visible or series.points, series.key, objective)
     unit = series.key.unit

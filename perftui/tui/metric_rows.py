@@ -43,10 +43,15 @@ def columns_for(names: Iterable[str], width: int) -> list[tuple[Column, int]]:
     return widths((column, *COLUMNS[1:]), width)
 
 
+def chart_place(columns: Sequence[tuple[Column, int]]) -> int:
+    """In which cell the charts begin."""
+    return columns[0][1] + 1
+
+
 def metric_rows(metric: MetricLine, columns: Sequence[tuple[Column, int]]) -> list[Row]:
     """A line for each row of its chart."""
     style = "stale" if metric.stale else "violated" if metric.violated else "line"
-    chart_at = columns[0][1] + 1
+    chart_at = chart_place(columns)
     return [
         Row(
             " ".join(

@@ -64,29 +64,27 @@ class MetricLine:
         return f"{SHAPES[self.standing]} {self.standing} {self.objective}"
 
 
-def metric_lines(
-    found: Sequence[Series],
-    snapshot: Snapshot,
-    axis: Axis,
-    *,
-    rows: int = CHART_ROWS,
-    moment: Moment | None = None,
-) -> list[MetricLine]:
-    """A line for each series, in their order; charts of metrics with an objective have `rows`.
+@dataclass(frozen=True)
+class Listed:
+    """A series in the panel: under which name, what is wanted of it, and how many rows it has."""
 
-    With a `moment` the values are those of that time.
-    """
+    series: Series
+    name: str
+    objective: Objective | None
+    rows: int
+
+
+def listed(found: Sequence[Series], snapshot: Snapshot, rows: int = CHART_ROWS) -> list[Listed]:
+    """What is listed of these series, in their order; charts of metrics with an objective have
+    `rows`."""
     objectives = _objectives(snapshot)
     names = line_names(series.key for series in found)
     return [
-        metric_line(
+        Listed(
             series,
             names[series.key],
             objectives.get(series.key.name),
-            snapshot,
-            axis,
-            rows=rows if series.key.name in objectives else 1,
-            moment=moment,
+            rows if series.key.name in objectives else 1,
         )
         for series in _fewer(found)
     ]
@@ -152,18 +150,11 @@ def _fewer(found: Sequence[Series]) -> Iterator[Series]:
 
 
 def metric_line(
-    series: Series,
-    name: str,
-    objective: Objective | None,
-    snapshot: Snapshot,
-    axis: Axis,
-    *,
-    rows: int = 1,
-    moment: Moment | None = None,
+    metric: Listed, snapshot: Snapshot, axis: Axis, moment: Moment | None = None
 ) -> MetricLine:
-    """One series as it is drawn under this name, its chart `rows` high. With a `moment` its figures
-    are those of that time: as high as its chart is there, and how it stood is not known."""
-    key = series.key
+    """One series as it is drawn. With a `moment` its figures are those of that time: as high as its
+    chart is there, and how it stood is not known."""
+    series, objective, key = metric.series, metric.objective, metric.series.key
     visible = between(series.points, axis.start, axis.end)
     # Where points are rare, how far apart they are shows only further back.
     around = between(series.points, -math.inf, axis.end)[-max(RECENT, len(visible)) :]
@@ -188,11 +179,11 @@ def metric_line(
         burnt = f"violated {100 * share:.1f} %" if share >= NOTABLE_BURN else ""
     return MetricLine(
         key=key,
-        name=name,
+        name=metric.name,
         chart=chart(
             around,
             axis=axis,
-            height=rows,
+            height=metric.rows,
             bottom=bottom,
             top=top,
             threshold=objective.threshold if objective is not None else None,

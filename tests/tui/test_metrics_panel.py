@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from builders import NOW, snapshot, window
+from builders import NOW, series, snapshot, window
 from textual.geometry import Offset
 from textual.widgets import Input
 
 from perftui.model.event import Event, EventKind
 from perftui.model.objective import Objective
+from perftui.tui.widgets import metrics as widget
 from perftui.tui.widgets.bars import Header
 from perftui.tui.widgets.functions import FunctionsTable
 from perftui.tui.widgets.metrics import MetricsPanel
@@ -229,6 +230,39 @@ async def test_an_objective_that_is_there_is_kept_as_a_whole(watch: Any) -> None
         await pilot.press("enter")
         await pilot.pause()
         assert monitor.latest.objectives == (before, before)
+
+
+async def test_what_is_out_of_sight_is_there_once_it_is_scrolled_to(
+    watch: Any, words_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every metric has its line when it is looked at, by wheel or cursor; what is not looked at is
+    not laid out, however much of it there is."""
+    laid_out: list[str] = []
+    line = widget.metric_line
+
+    def counted(metric: Any, *more: Any) -> Any:
+        laid_out.append(metric.name)
+        return line(metric, *more)
+
+    monkeypatch.setattr(widget, "metric_line", counted)
+    names = [f"m{n:02}" for n in range(60)]
+    app, _ = watch(series=tuple(series(name, [n, n]) for n, name in enumerate(names)))
+    async with app.run_test(size=WIDE) as pilot:
+        panel = await metrics(pilot)
+        height, seen = panel.size.height - 1, set()
+        assert set(laid_out) == set(names[:height])
+        for top in range(0, len(names), height):
+            panel.scroll_to(y=top, animate=False)
+            await pilot.pause()
+            lines = [one for one in words_of(panel).splitlines()[1:] if one.strip()]
+            assert all(one.split()[-1] != one.split()[0] for one in lines), lines
+            seen |= {one.split()[0] for one in lines}
+        assert seen == set(names)
+        panel.scroll_to(y=0, animate=False)
+        await pilot.press(*["down"] * len(names))
+        await pilot.pause()
+        assert panel.selected.name == names[-1]
+        assert words_of(panel).splitlines()[-1].startswith(names[-1])
 
 
 async def test_spans(watch: Any) -> None:

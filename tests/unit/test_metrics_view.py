@@ -17,9 +17,10 @@ from perftui.tui.axis import Axis, Moment
 from perftui.tui.charts import THRESHOLD, chart, scale
 from perftui.tui.metrics_view import (
     CHART_ROWS,
+    Listed,
     MetricLine,
+    listed,
     metric_line,
-    metric_lines,
     source_lines,
     unavailable_lines,
     urgent,
@@ -32,8 +33,11 @@ def draw(values: list[Point] | tuple[Point, ...], **more: object) -> tuple[str, 
     return chart(values, axis=axis, **given_)
 
 
-def lines_of(seen: Snapshot, **more: object) -> list[MetricLine]:
-    return metric_lines(seen.series, seen, Axis(seen.data_at, 60.0, 20), **more)
+def lines_of(
+    seen: Snapshot, moment: Moment | None = None, rows: int = CHART_ROWS
+) -> list[MetricLine]:
+    axis = Axis(seen.data_at, 60.0, 20)
+    return [metric_line(one, seen, axis, moment) for one in listed(seen.series, seen, rows)]
 
 
 def one_line(
@@ -45,7 +49,7 @@ def one_line(
 ) -> MetricLine:
     objectives = (objective,) if objective is not None else ()
     seen = snapshot(series=[found], objectives=objectives, **more)
-    (line,) = lines_of(seen, moment=moment, rows=rows)
+    (line,) = lines_of(seen, moment, rows)
     return line
 
 
@@ -293,20 +297,21 @@ def test_figures_at_a_cursor_are_of_its_time():
     rising = series("p99", [*(0.01 * n for n in range(60)), *[0.1] * 60], unit="s")
     axis = Axis(NOW, 120.0, 120)
     seen = snapshot(series=[rising], objectives=[P99])
-    now = metric_line(rising, "p99", P99, seen, axis)
+    p99, rare = (
+        Listed(rising, "p99", P99, 1),
+        Listed(series("m", range(24), every_s=5.0), "m", None, 1),
+    )
+    now = metric_line(p99, seen, axis)
     assert (now.value, now.slope, now.violated) == ("100 ms", "steady", False)
-    then = metric_line(rising, "p99", P99, seen, axis, moment=Moment(NOW - 61, NOW - 60))
+    then = metric_line(p99, seen, axis, Moment(NOW - 61, NOW - 60))
     assert (then.value, then.slope, then.violated) == ("580 ms", "+600 ms/min", True)
     assert (then.standing, then.wanted) == (None, "SLO ≤ 500 ms")
-    rare = series("m", range(24), every_s=5.0)
     values = [
-        metric_line(rare, "m", None, seen, axis, moment=Moment(NOW - at, NOW - at + 1)).value
+        metric_line(rare, seen, axis, Moment(NOW - at, NOW - at + 1)).value
         for at in range(12, 2, -1)
     ]
     assert "–" not in values
-    assert (
-        metric_line(rare, "m", None, seen, axis, moment=Moment(NOW - 200, NOW - 199)).value == "–"
-    )
+    assert metric_line(rare, seen, axis, Moment(NOW - 200, NOW - 199)).value == "–"
 
 
 def test_a_stale_value_says_its_age():
@@ -342,10 +347,10 @@ def test_the_past_has_fewer_points():
     long_ago = points([50] * 60, every_s=10.0, end=NOW - 300)
     found = Series(SeriesKey("cpu", Origin.PROCESS), (*long_ago, *points([50] * 300)))
     seen = snapshot(series=[found])
-    (line,) = metric_lines([found], seen, Axis(NOW - 400, 60.0, 60))
+    line = metric_line(Listed(found, "cpu", None, 1), seen, Axis(NOW - 400, 60.0, 60))
     assert line.chart[0].lstrip() == "█" * 51  # before its first point nothing is drawn
     rare = Series(found.key, tuple(points([50] * 10, every_s=60.0, end=NOW - 50)))
-    (line,) = metric_lines([rare], snapshot(series=[rare]), Axis(NOW, 60.0, 20))
+    line = metric_line(Listed(rare, "cpu", None, 1), seen, Axis(NOW, 60.0, 20))
     assert line.chart[0].lstrip() == "█" * 18  # cells of 3 s, the point in the eighteenth from now
 
 

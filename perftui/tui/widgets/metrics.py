@@ -24,10 +24,11 @@ from perftui.tui.axis import Axis, Moment, TimeView, axis_line
 from perftui.tui.cells import fit
 from perftui.tui.events_view import event_line, newest_first
 from perftui.tui.large_chart import LABEL_CELLS, large_chart
-from perftui.tui.metric_rows import Row, columns_for, metric_rows
+from perftui.tui.metric_rows import Row, chart_place, columns_for, metric_rows
 from perftui.tui.metrics_view import (
     CHART_ROWS,
-    metric_lines,
+    listed,
+    metric_line,
     source_lines,
     unavailable_lines,
     urgent,
@@ -132,9 +133,8 @@ class MetricsPanel(Painted[_Drawn], ScrollView, can_focus=True):
 
     def redraw(self) -> None:
         """Lay out what is known now, and draw it."""
-        self._rows, self._drawn_at = self._lay_out(), self._snapshot.taken_at
-        if self.virtual_size.height != len(self._rows) + 1:
-            self.virtual_size = Size(0, len(self._rows) + 1)
+        self._lay_out()
+        self._drawn_at = self._snapshot.taken_at
         moment = self.view.moment(self._axis)
         if moment != self._moment:
             self._moment = moment
@@ -144,12 +144,22 @@ class MetricsPanel(Painted[_Drawn], ScrollView, can_focus=True):
     def on_resize(self) -> None:
         """Other widths."""
         self.forget_painted()
-        self._rows = self._lay_out()
+        self._lay_out()
         self.refresh()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Others are in sight now."""
+        self._lay_out()
+        super().watch_scroll_y(old_value, new_value)
 
     # --- what is laid out
 
-    def _lay_out(self) -> list[Row]:
+    def _lay_out(self) -> None:
+        self._rows = self._rows_now()
+        if self.virtual_size.height != len(self._rows) + 1:
+            self.virtual_size = Size(0, len(self._rows) + 1)
+
+    def _rows_now(self) -> list[Row]:
         width = self.scrollable_content_region.width
         if width <= 0:
             return []
@@ -167,9 +177,13 @@ class MetricsPanel(Painted[_Drawn], ScrollView, can_focus=True):
             for text, failed in source_lines(self._snapshot)
             for line in textwrap.wrap(text, width)
         ]
-        lines = metric_lines(self._series(), self._snapshot, self._axis, rows=rows, moment=moment)
-        for metric in lines:
-            found.extend(metric_rows(metric, columns))
+        top, chart_at = self.scroll_offset.y, chart_place(columns)
+        for one in listed(self._series(), self._snapshot, rows):
+            if top - one.rows < len(found) < top + self.size.height - 1:
+                line = metric_line(one, self._snapshot, self._axis, moment)
+                found.extend(metric_rows(line, columns))
+            else:  # out of sight: that costs nothing, however many there are
+                found.extend([Row("", "", chart_at, one.series.key)] * one.rows)
         found.extend(
             Row(f"{fit(name, 30)} {why}", "metrics--stale")
             for name, why in unavailable_lines(self._snapshot)
