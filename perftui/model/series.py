@@ -71,7 +71,8 @@ class Series:
 
     def is_stale(self, now: float) -> bool:
         """Whether it has stopped at `now` (Unix seconds): its last value counts no more."""
-        return now - self.last.at > max(STALE_S, STALE_STEPS * usual_step(self.points[-RECENT:]))
+        age = now - self.last.at
+        return age > STALE_S and age > STALE_STEPS * usual_step(self.points[-RECENT:])
 
 
 def between(points: Sequence[Point], start: float, end: float) -> Sequence[Point]:

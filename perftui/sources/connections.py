@@ -49,6 +49,8 @@ def _by_tables(members: Iterable[psutil.Process]) -> Counter[str]:
             inodes.setdefault(space, set()).update(_sockets(member.pid))
             pids[space] = member.pid
     for space, held in inodes.items():
+        if not held:
+            continue  # the table of the whole host would be read for nothing
         for table in ("tcp", "tcp6"):
             # It may have ended, and IPv6 may be off.
             with suppress(FileNotFoundError, ProcessLookupError):
