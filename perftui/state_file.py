@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from perftui.errors import StateError
 from perftui.model.text import plain
+
+BUSY_POLL_S = 0.01
 
 
 class StateFile:
@@ -31,9 +34,22 @@ class StateFile:
                     path.chmod(0o600)
             file = ":memory:" if path is None else path
             self.database = sqlite3.connect(file, timeout=busy_s, isolation_level=None)
-            self.database.execute("PRAGMA journal_mode = WAL")
+            self._write_ahead(busy_s)
             self.database.execute("PRAGMA synchronous = NORMAL")
             self.database.execute("PRAGMA foreign_keys = ON")
+
+    def _write_ahead(self, busy_s: float) -> None:
+        """SQLite itself does not wait here for one that has just made the file and writes to it."""
+        deadline = time.monotonic() + busy_s
+        while True:
+            try:
+                self.database.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(BUSY_POLL_S)
+            else:
+                return
 
     @contextmanager
     def failing(self) -> Iterator[None]:

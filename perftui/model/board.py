@@ -186,10 +186,10 @@ class Board:
         self.samples.add(counted, sign)
         if self.began is None:
             self.began = window.start
-        if window.end <= self.since or window.rate_hz <= 0:
+        if window.end <= self.since or not window.tick_s:
             return
         self.since_reset.add(counted, sign)
-        self.seconds.add(counted, sign, 1 / window.rate_hz)
+        self.seconds.add(counted, sign, window.tick_s)
 
     def _counted(self, window: Window) -> _Counted:
         """What a window adds, without a loop in Python over its frames: it costs as much for many

@@ -177,8 +177,9 @@ class Window:
     counts samples whose callers were cut off since they cannot be true, `unconfirmed` are calls in
     them that no blocking look has seen yet; None and empty where that was not checked. `woken`
     counts samples that were left out: threads that ran only since the profiler had stopped them.
-    `stopped_s` is how long the profiler stopped the target, `cpu_wait_s` how long threads could
-    have run but waited for a CPU, over all of them; None where that is not known.
+    `looks` is how many times it looked, where that is known better than by rate and length: the
+    profiler looks at random times. `stopped_s` is how long it stopped the target, `cpu_wait_s` how
+    long threads could have run but waited for a CPU, over all of them; None where not known.
     """
 
     start: float
@@ -196,6 +197,7 @@ class Window:
     cut: int | None = None
     unconfirmed: frozenset[tuple[Place, Place]] = frozenset()
     woken: int | None = None
+    looks: float | None = None
     stopped_s: float | None = None
     cpu_wait_s: float | None = None
     # Not copied by dataclasses.replace: other stacks have other tallies.
@@ -219,8 +221,13 @@ class Window:
 
     @property
     def expected_ticks(self) -> float:
-        """How many looks its rate and length make."""
-        return self.rate_hz * self.seconds
+        """How many times it looked, as far as that is known: shares are parts of this."""
+        return self.rate_hz * self.seconds if self.looks is None else self.looks
+
+    @property
+    def tick_s(self) -> float:
+        """For how many seconds a sample stands; 0 where it did not look."""
+        return self.seconds / self.expected_ticks if self.expected_ticks > 0 else 0.0
 
     @cached_property
     def samples(self) -> int:
@@ -295,11 +302,11 @@ def merge(windows: Iterable[Window], keep_stacks: int) -> Window:
             stacks[thread, _top_alone(frame)] += count
         _bound(stacks, (1 + TOPS_PER_STACK) * keep_stacks)
     seconds = sum(part.seconds for part in parts)
-    ticks = sum(part.expected_ticks for part in parts)
+    looked = sum(part.rate_hz * part.seconds for part in parts)
     return Window(
         start=parts[0].start,
         end=parts[-1].end,
-        rate_hz=ticks / seconds if seconds else parts[0].rate_hz,
+        rate_hz=looked / seconds if seconds else parts[0].rate_hz,
         mode=parts[-1].mode,
         stacks=stacks,
         errors=sum(part.errors for part in parts),
@@ -312,6 +319,7 @@ def merge(windows: Iterable[Window], keep_stacks: int) -> Window:
         cut=known_sum(part.cut for part in parts),
         unconfirmed=frozenset().union(*(part.unconfirmed for part in parts)),
         woken=known_sum(part.woken for part in parts),
+        looks=sum(part.expected_ticks for part in parts),
         stopped_s=known_sum(part.stopped_s for part in parts),
         cpu_wait_s=known_sum(part.cpu_wait_s for part in parts),
     )

@@ -39,9 +39,10 @@ CREATE TABLE event (
 """
 ABOUT = (
     *("rate_hz", "errors", "sampler_cpu_s", "sampled_s", "idle", "native", "processes", "torn"),
-    *("cut", "woken", "stopped_s", "cpu_wait_s"),
+    *("cut", "woken", "looks", "stopped_s", "cpu_wait_s"),
 )
-"""What of a window stands as it is in `about`, as JSON, beside its mode and what is unconfirmed."""
+"""What of a window stands as it is in `about`, as JSON, beside its mode and what is unconfirmed.
+The first recordings lack `looks`."""
 
 
 def raw(name: str) -> bytes:

@@ -102,7 +102,7 @@ class Session:
             mode=Mode(known["mode"]),
             stacks=stacks,
             unconfirmed=unconfirmed,
-            **{name: known[name] for name in ABOUT},
+            **{name: known[name] for name in ABOUT if name in known},
         )
 
     def _read_stacks(self) -> None:

@@ -46,6 +46,8 @@ _ENOUGH_TICKS = 20
 """Less CPU time than this many ticks is too little to judge the rate by."""
 _HELD = 0.9
 """A rate that is held to this part is held; so exact is the comparison."""
+_BUSY = 0.9
+"""A thread that could run for this part of the time tells how often it was looked at."""
 
 
 class ThreadTime(NamedTuple):
@@ -174,3 +176,39 @@ def held_rate(
     if possible < _ENOUGH_TICKS or looks + 3 * math.sqrt(looks + 1) >= _HELD * possible:
         return rate_hz
     return rate_hz * looks / possible
+
+
+def looks_made(
+    samples: Samples,
+    spent: Mapping[int, ThreadTime],
+    looks: float,
+    seconds: float,
+    stopped_s: float,
+) -> float | None:
+    """How many times it looked, where one thread tells that better than the `looks` that its rate
+    and length make; None where none does. All threads must be those of one process.
+
+    py-spy looks at random times, 200 looks are 200 ± 14, and a program that never waits seems to
+    run for 93 % of the time, then for 107 %. But a thread that could run all the time was seen at
+    each look. In general the looks at which a thread was seen running, and those at which it was
+    not, are two independent Poisson counts (thinning: Kingman, Poisson Processes, 1993): to the
+    samples of the thread that waited least come the looks that are expected while it did. With
+    nothing `spent`, threads at rest are among the samples: one that is always there is always seen.
+    """
+    seen: Counter[Thread] = Counter()
+    for (thread, _), count in samples.items():
+        seen[thread] += count
+    if not seen:
+        return None
+    most = max(seen.values())  # none can be seen more often
+    if not spent:
+        return most
+    shares = {
+        thread: (spent[thread.tid].cpu_s + spent[thread.tid].wait_s + stopped_s) / seconds
+        for thread in seen
+        if thread.tid in spent
+    }
+    busiest = max(shares, key=lambda thread: shares[thread], default=None)
+    if busiest is None or shares[busiest] < _BUSY:
+        return None
+    return max(most, seen[busiest] + max(0.0, 1 - shares[busiest]) * looks)

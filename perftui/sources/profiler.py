@@ -23,6 +23,7 @@ from perftui.sources.accounting import (
     ThreadTime,
     held_rate,
     least_seconds,
+    looks_made,
     spent_between,
     thread_times,
     without_waking,
@@ -290,6 +291,10 @@ class Profiler(Source):
             stacks, woken = without_waking(stacks, spent, seconds, chosen.rate_hz)
         held = held_rate(stacks, spent, seconds, chosen.rate_hz, idle=chosen.idle)
         stops = running.stops
+        stopped_s = _stopped_s(chosen, stops, seconds)
+        looks: float | None = None
+        if len(running.threads) == 1 and (spent or chosen.idle):
+            looks = looks_made(stacks, spent, held * seconds, seconds, stopped_s or 0.0)
         shown, replaced = self._edges.add(
             Window(
                 start=end - seconds,
@@ -305,7 +310,8 @@ class Profiler(Source):
                 cpu_wait_s=sum(took.wait_s for took in spent.values()) if spent else None,
                 torn=chosen.nonblocking,
                 woken=woken,
-                stopped_s=_stopped_s(chosen, stops, seconds),
+                looks=looks,
+                stopped_s=stopped_s,
             ),
             seen,
         )

@@ -281,8 +281,8 @@ class ProfileView:
         sums, before, seconds = Sums(), Sums(), Sums()
         for counted in board.counted(shown):
             sums.add(counted, 1)
-            if counted.window.rate_hz > 0:
-                seconds.add(counted, 1, 1 / counted.window.rate_hz)
+            if counted.window.tick_s:
+                seconds.add(counted, 1, counted.window.tick_s)
         for counted in board.counted(earlier):
             before.add(counted, 1)
         return Looked(board, sums, before, seconds, shown, earlier, like, end, start)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import sqlite3
 import stat
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -86,6 +88,34 @@ def test_four_at_once_stay_within_the_cap(path: Path):
         caller.join(60)
     assert [caller.exitcode for caller in callers] == [0] * 4
     assert 0.0096 < Ledger(path).spent(NOW).month_usd <= 0.01
+
+
+def test_one_that_has_just_made_the_file_is_waited_for(path: Path):
+    """Of two that begin at once the second finds the first one writing: SQLite says at once that
+    the file is locked, since it is not yet one that several write."""
+    path.parent.mkdir()
+    first = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    first.execute("CREATE TABLE other (x)")
+    first.execute("BEGIN IMMEDIATE")
+    end = threading.Timer(0.3, lambda: first.execute("COMMIT"))
+    end.start()
+    try:
+        assert Ledger(path).reserve(NOW, "m", 0.1, 1.0) is not None
+    finally:
+        end.join()
+        first.close()
+
+
+def test_one_that_never_ends_is_told(path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Nobody waits for longer than is said."""
+    monkeypatch.setattr("perftui.advisor.ledger.BUSY_S", 0.1)
+    path.parent.mkdir()
+    first = sqlite3.connect(path, isolation_level=None)
+    first.execute("CREATE TABLE other (x)")
+    first.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StateError, match="locked"):
+        Ledger(path)
+    first.close()
 
 
 def test_a_killed_run_has_spent_the_worst(path: Path):

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import random
+
 import pytest
 from builders import stack
+from hypothesis import given
+from hypothesis import strategies as st
 
 from perftui.model.stacks import Frame, Stack, Thread
 from perftui.sources.accounting import (
@@ -9,6 +13,7 @@ from perftui.sources.accounting import (
     held_rate,
     is_wait,
     least_seconds,
+    looks_made,
     without_waking,
 )
 
@@ -138,3 +143,44 @@ def test_a_thread_gives_at_most_one_sample_a_look():
     assert least_seconds({(BUSY, WORK): 131}, 1.0, 100) == 1.0  # 100 + 3 * sqrt(100) + 1
     assert least_seconds({(BUSY, WORK): 100, (BUSY, WAIT): 32}, 1.0, 100) == 1.32
     assert least_seconds({}, 1.0, 100) == 1.0
+
+
+def test_a_busy_thread_tells_how_often_it_was_looked_at():
+    """It was seen at each look, however many its rate makes; to one that waited a little come the
+    looks that are expected meanwhile. The samples of others say nothing."""
+    samples = {(BUSY, WORK): 180, (OTHER, WORK): 40}
+    always = {1: ThreadTime(1.9, 0.1), 3: ThreadTime(0.4, 0.0)}
+    assert looks_made(samples, always, 200.0, 2.0, 0.0) == 180
+    mostly = {1: ThreadTime(1.85, 0.05), 3: ThreadTime(0.4, 0.0)}
+    assert looks_made(samples, mostly, 200.0, 2.0, 0.0) == pytest.approx(180 + 0.05 * 200)
+    # It did not wait while it was stopped to be looked at.
+    assert looks_made(samples, mostly, 200.0, 2.0, 0.1) == pytest.approx(180)
+    # Clocks are read one after the other: not less than it was seen.
+    assert looks_made(samples, {1: ThreadTime(2.01, 0.0)}, 200.0, 2.0, 0.1) == 180
+
+
+def test_threads_that_wait_tell_nothing():
+    """Nor do those whose times are not known; with threads at rest among the samples, one that is
+    there all the time was seen at each look."""
+    samples = {(BUSY, WORK): 100, (IDLE, WAIT): 120, (IDLE, WORK): 3}
+    assert looks_made(samples, cpu({1: 0.5}, 0.1), 200.0, 2.0, 0.0) is None
+    assert looks_made(samples, cpu({9: 2.0}, 0.0), 200.0, 2.0, 0.0) is None
+    assert looks_made(samples, {}, 200.0, 2.0, 0.0) == 123
+    assert looks_made({}, {}, 200.0, 2.0, 0.0) is None
+    assert looks_made({}, cpu({1: 2.0}, 0.0), 200.0, 2.0, 0.0) is None
+
+
+@given(
+    st.floats(0.9, 1.0),
+    st.sampled_from([20, 100, 400]),
+    st.integers(0, 2**32 - 1),
+)
+def test_no_share_is_more_than_all(share: float, expected: int, seed: int):
+    """Whatever chance makes of the looks: of all threads none was seen at more of them."""
+    chance = random.Random(seed)
+    seen = [chance.randint(0, 2 * expected) for _ in range(3)]
+    threads = (BUSY, IDLE, OTHER)
+    samples = {(thread, WORK): n for thread, n in zip(threads, seen, strict=True) if n}
+    spent = {1: ThreadTime(share, 0.0), 2: ThreadTime(0.2, 0.0), 3: ThreadTime(0.2, 0.0)}
+    looks = looks_made(samples, spent, expected, 1.0, 0.0)
+    assert looks is None or looks >= max(seen)

@@ -81,6 +81,11 @@ def test_mode(mode: Mode, said: str):
     assert sampler(sampled(mode=mode)).split("  stops")[0] == f"100 Hz  {said}"
 
 
+def test_chance_is_no_rate():
+    """How often it happened to look is now more, now less; the rate is what it holds."""
+    assert sampler(sampled(looks=93.0)).startswith("100 Hz  ")
+
+
 def test_mixed_modes():
     """Where some windows were blocking and some not, their mean rate is said."""
     windows = [

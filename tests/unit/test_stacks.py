@@ -237,6 +237,16 @@ def test_merge_adds_up():
     assert whole.expected_ticks == 150
 
 
+def test_how_often_it_really_looked():
+    """Known better than by the rate, it is what shares are of, and each sample's seconds; merged,
+    the rate stays what was held."""
+    known = window(10, 12, {"main": 180}, rate_hz=100, looks=180)
+    assert (known.expected_ticks, known.tick_s) == (180, pytest.approx(2 / 180))
+    whole = merge([known, window(12, 13, {"main": 90}, rate_hz=100)], keep_stacks=100)
+    assert (whole.expected_ticks, whole.rate_hz) == (280, 100)
+    assert window(10, 12, rate_hz=0).tick_s == 0
+
+
 def test_merge_knows_what_it_does_not_know():
     """CPU that one window does not know is not known of all; idle threads in one are in all."""
     whole = merge([window(0, 1, sampler_cpu_s=0.1), window(1, 2, idle=True)], keep_stacks=1)
