@@ -22,7 +22,9 @@ Key = str | int
 
 _MESSAGE = re.compile(r"(?P<reason>.*?)(?: - at `\$(?P<path>[^`]*)`)?", re.DOTALL)
 _STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<place>\d+|\.\.\.)\]")
-_FIELD = re.compile(r"Object (?P<what>contains unknown|missing required) field `(?P<name>.*)`")
+_FIELD = re.compile(
+    r"Object (?P<what>contains unknown|missing required) field `(?P<name>.*)`", re.DOTALL
+)
 _TYPES = re.compile(r"Expected `(?P<wanted>[^`]*)`, got `(?P<given>[^`]*)`")
 _BOUND = re.compile(
     r"Expected `(?P<kind>\w+)[^`]*` (?P<of_length>of length )?(?P<sign>[<>]=?) (?P<number>\S+)"

@@ -11,6 +11,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,16 +44,24 @@ class Source:
 
 def config_paths() -> tuple[Path, ...]:
     """The files that are read, the stronger one first."""
-    # ~/.config on every platform: that is where people of terminal tools look, on macOS too.
-    home = os.environ.get("XDG_CONFIG_HOME") or str(Path("~/.config").expanduser())
-    paths = [Path("perftui.toml"), Path(home) / "perftui" / "config.toml"]
-    native = Path(platformdirs.user_config_dir("perftui")) / "config.toml"
-    return tuple(dict.fromkeys([*paths, native]))
+    paths = [Path("perftui.toml")]
+    with suppress(RuntimeError):  # a user without a home
+        # ~/.config on every platform: that is where people of terminal tools look, on macOS too.
+        home = os.environ.get("XDG_CONFIG_HOME") or str(Path("~/.config").expanduser())
+        paths.append(Path(home) / "perftui" / "config.toml")
+        paths.append(Path(platformdirs.user_config_dir("perftui")) / "config.toml")
+    return tuple(dict.fromkeys(paths))
 
 
 def state_path() -> Path:
-    """The directory of what is kept from run to run, like the log of forecasts."""
-    return platformdirs.user_state_path("perftui")
+    """The directory of what is kept from run to run, like the log of forecasts. UsageError for a
+    user without a home."""
+    try:
+        return platformdirs.user_state_path("perftui")
+    except RuntimeError:
+        raise UsageError(
+            "This user has no home directory to keep forecasts in.", "Set XDG_STATE_HOME or HOME."
+        ) from None
 
 
 def read_file(path: Path) -> Source | None:
@@ -83,6 +92,8 @@ def read_file(path: Path) -> Source | None:
         raise UsageError(
             f"{name} cannot be read: {error.strerror}.", "Mend or remove it."
         ) from None
+    except RecursionError:
+        raise UsageError(f"{name} is nested too deeply.", "Mend that place.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{name} is not TOML: {error}.", "Mend that place.") from None
 

@@ -109,6 +109,12 @@ class Address(_Text):
     def _formed(cls, text: str) -> str:
         if not text.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://")
+        try:
+            usable = bool(urlsplit(text).hostname) and not set("?#\\") & set(text)
+        except ValueError:
+            usable = False
+        if not usable:  # what follows a ? or # could be taken for the host
+            raise ValueError("must be a URL like https://example.org:8443, without ? and #")
         return text.rstrip("/")
 
     def __repr__(self) -> str:

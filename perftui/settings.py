@@ -105,6 +105,13 @@ class LogSettings(Table, frozen=True, kw_only=True):
     error: Expression = DEFAULT_ERROR
     name: Annotated[str, Meta(min_length=1, max_length=MOST_OF_NAME)] | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        try:
+            Path(self.file).expanduser()
+        except RuntimeError:
+            raise ValueError("file begins with the home of a user who is not known") from None
+
     @property
     def called(self) -> str:
         """What its series' names begin with."""

@@ -165,15 +165,21 @@ def _metrics(snapshot: Snapshot, first: SeriesKey | None) -> tuple[MetricFact, .
     left = [(abs(z), key) for key, z in distances.items() if z is not None and abs(z) >= FAR]
     left.sort(key=lambda one: (-one[0], one[1].name, one[1].labels))
     far = {key: place for place, (_, key) in enumerate(left[:MAX_FAR])}
+    # Of several series of a metric the one that is forecast, then the others from the worst on.
+    meant = {(local.objective.metric, local.labels) for local in snapshot.local}
+    signs = {o.metric: -1 if o.above else 1 for o in reversed(snapshot.objectives)}
     ranked = sorted(
         snapshot.series,
         key=lambda s: (
             s.key != first,
             s.key.name not in wanted,
+            (s.key.name, s.key.labels) not in meant,
             far.get(s.key, MAX_FAR),
             s.key.name in _DETAILS,
             _ORDER.index(s.key.origin),
             s.key.name,
+            s.is_stale(snapshot.taken_at),
+            signs.get(s.key.name, 0) * s.last.value,
             s.key.labels,
             s.key.unit,
         ),

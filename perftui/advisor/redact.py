@@ -45,7 +45,13 @@ _OF_HOSTS = frozenset(
     )
 )
 _OF_USERS = frozenset(("user", "username", "login", "uid", "email", "customer", "tenant", "owner"))
-"""Labels whose values name hosts or users: those are told only where their own kind is, too."""
+"""Words of labels whose values name hosts or users: those are told only where their own kind is,
+too, and so are values that have the form of an address."""
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_ADDRESS = re.compile(
+    r"(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?|\[?[0-9A-Fa-f]*(?::[0-9A-Fa-f]*){2,7}(?:%\w+)?\]?(?::\d+)?"
+)
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 _SOURCES = (".py", ".pyc", ".pyx", ".so", ".pyd")
 
@@ -108,7 +114,12 @@ def is_pseudonym(told: str) -> bool:
 
 def is_host_label(name: str) -> bool:
     """Whether a label of this name has hosts for values."""
-    return name.casefold() in _OF_HOSTS
+    return not _OF_HOSTS.isdisjoint(_words(name))
+
+
+def _words(name: str) -> list[str]:
+    """Those of a label's name: client, ip of client_ip and clientIp; and the name itself."""
+    return [name.casefold(), *(word.casefold() for word in _WORD.findall(name))]
 
 
 def _may_leave(name: str) -> bool:
@@ -226,12 +237,11 @@ class Pseudonyms:
     def label(self, name: str, value: str) -> tuple[str, str]:
         """The name and the value of a label, or label_N and value_N; values that name a host or a
         user as host_N and user_N, unless these kinds are open, too."""
-        lower = name.casefold()
         told = name if self.share.labels and _LABEL.fullmatch(name) and _may_leave(name) else None
         told = told or self._given.name("label", name, name)
-        if is_host_label(name):
+        if is_host_label(name) or _ADDRESS.fullmatch(value):
             return told, self._told("host", value, self.share.labels and self.share.host)
-        if lower in _OF_USERS:
+        if not _OF_USERS.isdisjoint(_words(name)) or _EMAIL.fullmatch(value):
             return told, self._told("user", value, self.share.labels and self.share.users)
         return told, self._told("value", value, self.share.labels and not is_secret_name(name))
 

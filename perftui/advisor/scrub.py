@@ -19,8 +19,9 @@ MOST = 5_000
 """Characters that are looked at; of a longer text nothing is left."""
 
 _NAME = (
-    r"(?:pass(?:word|wd|phrase|code)|secret|token|credential|api[_.-]?key"
-    r"|(?:access|auth|private|signing|account|shared|encryption|master)[_.-]?key|authorization"
+    r"(?:pass(?:word|wd|phrase|code)|secret|token|credential|api[\s_.-]?key"
+    r"|(?:access|auth|private|secret|signing|account|shared|encryption|master)[\s_.-]?key"
+    r"|authorization"
     r"|(?:(?<![a-z])|admin|db|ftp|ldap|login|mail|my|mysql|pg|redis|require|root|smtp|sql|user)"
     r"pass(?![a-z])"
     r"|(?<![a-z])(?:o?auth|cookie|pwd|pw|session[_.-]?id|signature|sig)s?(?![a-z]))"
@@ -40,7 +41,7 @@ _TYPE = r"[\w.]+(?:\[[^=\n]{0,80}\])?"
 _VALUE = (
     rf"(?:{re.escape(REMOVED)}|{_TYPE}(?:\s*\|\s*{_TYPE}){{0,4}}(?=\s*=[^=])"
     rf"|[(\[]\s*{_TEXTS}"
-    rf"|{_TEXT}(?:\s*\+?\s*{_TEXT})*"
+    rf"|{_TEXT}(?:\s*(?:\+\s*)?{_TEXT})*"
     rf"|(?:(?:basic|bearer|digest|token)\s+)?[^\s\"',;&(){{}}<>]+(?:{_CALL})?)"
     rf"(?:\s*(?:\+|\bor\b)\s*{_TEXT})*"
 )
@@ -81,6 +82,9 @@ _FORMS = (
     (r"(?:whsec|glsa|shp(?:at|ca|pa|ss)|dop_v1|dckr_pat|lin_api)_[A-Za-z0-9+/]{16,}", REMOVED),
     (r"(?:xai-|dapi)[A-Za-z0-9]{20,}|(?<!\d)\d{8,10}:[\w-]{30,}", REMOVED),
 )  # fmt: skip
+_OPTION_NAME = re.compile(r"-{0,2}[\w.-]+")
+_OPTION = re.compile(r"--[a-z][\w-]*(?:=.*)?|-[A-Za-z]", re.DOTALL)
+"""One that stands where a value could: a token may begin with a dash."""
 _WORD = re.compile(r"[\w+/=.~-]{16,}")
 _RUN = re.compile(r"[A-Za-z0-9]+")
 _HEX = re.compile(r"(?i)(?<![0-9a-z])(?=(?:[a-f]*\d){3})[0-9a-f]{16,}(?![0-9a-z])")
@@ -131,13 +135,19 @@ def is_secret_name(name: str) -> bool:
 
 def command_line(arguments: Sequence[str]) -> str:
     """A command line as one text without what looks like a secret. What follows an option of such
-    a name is one as a whole, spaces in it too."""
+    a name, or its equals sign, is one as a whole, spaces in it too."""
     shown: list[str] = []
     follows = False
     for argument in arguments:
-        is_option = argument.startswith("-")
-        shown.append(REMOVED if follows and not is_option else without_secrets(argument))
-        follows = is_option and "=" not in argument and is_secret_name(argument)
+        name, equals, _ = argument.partition("=")
+        is_secret = _OPTION_NAME.fullmatch(name) is not None and is_secret_name(name)
+        if follows and not _OPTION.fullmatch(argument):
+            shown.append(REMOVED)
+        elif is_secret and equals:
+            shown.append(f"{name}={REMOVED}")
+        else:
+            shown.append(without_secrets(argument))
+        follows = is_secret and not equals and argument.startswith("-")
     return without_secrets(" ".join(shown))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from perftui.errors import UsageError
 from perftui.model.baseline import Baseline, read_baseline
+from perftui.target.files import read_file
 
 MOST_BYTES = 100_000_000
 _FIX = "Save one with perftui snapshot PID --json > FILE."
@@ -19,14 +20,15 @@ def baseline_of(arguments: argparse.Namespace) -> Baseline | None:
         return None
     file = Path(arguments.baseline)
     try:
-        with file.open("rb") as opened:
-            data = opened.read(MOST_BYTES + 1)
+        data, _ = read_file(str(file), MOST_BYTES)
         if len(data) > MOST_BYTES:
             raise ValueError(f"it has more than {MOST_BYTES // 1_000_000} MB")
-        return read_baseline(json.loads(data))
+        try:
+            found = json.loads(data)
+        except (ValueError, RecursionError):  # too deep, or a number of too many digits
+            raise UsageError(f"The baseline {file} is no JSON.", _FIX) from None
+        return read_baseline(found)
     except OSError as error:
         raise UsageError(f"The baseline {file} cannot be read: {error.strerror}.", _FIX) from None
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
-        raise UsageError(f"The baseline {file} is no JSON.", _FIX) from None
     except ValueError as error:
         raise UsageError(f"The baseline {file} cannot be used: {error}.", _FIX) from None

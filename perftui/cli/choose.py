@@ -91,12 +91,15 @@ def settings_for(arguments: argparse.Namespace) -> Settings:
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the command through its clean-up, with the shell's exit code."""
+    """SIGTERM and SIGHUP end the command through its clean-up, with the shell's exit code; not one
+    that is ignored, as `nohup` has it."""
 
     def end(number: int, _frame: FrameType | None) -> NoReturn:
         raise SystemExit(128 + number)
 
-    old = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    wanted = (signal.SIGTERM, signal.SIGHUP)
+    heard = [number for number in wanted if signal.getsignal(number) is not signal.SIG_IGN]
+    old = {number: signal.signal(number, end) for number in heard}
     try:
         yield
     finally:

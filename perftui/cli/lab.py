@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import threading
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from perftui.lab.demo import Lab
 
 RECORD_S = 120.0
+LOOK_S = 0.5
 
 
 def lab(arguments: argparse.Namespace) -> int:
@@ -46,7 +47,10 @@ def _run(arguments: argparse.Namespace) -> int:
     """Run it for so long, or until it is ended."""
     with ended_by_signals(), _lab(arguments) as running:
         print(f"pid {running.pid}, {running.url}, metrics at {running.metrics_url}", flush=True)
-        threading.Event().wait(arguments.seconds)
+        end = time.monotonic() + (arguments.seconds or math.inf)
+        while (left := end - time.monotonic()) > 0:
+            time.sleep(min(LOOK_S, left))
+            running.raise_if_ended()
     return 0
 
 
@@ -78,6 +82,7 @@ def _record(arguments: argparse.Namespace) -> int:
             end = monitor.clock() + seconds
             while monitor.clock() < end:
                 time.sleep(min(TICK_S, max(0.0, end - monitor.clock())))
+                running.raise_if_ended()
                 writer.write(monitor.latest)
         finally:
             monitor.stop()

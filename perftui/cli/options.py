@@ -19,7 +19,7 @@ def positive(text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value < 86400:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 86400")
+        raise argparse.ArgumentTypeError(f"{text!r} is no number between 0 and 86400")
     return value
 
 

@@ -44,7 +44,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     arguments = parser.parse_args(own[is_named:])
     if command is not None and "pid" not in arguments:
         parser.error("it starts a service of its own, and no other program")
-    if command == []:
+    if command is not None and not (command and command[0]):
         parser.error("no program stands behind --")
     if command is not None and arguments.sudo:
         parser.error("what perftui starts is yours; --sudo is for the process of another user")
@@ -110,6 +110,7 @@ def _score() -> argparse.ArgumentParser:
     parser = _new(
         "perftui score", "Say how good forecasts were: warnings, lead, calibration, skill."
     )
+    parser.usage = "perftui score [options]"
     parser.add_argument(
         "--data",
         metavar="DIR",

@@ -167,7 +167,7 @@ def _figures(seen: Profile, newest: Window) -> Iterator[str]:
     """How it was looked, what was seen of the time, and what that cost the target."""
     mode = "mixed" if seen.mixed else _MODES[seen.mode] if seen.mode else ""
     more = " +idle" * newest.idle + " +native" * newest.native
-    yield f"FUNCTIONS  {seen.seconds:.1f} s at {seen.rate_hz:.0f} Hz, {mode}{more}"
+    yield f"FUNCTIONS  {seen.seconds:.1f} s at {seen.held_hz:.0f} Hz, {mode}{more}"
     errors = seen.error_share
     parts = [
         # Rounded down: what is not covered is never rounded away.

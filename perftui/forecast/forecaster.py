@@ -76,11 +76,13 @@ class Forecaster:
         points may be means already.
         """
         made: list[Forecast] = []
+        seen: set[tuple[Objective, SeriesKey]] = set()
         for objective in self._objectives:
             followed = [
                 (series, self._follow(series, objective, now, known))
                 for series in history(objective.metric)
             ]
+            seen.update((objective, series.key) for series, _ in followed)
             series, track = _nearest(followed, objective, now)
             is_stale = series is not None and track.is_stale(now - series.last.at)
             found = None if is_stale else self._still_good(track, objective, now)
@@ -89,6 +91,9 @@ class Forecaster:
                 track.note(found)
                 self._last[objective] = track, found
             made.append(found)
+        # Labels that come and go must not fill the memory.
+        for gone in self._tracks.keys() - seen:
+            self._tracks.pop(gone).keep_learned()
         return tuple(made)
 
     def close(self) -> None:

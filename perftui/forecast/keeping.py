@@ -19,6 +19,7 @@ from perftui.model.past import PastCase, PastForecasts
 from perftui.model.series import SeriesKey
 from perftui.model.snapshot import SourceState, SourceStatus
 from perftui.model.target import Target
+from perftui.model.text import plain
 from perftui.model.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Keeping:
         self._changed = threading.Condition()
         self._waiting: deque[Act] = deque(maxlen=MOST_WAITING)
         self._thread: threading.Thread | None = None
-        self._closing = False
+        self._closing = self._hangs = False
         self._failed_at = 0.0
         self.failure: StateError | None = None
 
@@ -135,7 +136,10 @@ class Keeping:
         if self._path is not None:
             self._write(read)
             with self._changed:
-                self._changed.wait_for(lambda: found or self.failure, PAST_S)
+                # Who has waited once for a disk that hangs does not wait again for each series.
+                patience_s = 0.0 if self._hangs else PAST_S
+                if not self._changed.wait_for(lambda: found or self.failure, patience_s):
+                    self._hangs = True
         return found[0] if found else ([], [], None)
 
     def past_forecasts(self) -> tuple[PastForecasts, ...]:
@@ -208,7 +212,14 @@ class Keeping:
             except StateError as error:
                 _LOG.debug("the log of forecasts failed", exc_info=True)
                 failure = error
+            except Exception as error:  # noqa: BLE001 - whatever it is
+                # What one row holds, damaged say, must not end all keeping.
+                _LOG.debug("the log of forecasts failed", exc_info=True)
+                text = f"The log of forecasts holds what cannot be read ({plain(str(error), 100)})."
+                failure = StateError(text, "Move it away.", is_refused=True)
             with self._changed:
+                if failure is None:
+                    self._hangs = False
                 if self.failure is None:
                     self._failed_at = time.time()
                 self.failure = failure

@@ -106,19 +106,23 @@ class Local:
             }
         )
 
-    def resume(self, state: str) -> bool:
-        """Go on from what was learned in an earlier run; whether that fits this perftui."""
+    def resume(self, state: str, now: float) -> bool:
+        """Go on at `now` (Unix seconds) from what was learned in an earlier run; whether that fits
+        this perftui. A run whose clock was ahead has learned nothing of what is to come."""
         try:
             kept = json.loads(state)
             if tuple(kept["inputs"]) != INPUTS:
                 return False
             seen, breached, seconds = map(float, kept["base"])
             until = float(kept["until"])
+            counts = int(seen), int(breached), seconds
+            if min(*counts, until) < 0 or not math.isfinite(seconds + until):
+                return False
             self._model.resume(np.array(kept["weights"]), np.array(kept["covariance"]))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError):
             return False
-        self._base.counts = int(seen), int(breached), seconds
-        self._known_until = until
+        self._base.counts = counts
+        self._known_until = min(until, now)
         return True
 
     def chance(self) -> float | None:

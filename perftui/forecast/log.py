@@ -133,6 +133,7 @@ class ForecastLog:
                 for statement in _statements(schema):
                     database.execute(statement)
             database.execute(f"PRAGMA user_version = {VERSION}")
+            self._kept_until = database.execute("SELECT max(made_at) FROM outcome").fetchone()[0]
 
     def close(self) -> None:
         """Close the file."""
@@ -194,7 +195,10 @@ class ForecastLog:
         return row[0] if row else None
 
     def prune(self, now: float) -> None:
-        """Drop what is older than `KEPT_S`."""
+        """Drop what is older than `KEPT_S`; not where all that there was is old: the clock may be
+        ahead, and all of it would go."""
+        if self._kept_until is not None and now - self._kept_until > KEPT_S / 2:
+            return
         oldest = now - KEPT_S
         with self._file.transaction() as database:
             database.execute("DELETE FROM outcome WHERE made_at < ?", (oldest,))

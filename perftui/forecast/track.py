@@ -82,12 +82,12 @@ class Track:
             if self.log.since is not None and self.log.since != before:
                 self._has_begun(Breach(self.log.since, point.at))
         if self.local is None and len(self._early) >= NEEDED_POINTS:
-            self._begin()
+            self._begin(now)
         self.record.resolve(self.log, now)
         if self.keeping is not None and self.key is not None:
             self.keeping.outcomes(self.log.objective, self.key, known, now)
 
-    def _begin(self) -> None:
+    def _begin(self, now: float) -> None:
         # numpy takes a moment to load: not before there is something to compute.
         from perftui.forecast.local import Local
         from perftui.forecast.teller import BaseRate, Holt, PredictLinear
@@ -97,21 +97,22 @@ class Track:
         others = (PredictLinear(objective), Holt(objective), BaseRate(objective))
         self._tellers = (self.local, *others)
         if self.keeping is not None and self.key is not None:
-            self._remember(self.local, self.keeping, self.key)
+            self._remember(self.local, self.keeping, self.key, now)
         for point, outcomes, beside in self._early:
             self._show(point, outcomes, beside)
         self._early.clear()
 
-    def _remember(self, local: Local, keeping: Keeping, key: SeriesKey) -> None:
-        """Go on from what earlier runs have kept."""
+    def _remember(self, local: Local, keeping: Keeping, key: SeriesKey, now: float) -> None:
+        """Go on from what earlier runs have kept. What was said later than `now` (Unix seconds) was
+        said by a clock that was ahead."""
         from perftui.forecast.teller import BASE_RATE
 
         objective = self.log.objective
         resolved, onsets, learned = keeping.past(objective, key)
         if learned is not None:
-            local.resume(learned)
-        said = [one for one in resolved if LOCAL in one.chances]
-        waiting = deque(onsets)
+            local.resume(learned, now)
+        said = [one for one in resolved if LOCAL in one.chances and one.made_at <= now]
+        waiting = deque(onset for onset in onsets if onset <= now)
         for one in said:
             while waiting and waiting[0] <= one.made_at:
                 self.warnings.breach(waiting.popleft())

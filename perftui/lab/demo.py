@@ -80,6 +80,12 @@ class Lab:
         found = [LabProcess(role, one.pid, one.poll()) for role, one in self._children.items()]
         return sorted(found, key=lambda process: process.role != "service")
 
+    def raise_if_ended(self) -> None:
+        """LabError where one of its processes has ended: what goes on without it is no lab."""
+        for process in self.processes():
+            if process.exit_code is not None:
+                raise LabError(f"The lab's {process.role} has ended ({process.exit_code}).")
+
     def __enter__(self) -> Self:
         try:
             provider = self._listening("provider")

@@ -10,6 +10,9 @@ from typing import Any
 from perftui.model.stacks import Place, Stack, Thread
 
 SCHEMA = "perftui/1"
+MOST = 10**12
+"""No count of a document is larger."""
+MOST_THREADS = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +63,8 @@ def read_baseline(document: Any) -> Baseline:
         raise ValueError("its profile is not as the document's schema has it") from None
     if not _is_count(ticks) or not ticks:
         raise ValueError("nothing was sampled in it")
+    if max(own.values(), default=0) > MOST_THREADS * ticks:
+        raise ValueError("a function has more samples in it than all threads can give")
     return Baseline(own, ticks, processes=processes)
 
 
@@ -74,4 +79,4 @@ def _pids(document: dict[str, Any]) -> list[int]:
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST

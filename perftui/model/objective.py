@@ -6,6 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
+from perftui.model.text import plain
 from perftui.model.toml import quoted
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -20,6 +21,8 @@ _WITH_UNIT = re.compile(
 )
 _PREFIXES = ("", "K", "M", "G", "T")
 
+MOST_S = 1e10
+"""No duration is as long: three centuries."""
 DEFAULT_HOLD_S = 60.0
 DEFAULT_HORIZON_S = 900.0
 
@@ -30,7 +33,10 @@ def parse_duration(text: str) -> float:
     parts = _DURATION.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError(f"{text!r} is no duration; write it like 30s, 1m or 1h30m")
-    return sum(float(number) * _UNITS_S[unit] for number, unit in parts)
+    seconds = sum(float(number) * _UNITS_S[unit] for number, unit in parts)
+    if not seconds < MOST_S:
+        raise ValueError(f"{plain(text, 40)!r} is too long")
+    return seconds
 
 
 def format_duration(seconds: float) -> str:
@@ -109,10 +115,14 @@ def parse_objective(text: str) -> Objective:
         threshold = math.nan
     if not math.isfinite(threshold):
         raise ValueError(f"the threshold {match['threshold']!r} is no number")
+    hold_s = parse_duration(match["hold"]) if match["hold"] else DEFAULT_HOLD_S
+    horizon_s = parse_duration(match["horizon"]) if match["horizon"] else DEFAULT_HORIZON_S
+    if not (hold_s > 0 and horizon_s > 0):
+        raise ValueError("'for' and 'within' must be longer than 0s")
     return Objective(
         metric=match["metric"],
         threshold=threshold,
         above=match["sign"] == ">",
-        hold_s=parse_duration(match["hold"]) if match["hold"] else DEFAULT_HOLD_S,
-        horizon_s=parse_duration(match["horizon"]) if match["horizon"] else DEFAULT_HORIZON_S,
+        hold_s=hold_s,
+        horizon_s=horizon_s,
     )

@@ -34,11 +34,15 @@ def standing(objective: Objective, snapshot: Snapshot, value: float | None) -> S
     """How it stands with a series whose newest value is `value`, None where none counts any more.
 
     At risk is what is violated but not yet for its `for`, and what the local forecast says is
-    rather likely than not. Of several series of a metric the forecast is about the worst: others
-    stand as their own values do.
+    rather likely than not. Of several series of a metric the forecast is about the worst of those
+    that go on: others stand as their own values do.
     """
     said = [f for f in snapshot.local if f.objective == objective]
-    values = [s.last.value for s in snapshot.series if s.key.name == objective.metric]
+    values = [
+        series.last.value
+        for series in snapshot.series
+        if series.key.name == objective.metric and not series.is_stale(snapshot.taken_at)
+    ]
     worst = max if objective.above else min
     is_meant = len(values) < 2 or value == worst(values)
     is_violated = value is not None and objective.violated(value)

@@ -25,6 +25,9 @@ from perftui.model.stacks import (
 
 OVERDUE_S = 7.0
 """A window lasts five seconds at most; when none has come for this long, time is being missed."""
+LIKE_NOW = 5
+"""So many of the last windows say how long the one under way may be: short ones with rests between
+them are not all the time."""
 
 _NAMELESS = re.compile(r"(?:\.<locals>\.|^)<(?!module>)")
 """Where the part of a function's name begins that only says what it is without one."""
@@ -70,7 +73,8 @@ class ThreadRow:
 class Profile:
     """What a span of windows says, all figures over that span; what is not known is None.
 
-    `rate_hz` is the mean over the span, `mode` that of most of the time, `mixed` says that there
+    `rate_hz` is how often it looked a second, `held_hz` the rate that it held: how often that makes
+    it look is now more, now less. `mode` is that of most of the time, `mixed` says that there
     was another too. `stopped_pct` is how much of the time the profiler stopped the target, of
     several processes the one with most threads;
     `error_share` is failed looks over all looks, 0 to 1; `coverage` is sampled time over wall time,
@@ -85,6 +89,7 @@ class Profile:
 
     seconds: float
     rate_hz: float | None
+    held_hz: float | None
     mode: Mode | None
     mixed: bool
     expected_ticks: float
@@ -146,7 +151,8 @@ def covered_seconds(windows: Sequence[Window], start: float, end: float) -> floa
 
 def settled_until(windows: Sequence[Window], now: float) -> float:
     """Up to when `windows` can be complete: the one under way is no gap until it is overdue."""
-    if windows and now - windows[-1].end < OVERDUE_S:
+    longest_s = max((window.seconds for window in windows[-LIKE_NOW:]), default=0.0)
+    if windows and now - windows[-1].end < min(OVERDUE_S, 3 * longest_s + 2):
         return windows[-1].end
     return now
 
@@ -224,7 +230,9 @@ def profile(
     ticks = sum(window.expected_ticks for window in windows)
     sampled = sum(window.seconds for window in windows)
     errors = sum(window.errors for window in windows)
-    looks = sum(window.expected_ticks * window.processes for window in windows)
+    held = sum(window.rate_hz * window.seconds for window in windows)
+    # What failed is not among the looks that are known to have been made.
+    tried = sum(window.rate_hz * window.seconds * window.processes for window in windows)
     samples = sum(window.samples for window in windows)
     busy: Counter[Thread] = Counter()
     for window in windows if with_rows else ():
@@ -241,12 +249,13 @@ def profile(
     return Profile(
         seconds=sampled,
         rate_hz=ticks / sampled if sampled else None,
+        held_hz=held / sampled if sampled else None,
         mode=modes.most_common(1)[0][0] if modes else None,
         mixed=len(modes) > 1,
         expected_ticks=ticks,
         samples=samples,
         errors=errors,
-        error_share=min(1.0, errors / looks) if looks else None,
+        error_share=min(1.0, errors / tried) if tried else None,
         coverage=coverage if windows else None,
         sampler_cpu_pct=_percent(sampler_cpu_s, all_s),
         stopped_pct=_percent(stopped_s, all_s),

@@ -139,19 +139,21 @@ def robust_z(points: Sequence[Point]) -> float | None:
 def slope_per_s(points: Sequence[Point]) -> tuple[float, float] | None:
     """Least-squares slope in units a second, and its standard error.
 
-    None below three points or without any spread in time.
+    None below three points, without any spread in time, or where it is larger than any number.
     """
     if len(points) < 3:
         return None
     origin, count = points[0].at, len(points)
-    mean_t = sum(point.at - origin for point in points) / count
-    mean_v = sum(point.value for point in points) / count
-    spread = sum((point.at - origin - mean_t) ** 2 for point in points)
+    # In parts of the largest one: no value is too large to be squared.
+    scale = max(abs(point.value) for point in points) or 1.0
+    values = [point.value / scale for point in points]
+    times = [point.at - origin for point in points]
+    mean_t, mean_v = sum(times) / count, sum(values) / count
+    spread = sum((at - mean_t) ** 2 for at in times)
     if spread <= 0:
         return None
-    together = sum((point.at - origin - mean_t) * (point.value - mean_v) for point in points)
-    slope = together / spread
-    left = sum(
-        (point.value - mean_v - slope * (point.at - origin - mean_t)) ** 2 for point in points
-    )
-    return slope, math.sqrt(left / (count - 2) / spread)
+    slope = sum((t - mean_t) * (v - mean_v) for t, v in zip(times, values, strict=True)) / spread
+    left = sum((v - mean_v - slope * (t - mean_t)) ** 2 for t, v in zip(times, values, strict=True))
+    error = math.sqrt(left / (count - 2) / spread)
+    fitted = slope * scale, error * scale
+    return fitted if all(map(math.isfinite, fitted)) else None

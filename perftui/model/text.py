@@ -20,7 +20,7 @@ HIDDEN = "�"
 
 def without_password(url: str) -> str:
     """A URL without what stands before its host; one is shown in no other way."""
-    return re.sub(r"//[^/]*@", "//", url)
+    return re.sub(r"//[^/?#\\]*@", "//", url)
 
 
 def plain(text: str, limit: int | None = None) -> str:

@@ -142,15 +142,20 @@ def is_wait(frame: Frame) -> bool:
     return names is not None and frame.function.rpartition(".")[2] in names
 
 
+def _by_thread(samples: Samples) -> Counter[Thread]:
+    seen: Counter[Thread] = Counter()
+    for (thread, _), count in samples.items():
+        seen[thread] += count
+    return seen
+
+
 def least_seconds(samples: Samples, seconds: float, rate_hz: float) -> float:
     """How long it must have looked: `seconds`, or more where that is beyond chance.
 
     A thread gives at most one sample a look. Where perftui was held up itself, stopped say, it
     hears of py-spy's first look too late, and a thread seems to be busy for more than all the time.
     """
-    seen: Counter[Thread] = Counter()
-    for (thread, _), count in samples.items():
-        seen[thread] += count
+    seen = _by_thread(samples)
     most = max(seen.values(), default=0)
     return most / rate_hz if _beyond(most, rate_hz * seconds, 3) else seconds
 
@@ -164,9 +169,7 @@ def held_rate(
     the time. Without, the threads' samples are compared with the CPU time that they `spent`,
     three standard deviations of their Poisson count allowed.
     """
-    seen: Counter[Thread] = Counter()
-    for (thread, _), count in samples.items():
-        seen[thread] += count
+    seen = _by_thread(samples)
     if idle:
         looks, possible = max(seen.values(), default=0), rate_hz * seconds
     else:
@@ -181,27 +184,28 @@ def held_rate(
 def looks_made(
     samples: Samples,
     spent: Mapping[int, ThreadTime],
-    looks: float,
+    expected: float,
     seconds: float,
-    stopped_s: float,
+    *,
+    idle: bool,
+    stopped_s: float = 0.0,
 ) -> float | None:
-    """How many times it looked, where one thread tells that better than the `looks` that its rate
-    and length make; None where none does. All threads must be those of one process.
+    """How many times it looked, where one thread tells that better than the number `expected` by
+    rate and length; None where none does. All threads must be those of one process, all that were
+    seen be among the samples: what is left out later was looked at, too.
 
     py-spy looks at random times, 200 looks are 200 ± 14, and a program that never waits seems to
     run for 93 % of the time, then for 107 %. But a thread that could run all the time was seen at
     each look. In general the looks at which a thread was seen running, and those at which it was
     not, are two independent Poisson counts (thinning: Kingman, Poisson Processes, 1993): to the
     samples of the thread that waited least come the looks that are expected while it did. With
-    nothing `spent`, threads at rest are among the samples: one that is always there is always seen.
+    `idle` threads among the samples, one that is always there was seen at each look.
     """
-    seen: Counter[Thread] = Counter()
-    for (thread, _), count in samples.items():
-        seen[thread] += count
+    seen = _by_thread(samples)
     if not seen:
         return None
     most = max(seen.values())  # none can be seen more often
-    if not spent:
+    if idle:
         return most
     shares = {
         thread: (spent[thread.tid].cpu_s + spent[thread.tid].wait_s + stopped_s) / seconds
@@ -211,4 +215,4 @@ def looks_made(
     busiest = max(shares, key=lambda thread: shares[thread], default=None)
     if busiest is None or shares[busiest] < _BUSY:
         return None
-    return max(most, seen[busiest] + max(0.0, 1 - shares[busiest]) * looks)
+    return max(most, seen[busiest] + max(0.0, 1 - shares[busiest]) * expected)

@@ -289,12 +289,17 @@ class Profiler(Source):
         seconds = min(seconds, end - running.launched)
         if spent:
             stacks, woken = without_waking(stacks, spent, seconds, chosen.rate_hz)
-        held = held_rate(stacks, spent, seconds, chosen.rate_hz, idle=chosen.idle)
+        idle = chosen.idle and not chosen.gil  # of the GIL's holder alone there is no rest
+        held = held_rate(stacks, spent, seconds, chosen.rate_hz, idle=idle)
         stops = running.stops
         stopped_s = _stopped_s(chosen, stops, seconds)
         looks: float | None = None
-        if len(running.threads) == 1 and (spent or chosen.idle):
-            looks = looks_made(stacks, spent, held * seconds, seconds, stopped_s or 0.0)
+        # One that ends alone counts its looks. Each process is looked at in a time of its own.
+        if len(running.threads) == 1 and not running.run.ends_alone:
+            expected = held * seconds
+            looks = looks_made(
+                seen, spent, expected, seconds, idle=idle, stopped_s=stopped_s or 0.0
+            )
         shown, replaced = self._edges.add(
             Window(
                 start=end - seconds,

@@ -147,8 +147,15 @@ _MEANINGS: tuple[tuple[tuple[str, ...], PerftuiError], ...] = (
         ),
     ),
     (
-        ("Failed to get process executable name", "No such process"),
+        ("No such process",),
         NoSuchTarget("The process has ended.", "Check its id."),
+    ),
+    (
+        ("Failed to get process executable name",),
+        NoSuchTarget(
+            "The process has no program: it has ended, or is a thread of the kernel.",
+            "Check its id.",
+        ),
     ),
     (
         ("No python processes found",),

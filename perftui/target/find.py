@@ -117,7 +117,10 @@ def by_name(pattern: str, candidates: Iterable[Candidate]) -> int:
     try:
         expression = re.compile(pattern)
     except re.error as error:
-        raise UsageError(f"--name {pattern!r} is no regular expression: {error}.") from None
+        raise UsageError(
+            f"--name {pattern!r} is no regular expression: {error}.",
+            "Put a backslash before a sign that stands for itself.",
+        ) from None
     everyone = {candidate.pid: candidate for candidate in candidates}
     fitting = [
         candidate

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from perftui.model.present import format_age
 from perftui.model.profile import Profile, profile
 from perftui.model.snapshot import Snapshot, SourceState
@@ -83,20 +81,13 @@ def sampler(snapshot: Snapshot) -> str:
     begun, now = windows[0].start, snapshot.data_at
     seen = profile(windows, begun, now, gil_windows=snapshot.gil_windows, with_rows=False)
     more = ["+idle"] * windows[-1].idle + ["+native"] * windows[-1].native
-    return _figures(seen, _held_hz(windows), more, status.message if status is not None else "")
+    return _figures(seen, more, status.message if status is not None else "")
 
 
-def _held_hz(windows: Sequence[Window]) -> float:
-    """The rate that the profiler holds: how often it happens to look is now more, now less."""
-    windows = of_newest_kind(windows)
-    seconds = sum(window.seconds for window in windows)
-    return sum(window.rate_hz * window.seconds for window in windows) / seconds if seconds else 0.0
-
-
-def _figures(seen: Profile, held_hz: float, more: list[str], remark: str) -> str:
+def _figures(seen: Profile, more: list[str], remark: str) -> str:
     stopped, cut, woken = seen.stopped_pct, seen.cut_pct, seen.woken_pct
     parts = [
-        f"{held_hz:.0f} Hz",
+        f"{seen.held_hz:.0f} Hz" if seen.held_hz is not None else "",
         " ".join(["mixed" if seen.mixed else _MODES[seen.mode] if seen.mode else "", *more]),
         f"stops it {stopped:.1f}%" if stopped is not None else "stops it ?",
         f"cover {_floor_percent(seen.coverage)}",

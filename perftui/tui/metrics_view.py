@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from perftui.model.objective import Objective
 from perftui.model.objective_state import SHAPES, Standing, burn, standing
-from perftui.model.present import format_age, format_rate, format_value, line_names, series_name
+from perftui.model.present import format_age, format_rate, format_value, series_name
 from perftui.model.series import (
     RECENT,
     Point,
@@ -74,11 +74,15 @@ class Listed:
     rows: int
 
 
-def listed(found: Sequence[Series], snapshot: Snapshot, rows: int = CHART_ROWS) -> list[Listed]:
-    """What is listed of these series, in their order; charts of metrics with an objective have
-    `rows`."""
+def listed(
+    found: Sequence[Series],
+    snapshot: Snapshot,
+    names: Mapping[SeriesKey, str],
+    rows: int = CHART_ROWS,
+) -> list[Listed]:
+    """What is listed of these series, in their order, under these names; charts of metrics with an
+    objective have `rows`."""
     objectives = _objectives(snapshot)
-    names = line_names(series.key for series in found)
     return [
         Listed(
             series,

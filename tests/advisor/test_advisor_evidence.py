@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from llm_samples import JSON, MAIN, NOW, OWN, P99, RSS, local, series, snapshot, window, windows
 
 from perftui.advisor.evidence import facts
 from perftui.advisor.evidence_text import evidence
 from perftui.model.findings import EvidenceKind, ForecastState
-from perftui.model.series import BUILT_IN, Origin
+from perftui.model.objective import Objective
+from perftui.model.series import BUILT_IN, Origin, Point
 from perftui.model.stacks import Frame
 
 
@@ -188,3 +191,17 @@ def test_metrics_that_have_left_their_level_come_before_others():
     assert names[:8] == ["rss_used", "z19", "z18", "z17", "z16", "z15", "z14", "a00"]
     same = [series("z", *noisy, 3.0, origin=one) for one in (Origin.SCRAPE, Origin.PROMETHEUS)]
     assert len(facts(snapshot(series_=same)).metrics) == 2
+
+
+def test_of_many_series_the_worst_are_told():
+    """The one that the forecast is about, then from the worst on; those that have stopped last."""
+    objective = Objective("p99", 0.5)
+    pods = [
+        series("p99", 0.1, 0.1, value, labels=(("pod", f"web-{name}"),))
+        for name, value in zip("abcdef", (0.1, 0.2, 0.3, 0.1, 0.4, 0.9), strict=True)
+    ]
+    gone = replace(pods[0], points=tuple(Point(p.at - 600, 9.0) for p in pods[0].points))
+    said = replace(local(objective, 0.4), labels=pods[2].key.labels)
+    table = facts(snapshot(series_=[gone, *pods[1:]], objectives=[objective], forecasts=[said]))
+    told = [dict(fact.key.labels)["pod"] for fact in table.metrics]
+    assert told == ["web-c", "web-f", "web-e", "web-b"]

@@ -356,6 +356,30 @@ def test_labels_that_name_hosts_and_users_need_those_kinds_too():
     assert Pseudonyms(OPEN).label("api_token", "hunter2") == ("api_token", "value_1")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "kind"),
+    [
+        *((name, "web-12", "host") for name in ("exported_instance", "kubernetes_node", "podName")),
+        *((name, "web-12", "host") for name in ("node_name", "server.address", "Peer-IP")),
+        *((name, "ada", "user") for name in ("user_id", "customer_id", "ownerEmail")),
+        *(("where", value, "host") for value in ("10.0.0.7", "10.0.0.7:80", "[fe80::1%eth0]:80")),
+        ("who", "ada@example.org", "user"),
+    ],
+)
+def test_labels_are_known_by_their_words_and_values(name: str, value: str, kind: str):
+    """Whatever is put before or behind in a name; and addresses by their form."""
+    assert Pseudonyms(ShareSettings(labels=True)).label(name, value) == (name, f"{kind}_1")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("le", "0.5"), ("method", "GET"), ("code", "500"), ("description", "a"), ("time", "12:30")],
+)
+def test_other_labels_are_told(name: str, value: str):
+    """A word within another is none, and a time of day no address."""
+    assert Pseudonyms(ShareSettings(labels=True)).label(name, value) == (name, value)
+
+
 def test_what_is_opened_later_keeps_the_pseudonyms():
     """An answer to an earlier request is named again by the same map."""
     names = Pseudonyms(NUMBERS_ONLY)

@@ -307,6 +307,34 @@ def test_command_lines() -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["app", "--password=correct horse battery"], "app --password=[removed]"),
+        (["app", "--db-password=p&ss'wd,x", "-v"], "app --db-password=[removed] -v"),
+        (["app", "API_TOKEN=a b", "x"], "app API_TOKEN=[removed] x"),
+        (["app", "--token", "-Ab3xYz", "x"], "app --token [removed] x"),
+        (["app", "--token", "--verbose"], "app --token --verbose"),
+        (["app", "--key=1"], "app --key=1"),
+    ],
+)
+def test_a_secret_argument_goes_as_a_whole(arguments: list[str], told: str) -> None:
+    """Its end is known, whatever signs and spaces are in it; a token may begin with a dash."""
+    assert command_line(arguments) == told
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("api key: hunter2abc", "# the secret key: hunter2abc", '{"API key": "hunter2abc"}'),
+        *("access key = hunter2abc", "encryption key: hunter2abc"),
+    ],
+)
+def test_names_of_two_words(text: str) -> None:
+    """As people write them."""
+    assert "hunter2" not in without_secrets(text)
+
+
+@pytest.mark.parametrize(
     "name",
     ["password", "API_TOKEN", "x-api-key", "oauth", "Set-Cookie", "pwd", "DB_PASS", "dbPass"],
 )

@@ -150,24 +150,25 @@ def test_a_busy_thread_tells_how_often_it_was_looked_at():
     looks that are expected meanwhile. The samples of others say nothing."""
     samples = {(BUSY, WORK): 180, (OTHER, WORK): 40}
     always = {1: ThreadTime(1.9, 0.1), 3: ThreadTime(0.4, 0.0)}
-    assert looks_made(samples, always, 200.0, 2.0, 0.0) == 180
+    assert looks_made(samples, always, 200.0, 2.0, idle=False) == 180
     mostly = {1: ThreadTime(1.85, 0.05), 3: ThreadTime(0.4, 0.0)}
-    assert looks_made(samples, mostly, 200.0, 2.0, 0.0) == pytest.approx(180 + 0.05 * 200)
+    assert looks_made(samples, mostly, 200.0, 2.0, idle=False) == pytest.approx(180 + 0.05 * 200)
     # It did not wait while it was stopped to be looked at.
-    assert looks_made(samples, mostly, 200.0, 2.0, 0.1) == pytest.approx(180)
+    assert looks_made(samples, mostly, 200.0, 2.0, idle=False, stopped_s=0.1) == pytest.approx(180)
     # Clocks are read one after the other: not less than it was seen.
-    assert looks_made(samples, {1: ThreadTime(2.01, 0.0)}, 200.0, 2.0, 0.1) == 180
+    assert looks_made(samples, {1: ThreadTime(2.01, 0.0)}, 200.0, 2.0, idle=False) == 180
 
 
 def test_threads_that_wait_tell_nothing():
     """Nor do those whose times are not known; with threads at rest among the samples, one that is
     there all the time was seen at each look."""
     samples = {(BUSY, WORK): 100, (IDLE, WAIT): 120, (IDLE, WORK): 3}
-    assert looks_made(samples, cpu({1: 0.5}, 0.1), 200.0, 2.0, 0.0) is None
-    assert looks_made(samples, cpu({9: 2.0}, 0.0), 200.0, 2.0, 0.0) is None
-    assert looks_made(samples, {}, 200.0, 2.0, 0.0) == 123
-    assert looks_made({}, {}, 200.0, 2.0, 0.0) is None
-    assert looks_made({}, cpu({1: 2.0}, 0.0), 200.0, 2.0, 0.0) is None
+    assert looks_made(samples, cpu({1: 0.5}, 0.1), 200.0, 2.0, idle=False) is None
+    assert looks_made(samples, cpu({9: 2.0}, 0.0), 200.0, 2.0, idle=False) is None
+    assert looks_made(samples, {}, 200.0, 2.0, idle=False) is None
+    assert looks_made(samples, {}, 200.0, 2.0, idle=True) == 123
+    assert looks_made({}, {}, 200.0, 2.0, idle=True) is None
+    assert looks_made({}, cpu({1: 2.0}, 0.0), 200.0, 2.0, idle=False) is None
 
 
 @given(
@@ -182,5 +183,5 @@ def test_no_share_is_more_than_all(share: float, expected: int, seed: int):
     threads = (BUSY, IDLE, OTHER)
     samples = {(thread, WORK): n for thread, n in zip(threads, seen, strict=True) if n}
     spent = {1: ThreadTime(share, 0.0), 2: ThreadTime(0.2, 0.0), 3: ThreadTime(0.2, 0.0)}
-    looks = looks_made(samples, spent, expected, 1.0, 0.0)
+    looks = looks_made(samples, spent, expected, 1.0, idle=False)
     assert looks is None or looks >= max(seen)

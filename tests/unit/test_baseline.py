@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -116,8 +117,31 @@ def test_a_file_that_is_not_there(tmp_path: Path):
     """A missing file and a directory are named as such."""
     with pytest.raises(UsageError, match="No such file"):
         read(tmp_path / "none.json")
-    with pytest.raises(UsageError, match="directory"):
+    with pytest.raises(UsageError, match="no ordinary file"):
         read(tmp_path)
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(UsageError, match="no ordinary file"):
+        read(tmp_path / "fifo")  # and nobody waits for what comes out of it
+
+
+@pytest.mark.parametrize(
+    ("samples", "ticks", "why"),
+    [
+        ("1" + "0" * 400, "100", "not as the document's schema has it"),
+        ("1", "1" + "0" * 400, "nothing was sampled"),
+        ("1000000000", "100", "more samples"),
+        ("1" * 5000, "100", "is no JSON"),
+    ],
+)
+def test_counts_that_cannot_be(samples: str, ticks: str, why: str, tmp_path: Path):
+    """They would be a share that is wrong, or too large to be computed."""
+    row = f'{{"function": "f", "file": "x", "pid": 1, "own_samples": {samples}}}'
+    text = (
+        f'{{"schema": "perftui/1", "profile": {{"expected_ticks": {ticks}, "functions": [{row}]}}}}'
+    )
+    (tmp_path / "before.json").write_text(text)
+    with pytest.raises(UsageError, match=why):
+        read(tmp_path / "before.json")
 
 
 JSON = st.recursive(

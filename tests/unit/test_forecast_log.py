@@ -102,6 +102,18 @@ def test_what_is_old_goes(path: Path):
     assert [one.made_at for one in log.resolved(question)] == [NOW]
 
 
+def test_a_clock_that_is_ahead_loses_nothing(path: Path):
+    """Where all that was kept would be too old, it is the clock that is wrong."""
+    log = ForecastLog(path)
+    question = log.question("shop", P99, KEY)
+    log.write(question, NOW, ALL)
+    log.resolve(question, [Outcome(NOW, False)], NOW)
+    log.close()
+    ahead = ForecastLog(path)
+    ahead.prune(NOW + 12 * KEPT_S)
+    assert [one.made_at for one in ahead.resolved(question)] == [NOW]
+
+
 def test_several_write_at_once(path: Path):
     """Nothing of any of them is lost."""
     start = multiprocessing.get_context("spawn").Process

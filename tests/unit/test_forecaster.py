@@ -311,3 +311,15 @@ def test_a_long_horizon_keeps_no_forecast_of_a_series_that_has_stopped():
     fresh = series("p99", FLAT, end=NOW + 61)
     [next_one] = Forecaster([day]).forecast(NOW + 61, lambda _: [fresh])
     assert next_one.made_at == NOW + 61
+
+
+def test_what_comes_and_goes_does_not_fill_the_memory():
+    """A series that is not kept any more is not followed, nor one without its objective."""
+    watch = Forecaster([P99])
+    for generation in range(5):
+        pods = [series("p99", FLAT, labels=(("pod", f"{generation}-{n}"),)) for n in range(20)]
+        watch.forecast(NOW + generation, lambda _, pods=pods: pods)
+    assert len(watch._tracks) == 20
+    watch.change([])
+    watch.forecast(NOW + 9, lambda _: [])
+    assert not watch._tracks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 
@@ -185,14 +186,32 @@ def test_it_goes_on_from_what_it_has_learned():
     first, _ = local_of(values)
     state = first.state()
     later = Local(OBJECTIVE)
-    assert later.resume(state)
+    assert later.resume(state, 900.0)
     for n, value in enumerate(values[:-61]):
         later.learn(Outcome(float(n), value > 9))
         later.see(float(n), value, NOTHING)
     assert later.state() == state
     fresh = Local(OBJECTIVE)
     for damaged in ("", "{}", "[]", state.replace("holt", "halt"), state.replace("[", "{", 1)):
-        assert not fresh.resume(damaged)
+        assert not fresh.resume(damaged, 900.0)
+    assert fresh.state() == Local(OBJECTIVE).state()
+
+
+def test_a_clock_that_was_ahead():
+    """What a run with a wrong clock has learned of the future keeps nothing from being learned."""
+    ahead = Local(OBJECTIVE)
+    for n in range(40):
+        ahead.learn(Outcome(1e6 + n, False))
+    later = Local(OBJECTIVE)
+    assert later.resume(ahead.state(), 900.0)
+    before = later.state()
+    later.learn(Outcome(901.0, True))
+    assert later.state() != before
+    fresh = Local(OBJECTIVE)
+    for bad in ("Infinity", "-1", "NaN"):
+        damaged = json.loads(ahead.state())
+        damaged["base"][2] = float(bad)
+        assert not fresh.resume(json.dumps(damaged), 900.0)
     assert fresh.state() == Local(OBJECTIVE).state()
 
 

@@ -37,7 +37,8 @@ def lines_of(
     seen: Snapshot, moment: Moment | None = None, rows: int = CHART_ROWS
 ) -> list[MetricLine]:
     axis = Axis(seen.data_at, 60.0, 20)
-    return [metric_line(one, seen, axis, moment) for one in listed(seen.series, seen, rows)]
+    names = line_names(series.key for series in seen.series)
+    return [metric_line(one, seen, axis, moment) for one in listed(seen.series, seen, names, rows)]
 
 
 def one_line(

@@ -126,6 +126,9 @@ def test_parse_objective(text: str, objective: Objective):
         ("p99 > inf", "the threshold 'inf' is no number"),
         ("p99 > 0.5 for ever", "'ever' is no duration"),
         ("p99 > 0.5 for 1m within soon", "'soon' is no duration"),
+        ("p99 > 0.5 for 0s", "must be longer than 0s"),
+        ("p99 > 0.5 within 0s", "must be longer than 0s"),
+        ("p99 > 0.5 within " + "9" * 400 + "d", "is too long"),
     ],
 )
 def test_a_bad_objective_says_what_is_wrong(text: str, reason: str):

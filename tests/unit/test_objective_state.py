@@ -66,3 +66,11 @@ def test_below_a_threshold_the_lowest_is_the_worst():
         *(Standing.OK, Standing.BREACHED, Standing.NO_DATA)
     ]
     assert standing(rate, snapshot(series=few[:1], forecasts=[said]), None) is Standing.BREACHED
+
+
+def test_a_series_that_has_stopped_is_not_the_worst():
+    """A pod that has gone hides no risk of one that lives."""
+    live = series("p99", [0.4], labels=(("pod", "new"),))
+    gone = series("p99", [0.48], labels=(("pod", "old"),), end=NOW - 60)
+    seen = snapshot(series=[live, gone], forecasts=[LIKELY], objectives=(P99,))
+    assert standing(P99, seen, 0.4) is Standing.AT_RISK

@@ -94,3 +94,12 @@ def test_the_points_between_two_times(times: list[int], start: int, end: int):
     """Those at the bounds are among them; of bounds the wrong way round there are none."""
     points = [Point(at, 0.0) for at in sorted(times)]
     assert list(between(points, start, end)) == [p for p in points if start <= p.at <= end]
+
+
+@pytest.mark.parametrize("size", [1e155, 1e300, 1.7e308])
+def test_a_slope_of_huge_values(size: float):
+    """No value is too large to be squared; a slope that is larger than any number is none."""
+    fitted = slope_per_s(points([size / 4, size / 2, size]))
+    assert fitted is not None
+    assert fitted[0] == pytest.approx(0.375 * size)
+    assert slope_per_s(points([-1.7e308, 0, 1.7e308], every_s=1e-3)) is None

@@ -489,6 +489,12 @@ def test_a_pages_password_is_not_shown():
         ({"prometheus": {"token_file": "~nosuchuser/x"}}, "prometheus.token_file"),
         ({"prometheus": {"every": 10**400}}, "prometheus.every"),
         ({"prometheus": {"packs": "\ud800"}}, "text that is none"),
+        ({"log": [{"file": "~nosuchuser/x"}]}, "a user who is not known"),
+        ({"llm": {"url": "https://evil.example?@api.anthropic.com"}}, "without [?] and #"),
+        ({"llm": {"url": "https://evil.example#@api.anthropic.com"}}, "without [?] and #"),
+        ({"llm": {"url": r"https://evil.example\@api.anthropic.com"}}, "without [?] and #"),
+        ({"prometheus": {"url": "http://"}}, "must be a URL"),
+        ({"a\nb": 1}, "is not a setting"),
     ],
 )
 def test_odd_values_are_errors_too(values: dict[str, Any], said: str):
@@ -577,3 +583,25 @@ def test_a_projects_file_may_lower_the_cap(tmp_path: Path, monkeypatch: pytest.M
     project.write_text(text.format(100))
     llm = load({}, {}, [project, own]).llm
     assert (llm.monthly_cap_usd, llm.consent, llm.share.host) == (100, True, True)
+
+
+def test_a_file_that_is_nested_too_deeply(tmp_path: Path):
+    """One sentence, as of any other that is broken."""
+    path = tmp_path / "config.toml"
+    path.write_text("a = " + "[" * 5000 + "]" * 5000)
+    with pytest.raises(UsageError, match="nested too deeply"):
+        load({}, {}, [path])
+
+
+def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch):
+    """Has the project's settings alone, and is told where forecasts could be kept."""
+
+    def no_home(*_: object) -> str:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setattr(Path, "expanduser", no_home)
+    assert config_paths() == (Path("perftui.toml"),)
+    monkeypatch.setattr("platformdirs.user_state_path", no_home)
+    with pytest.raises(UsageError, match="Set XDG_STATE_HOME or HOME"):
+        state_path()

@@ -149,7 +149,8 @@ class MetricsPanel(Painted[_Drawn], ScrollView, can_focus=True):
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Others are in sight now."""
-        self._lay_out()
+        if round(old_value) != round(new_value):
+            self._lay_out()
         super().watch_scroll_y(old_value, new_value)
 
     # --- what is laid out
@@ -178,11 +179,11 @@ class MetricsPanel(Painted[_Drawn], ScrollView, can_focus=True):
             for line in textwrap.wrap(text, width)
         ]
         top, chart_at = self.scroll_offset.y, chart_place(columns)
-        for one in listed(self._series(), self._snapshot, rows):
+        for one in listed(self._series(), self._snapshot, names, rows):
             if top - one.rows < len(found) < top + self.size.height - 1:
                 line = metric_line(one, self._snapshot, self._axis, moment)
                 found.extend(metric_rows(line, columns))
-            else:  # out of sight: that costs nothing, however many there are
+            else:  # out of sight: how it looks costs nothing
                 found.extend([Row("", "", chart_at, one.series.key)] * one.rows)
         found.extend(
             Row(f"{fit(name, 30)} {why}", "metrics--stale")
