@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from perftui.config import config_paths, load, read_file
+from perftui.config import config_paths, load, read_file, state_path
 from perftui.errors import UsageError
 from perftui.model.objective import Objective
 from perftui.settings import (
