@@ -209,3 +209,49 @@ def test_an_llm_that_fails_is_said(python_target: Any, run: Any) -> None:
     assert document["llm"]["state"] == "failed"
     assert leader(document) == "burn"
     assert {forecast["by"] for forecast in document["forecasts"]} == {"local"}
+
+
+def through_a_shell(how: str) -> list[str]:
+    """perftui with its streams as a shell has them."""
+    return ["sh", "-c", f'exec "$0" -m perftui "$@" {how}', sys.executable]
+
+
+@pytest.mark.parametrize("closed", ["<&-", "2>&-", "<&- 2>&-"])
+def test_a_closed_stream_loses_no_profile(closed: str, python_target: Any, run: Any) -> None:
+    """As daemons have it: py-spy's file must not take the number of its input or output."""
+    target = python_target(BURN)
+    ended = run("snapshot", target.pid, "--seconds", 2, "--json", prefix=through_a_shell(closed))
+    document = json.loads(ended.out)
+    assert document["profile"]["seconds"] == pytest.approx(2, abs=0.5)
+    assert leader(document) == "burn"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("how", ["snapshot", "snapshot --json", "watch"])
+def test_a_full_disk_is_told(how: str, python_target: Any, run: Any) -> None:
+    """In one sentence, with an exit code that is not that of success."""
+    target = python_target(BURN)
+    command, *options = how.split()
+    seconds = ["--seconds", 0.5] if command == "snapshot" else []
+    ended = run(command, target.pid, *seconds, *options, prefix=through_a_shell("> /dev/full"))
+    assert ended.code == 1
+    assert ended.err.startswith("perftui: The output cannot be written: No space left on device.")
+    assert len(ended.err.splitlines()) == 1
+
+
+def test_the_exit_code_stays_where_nothing_can_be_said(run: Any) -> None:
+    """Whoever cannot read why is told at least that."""
+    for how in ("2> /dev/full", "2>&-"):
+        assert run("snapshot", 0, prefix=through_a_shell(how)).code == 3
+
+
+def test_nohup_outlives_its_terminal(begin: Any, python_target: Any) -> None:
+    """A signal that is ignored from the start is not taken for an end."""
+    target = python_target(BURN)
+    ignoring = ["sh", "-c", 'trap "" HUP; exec "$0" -m perftui "$@"', sys.executable]
+    process = begin("watch", target.pid, prefix=ignoring)
+    assert process.stdout.readline()
+    process.send_signal(signal.SIGHUP)
+    assert all(process.stdout.readline() for _ in range(2))
+    process.terminate()
+    assert process.wait(SLOW_S) == 128 + signal.SIGTERM

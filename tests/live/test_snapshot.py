@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import re
 import signal
@@ -31,6 +32,17 @@ pytestmark = pytest.mark.live
 
 SLOW_S = 30.0
 """What a test waits at most for what takes a moment on an idle machine."""
+
+HALF = """
+import time
+
+print("ready")
+while True:
+    end = time.process_time() + 0.01
+    while time.process_time() < end:
+        pass
+    time.sleep(0.01)
+"""
 
 # The third function recurses, so a total that counts a stack twice would be far above its own.
 SHARES = """
@@ -122,6 +134,14 @@ def test_own_percent_is_of_the_expected_ticks(measured: Document) -> None:
     assert sum(row["own_pct"] for row in seen["functions"]) == pytest.approx(
         seen["active_pct"], rel=0.01
     )
+
+
+def test_a_holder_of_the_gil_is_no_thread_at_rest(python_target: Any, run: Any) -> None:
+    """With -g -i only the holder is seen, where there is one: half the time is half, not all."""
+    target = python_target(HALF)
+    ended = run("snapshot", target.pid, "-g", "-i", "--seconds", 6, "--json")
+    seen = json.loads(ended.out)["profile"]
+    assert 20 < sum(row["own_pct"] for row in seen["functions"]) < 80
 
 
 def test_recursion_counts_once_in_total(measured: Document) -> None:

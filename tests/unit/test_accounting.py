@@ -185,3 +185,14 @@ def test_no_share_is_more_than_all(share: float, expected: int, seed: int):
     spent = {1: ThreadTime(share, 0.0), 2: ThreadTime(0.2, 0.0), 3: ThreadTime(0.2, 0.0)}
     looks = looks_made(samples, spent, expected, 1.0, idle=False)
     assert looks is None or looks >= max(seen)
+
+
+def test_what_was_left_out_was_looked_at():
+    """A loop that always runs, on a host without a free processor: samples at its wait are left
+    out, since it took less CPU time, but the looks that gave them were made."""
+    samples = {(BUSY, WORK): 130, (BUSY, WAIT): 70}
+    spent = {1: ThreadTime(0.8, 1.2)}
+    kept, dropped = without_waking(samples, spent, 2.0, 100)
+    assert dropped > 0
+    assert looks_made(samples, spent, 200.0, 2.0, idle=False) == 200
+    assert kept.total() < 200

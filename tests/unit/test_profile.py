@@ -92,6 +92,14 @@ def test_an_overdue_window_is_a_gap():
     assert settled_until([], NOW) == NOW
 
 
+def test_short_windows_with_rests_are_not_all_the_time():
+    """A window under way is about as long as the last ones: a rest behind short ones is a gap."""
+    windows = [window(NOW - 5, NOW - 4.8, {"main": 20})]
+    assert profile(windows, NOW - 5, NOW).coverage == pytest.approx(0.04)
+    growing = [window(NOW - 5, NOW - 4, {"main": 100})]
+    assert profile(growing, NOW - 5, NOW).coverage == 1
+
+
 def test_a_missing_window_lowers_the_coverage():
     """Coverage is sampled time over wall time."""
     windows = [*run_of_windows(5, {}, end=NOW - 5), *run_of_windows(4, {})]
