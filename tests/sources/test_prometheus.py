@@ -102,10 +102,9 @@ def test_https_to_a_server_without_tls_is_a_sentence(watch: Watch):
         assert status.message.endswith("that is trusted here, or speaks no TLS.")
 
 
-@pytest.mark.parametrize("url", ["http://", "http://[::1", "http://a b:9090"])
-def test_a_url_that_is_none_is_a_sentence(watch: Watch, url: str):
+def test_a_url_that_is_none_is_a_sentence(watch: Watch):
     """A URL that cannot be used fails in a sentence, and the source goes on."""
-    assert "is no usable URL" in watch(url, a="up").until(SourceState.FAILED).message
+    assert "is no usable URL" in watch("http://a b:9090", a="up").until(SourceState.FAILED).message
 
 
 def drip(connection: socket.socket, start: bytes, piece: bytes, closing: Any) -> None:

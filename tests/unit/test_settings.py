@@ -494,6 +494,7 @@ def test_a_pages_password_is_not_shown():
         ({"llm": {"url": "https://evil.example#@api.anthropic.com"}}, "without [?] and #"),
         ({"llm": {"url": r"https://evil.example\@api.anthropic.com"}}, "without [?] and #"),
         ({"prometheus": {"url": "http://"}}, "must be a URL"),
+        ({"prometheus": {"url": "http://[::1"}}, "must be a URL"),
         ({"a\nb": 1}, "is not a setting"),
     ],
 )
