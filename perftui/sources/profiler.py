@@ -82,8 +82,8 @@ class _Running:
 
     @property
     def lead_s(self) -> float:
-        """About as long as it took to attach itself, and more, so that the next one, started so
-        long before the end of this one, looks by then."""
+        """Longer than it took to attach itself: the next one, started so long before the end of
+        this one, looks by then."""
         return min(self.plan.seconds / 2, LEAD * (self.start - self.launched))
 
 
@@ -217,8 +217,8 @@ class Profiler(Source):
         """Let it sample as long as it was planned; less if it ends, or perftui does. Meanwhile the
         one before it ends."""
         end = running.start + running.plan.seconds
-        # The next one is started before the end where that cannot be chosen, and at first, since
-        # what the first window shows is waited for. Else it costs less to be a little longer.
+        # Where the end cannot be chosen, and of the first window, which is waited for, the next
+        # py-spy is started so early that it looks by the end; others last until the next one looks.
         if running.run.ends_alone or (ending is None and not running.plan.rest_s):
             end -= running.lead_s
         while not (self.stopping.is_set() or running.run.ended):
