@@ -11,7 +11,15 @@ from pathlib import PurePath
 from typing import NamedTuple
 from unicodedata import category, normalize
 
-from perftui.advisor.redact import Pseudonyms, is_host_label, is_pseudonym, is_public, well_known
+from perftui.advisor.redact import (
+    HOST_FORM,
+    USER_FORM,
+    Pseudonyms,
+    is_host_label,
+    is_pseudonym,
+    is_public,
+    well_known,
+)
 from perftui.advisor.scrub import without_secrets
 from perftui.model.question import MOST_TEXT
 from perftui.model.snapshot import Snapshot
@@ -40,14 +48,10 @@ _USUAL = frozenset(_WORDS.split())
 _PIECE = re.compile(r"\w+(?:[.-]\w+)*")
 _ADDRESS = re.compile(r"(?:\w+://)?(?:[^/@\s]*@)?(\[[0-9A-Fa-f:.]+\]|[\w.-]+)(:\d+)?(?:/\S*)?")
 _FILE = r"(?:py|pyx|pyi|so|toml|ya?ml|json|ini|cfg|conf|env|log|txt|csv|sql|sh|html)"
-_DOMAIN = r"(?:com|net|org|io|internal|intranet|local|localdomain|lan|corp|svc)"
 _FORMS = re.compile(
     r"(?P<url>\w+://[^\s\"'<>()]+)"
-    r"|(?P<user>(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)*)"
-    r"|(?P<host>(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?(?![\w.]*\w)"
-    r"|(?<![\w:.])(?=[0-9A-Fa-f:]*(?:::|(?::[0-9A-Fa-f]+){3}))[0-9A-Fa-f]{0,4}"
-    r"(?::[0-9A-Fa-f]{0,4}){2,7}(?![\w:])"
-    rf"|(?<![\w.-])[A-Za-z0-9][\w-]*(?:\.[\w-]+)*\.{_DOMAIN}(?::\d+)?(?![\w-]|\.\w|\())"
+    rf"|(?P<user>{USER_FORM})"
+    rf"|(?P<host>{HOST_FORM})"
     r"|(?P<path>(?<![\w/.~])(?:~|\.{1,2})?(?:/[\w.@+-]+){2,}/?"
     r"|(?<![\w/.~])(?:(?:~|\.{1,2})/|/(?=[A-Za-z_]))[\w.@+-]{3,}/?"
     r"|(?<!\w)[A-Za-z]:\\[^\s\"']+"

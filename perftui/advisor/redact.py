@@ -48,10 +48,17 @@ _OF_USERS = frozenset(("user", "username", "login", "uid", "email", "customer", 
 """Words of labels whose values name hosts or users: those are told only where their own kind is,
 too, and so are values that have the form of an address."""
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-_ADDRESS = re.compile(
-    r"(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?|\[?[0-9A-Fa-f]*(?::[0-9A-Fa-f]*){2,7}(?:%\w+)?\]?(?::\d+)?"
+_DOMAIN = r"(?:com|net|org|io|internal|intranet|local|localdomain|lan|corp|svc)"
+USER_FORM = r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)*"
+HOST_FORM = (
+    r"(?:(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?(?![\w.]*\w)"
+    r"|(?<![\w:.])(?=[0-9A-Fa-f:]*(?:::|(?::[0-9A-Fa-f]+){3}))[0-9A-Fa-f]{0,4}"
+    r"(?::[0-9A-Fa-f]{0,4}){2,7}(?![\w:])"
+    rf"|(?<![\w.-])[A-Za-z0-9][\w-]*(?:\.[\w-]+)*\.{_DOMAIN}(?::\d+)?(?![\w-]|\.\w|\())"
 )
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+"""What is a user at a host, and an address or a host with its domain, in any text."""
+_USER = re.compile(USER_FORM)
+_HOST = re.compile(rf"{HOST_FORM}|\[{HOST_FORM}(?:%\w+)?\](?::\d+)?")
 
 _SOURCES = (".py", ".pyc", ".pyx", ".so", ".pyd")
 
@@ -239,9 +246,9 @@ class Pseudonyms:
         user as host_N and user_N, unless these kinds are open, too."""
         told = name if self.share.labels and _LABEL.fullmatch(name) and _may_leave(name) else None
         told = told or self._given.name("label", name, name)
-        if is_host_label(name) or _ADDRESS.fullmatch(value):
+        if is_host_label(name) or _HOST.fullmatch(value):
             return told, self._told("host", value, self.share.labels and self.share.host)
-        if not _OF_USERS.isdisjoint(_words(name)) or _EMAIL.fullmatch(value):
+        if not _OF_USERS.isdisjoint(_words(name)) or _USER.fullmatch(value):
             return told, self._told("user", value, self.share.labels and self.share.users)
         return told, self._told("value", value, self.share.labels and not is_secret_name(name))
 

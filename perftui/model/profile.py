@@ -25,9 +25,9 @@ from perftui.model.stacks import (
 
 OVERDUE_S = 7.0
 """A window lasts five seconds at most; when none has come for this long, time is being missed."""
-LIKE_NOW = 5
-"""So many of the last windows say how long the one under way may be: short ones with rests between
-them are not all the time."""
+LIKE_NOW, LONGER, ENDS_S = 5, 3.0, 2.0
+"""Short windows are followed by short ones, with rests between them, or by up to three times as
+long a one while they grow: the longest of the last five tells. It may take so long to end."""
 
 _NAMELESS = re.compile(r"(?:\.<locals>\.|^)<(?!module>)")
 """Where the part of a function's name begins that only says what it is without one."""
@@ -152,7 +152,7 @@ def covered_seconds(windows: Sequence[Window], start: float, end: float) -> floa
 def settled_until(windows: Sequence[Window], now: float) -> float:
     """Up to when `windows` can be complete: the one under way is no gap until it is overdue."""
     longest_s = max((window.seconds for window in windows[-LIKE_NOW:]), default=0.0)
-    if windows and now - windows[-1].end < min(OVERDUE_S, 3 * longest_s + 2):
+    if windows and now - windows[-1].end < min(OVERDUE_S, LONGER * longest_s + ENDS_S):
         return windows[-1].end
     return now
 
@@ -230,9 +230,9 @@ def profile(
     ticks = sum(window.expected_ticks for window in windows)
     sampled = sum(window.seconds for window in windows)
     errors = sum(window.errors for window in windows)
-    held = sum(window.rate_hz * window.seconds for window in windows)
+    held = sum(window.held_ticks for window in windows)
     # What failed is not among the looks that are known to have been made.
-    tried = sum(window.rate_hz * window.seconds * window.processes for window in windows)
+    tried = sum(window.held_ticks * window.processes for window in windows)
     samples = sum(window.samples for window in windows)
     busy: Counter[Thread] = Counter()
     for window in windows if with_rows else ():

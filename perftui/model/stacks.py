@@ -220,9 +220,14 @@ class Window:
         return max(0.0, self.end - self.start) if self.sampled_s is None else self.sampled_s
 
     @property
+    def held_ticks(self) -> float:
+        """How many looks its rate and length make."""
+        return self.rate_hz * self.seconds
+
+    @property
     def expected_ticks(self) -> float:
         """How many times it looked, as far as that is known: shares are parts of this."""
-        return self.rate_hz * self.seconds if self.looks is None else self.looks
+        return self.held_ticks if self.looks is None else self.looks
 
     @property
     def tick_s(self) -> float:
@@ -302,11 +307,11 @@ def merge(windows: Iterable[Window], keep_stacks: int) -> Window:
             stacks[thread, _top_alone(frame)] += count
         _bound(stacks, (1 + TOPS_PER_STACK) * keep_stacks)
     seconds = sum(part.seconds for part in parts)
-    looked = sum(part.rate_hz * part.seconds for part in parts)
+    held = sum(part.held_ticks for part in parts)
     return Window(
         start=parts[0].start,
         end=parts[-1].end,
-        rate_hz=looked / seconds if seconds else parts[0].rate_hz,
+        rate_hz=held / seconds if seconds else parts[0].rate_hz,
         mode=parts[-1].mode,
         stacks=stacks,
         errors=sum(part.errors for part in parts),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from perftui.model.event import Identity
 from perftui.model.objective_state import SHAPES
 from perftui.model.series import SeriesKey
+from perftui.model.snapshot import Snapshot
 from perftui.tui.cells import Column, cell_len, fit, widths
-from perftui.tui.metrics_view import MetricLine
+from perftui.tui.metrics_view import Listed, MetricLine, source_lines, unavailable_lines
 
 WIDE = 100
 NAME_CELLS, WIDE_NAME_CELLS = (13, 22), (26, 44)
@@ -43,7 +45,42 @@ def columns_for(names: Iterable[str], width: int) -> list[tuple[Column, int]]:
     return widths((column, *COLUMNS[1:]), width)
 
 
-def chart_place(columns: Sequence[tuple[Column, int]]) -> int:
+def source_rows(snapshot: Snapshot, width: int) -> list[Row]:
+    """What the sources of metrics have to say, in as many lines of `width` cells as it takes."""
+    return [
+        Row(line, "metrics--violated" if failed else "metrics--stale")
+        for text, failed in source_lines(snapshot)
+        for line in textwrap.wrap(text, width)
+    ]
+
+
+def unavailable_rows(snapshot: Snapshot) -> list[Row]:
+    """A line for each metric that cannot be had."""
+    return [
+        Row(f"{fit(name, 30)} {why}", "metrics--stale") for name, why in unavailable_lines(snapshot)
+    ]
+
+
+def rows_in_sight(
+    metrics: Iterable[Listed],
+    columns: Sequence[tuple[Column, int]],
+    draw: Callable[[Listed], MetricLine],
+    first: int,
+    sight: range,
+) -> list[Row]:
+    """A line for each row of these metrics, the first of which is line `first` of the panel. Of
+    those out of `sight` only what they are of is known: how they look costs nothing."""
+    found: list[Row] = []
+    for metric in metrics:
+        at = first + len(found)
+        if at < sight.stop and at + metric.rows > sight.start:
+            found.extend(metric_rows(draw(metric), columns))
+        else:
+            found.extend([Row("", "", _chart_at(columns), metric.series.key)] * metric.rows)
+    return found
+
+
+def _chart_at(columns: Sequence[tuple[Column, int]]) -> int:
     """In which cell the charts begin."""
     return columns[0][1] + 1
 
@@ -51,7 +88,7 @@ def chart_place(columns: Sequence[tuple[Column, int]]) -> int:
 def metric_rows(metric: MetricLine, columns: Sequence[tuple[Column, int]]) -> list[Row]:
     """A line for each row of its chart."""
     style = "stale" if metric.stale else "violated" if metric.violated else "line"
-    chart_at = chart_place(columns)
+    chart_at = _chart_at(columns)
     return [
         Row(
             " ".join(

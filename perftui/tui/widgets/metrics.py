@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
@@ -24,13 +23,17 @@ from perftui.tui.axis import Axis, Moment, TimeView, axis_line
 from perftui.tui.cells import fit
 from perftui.tui.events_view import event_line, newest_first
 from perftui.tui.large_chart import LABEL_CELLS, large_chart
-from perftui.tui.metric_rows import Row, chart_place, columns_for, metric_rows
+from perftui.tui.metric_rows import (
+    Row,
+    columns_for,
+    rows_in_sight,
+    source_rows,
+    unavailable_rows,
+)
 from perftui.tui.metrics_view import (
     CHART_ROWS,
     listed,
     metric_line,
-    source_lines,
-    unavailable_lines,
     urgent,
 )
 from perftui.tui.widgets.painted import Painted
@@ -173,23 +176,16 @@ class MetricsPanel(Painted[_Drawn], ScrollView, can_focus=True):
         self._axis = self._axis_of(next(w for column, w in columns if column.key == "chart"))
         moment = self.view.moment(self._axis)
         rows = CHART_ROWS if self.size.height >= LOW_LINES else 1
-        found: list[Row] = [
-            Row(line, "metrics--violated" if failed else "metrics--stale")
-            for text, failed in source_lines(self._snapshot)
-            for line in textwrap.wrap(text, width)
-        ]
-        top, chart_at = self.scroll_offset.y, chart_place(columns)
-        for one in listed(self._series(), self._snapshot, names, rows):
-            if top - one.rows < len(found) < top + self.size.height - 1:
-                line = metric_line(one, self._snapshot, self._axis, moment)
-                found.extend(metric_rows(line, columns))
-            else:  # out of sight: how it looks costs nothing
-                found.extend([Row("", "", chart_at, one.series.key)] * one.rows)
-        found.extend(
-            Row(f"{fit(name, 30)} {why}", "metrics--stale")
-            for name, why in unavailable_lines(self._snapshot)
+        found = source_rows(self._snapshot, width)
+        top = self.scroll_offset.y
+        found += rows_in_sight(
+            listed(self._series(), self._snapshot, names, rows),
+            columns,
+            lambda metric: metric_line(metric, self._snapshot, self._axis, moment),
+            len(found),
+            range(top, top + self.size.height - 1),
         )
-        return found
+        return [*found, *unavailable_rows(self._snapshot)]
 
     def _large_rows(self, width: int) -> list[Row]:
         self._axis = self._axis_of(max(1, width - LABEL_CELLS))
