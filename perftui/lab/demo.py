@@ -81,10 +81,13 @@ class Lab:
         return sorted(found, key=lambda process: process.role != "service")
 
     def raise_if_ended(self) -> None:
-        """LabError where one of its processes has ended: what goes on without it is no lab."""
+        """LabError where the service has ended, or another process by a fault of its own: what goes
+        on without it is no lab. A fault may have nothing more to do."""
         for process in self.processes():
-            if process.exit_code is not None:
-                raise LabError(f"The lab's {process.role} has ended ({process.exit_code}).")
+            if process.exit_code or (process.exit_code == 0 and process.role == "service"):
+                raise LabError(
+                    f"The lab's {process.role} has ended ({process.exit_code}).", "Start it again."
+                )
 
     def __enter__(self) -> Self:
         try:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from servers import get, runs, wait_for
 
@@ -101,3 +103,35 @@ def test_a_recording(tmp_path: Path):
     assert len(episode.shares) == len(episode.times)
     shares = [seen for seen in episode.shares if seen]
     assert any(one.function == "merge_lines" and share > 0.1 for one, share in shares[-1].items())
+
+
+@pytest.mark.live
+def test_a_service_that_dies_is_told():
+    """What goes on without it is no lab."""
+    how = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([*PERFTUI, "lab", "run", "none"], **how) as lab:
+        pid = re.match(r"pid (\d+),", lab.stdout.readline())[1]
+        os.kill(int(pid), signal.SIGKILL)
+        assert lab.wait(20) == 1
+        assert lab.stderr.read() == "perftui: The lab's service has ended (-9). Start it again.\n"
+
+
+@pytest.mark.live
+def test_a_recording_of_a_service_that_dies_is_no_success(tmp_path: Path):
+    """It keeps what was seen, and is not called a recording of so long."""
+    file = tmp_path / "a.perftui"
+    arguments = ["lab", "record", "none", "-o", str(file), "--seconds", "60"]
+    how = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([*PERFTUI, *arguments], **how) as lab:
+        parent = psutil.Process(lab.pid)
+
+        def service() -> list[psutil.Process]:
+            return [one for one in parent.children() if "perftui.lab.service" in one.cmdline()]
+
+        wait_for(file.exists, 20.0, "the recording to begin")
+        service()[0].kill()
+        assert lab.wait(20) == 1
+        assert lab.stdout.read() == ""
+        assert "The lab's service has ended (-9)." in lab.stderr.read()
+    with Session(file) as session:
+        assert session.about["label"]["fault"] == "none"

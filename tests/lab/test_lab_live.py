@@ -131,6 +131,16 @@ def test_a_process_that_dies_is_reported(number: signal.Signals) -> None:
         assert lab.processes()[0].exit_code is None
 
 
+def test_a_fault_that_has_done_its_work_is_no_death() -> None:
+    with Lab("new-release", start_s=0.2, speed=10) as lab:
+        assert until(lambda: 0 in [process.exit_code for process in lab.processes()], 30)
+        lab.raise_if_ended()
+        os.kill(lab.pid, signal.SIGKILL)
+        assert until(lambda: lab.processes()[0].exit_code is not None, 10)
+        with pytest.raises(LabError, match="service has ended"):
+            lab.raise_if_ended()
+
+
 def test_the_load_outlives_the_service() -> None:
     with Lab() as lab:
         assert until(lambda: scrape(lab)["http_requests_total"] > 5, 10)

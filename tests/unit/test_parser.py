@@ -235,6 +235,7 @@ def test_a_program_stands_behind_dashes():
     [
         (["--"], "no program stands behind --"),
         (["watch", "--"], "no program stands behind --"),
+        (["watch", "--", ""], "no program stands behind --"),
         (["demo", "--", "x"], "a service of its own"),
     ],
 )
