@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 
 from perftui.model.objective import Objective
@@ -12,6 +13,8 @@ from perftui.tui.sparks import BARS
 
 THRESHOLD = "╌"
 MARK = "┊"
+_ROUNDABLE = 1e307
+"""No round number is above a larger one."""
 FAR = 8
 """A count below this part of its limit, the least that a bar of one row shows, is far from it."""
 
@@ -39,6 +42,8 @@ def _round_up(value: float, unit: str) -> float:
     """The next of 1, 2, 5 x 10^n, of bytes the next power of two; 0 for 0."""
     if value <= 0:
         return 0.0
+    if value > _ROUNDABLE:
+        return sys.float_info.max
     if unit == "B":
         return float(2 ** math.ceil(math.log2(value)))
     power = 10.0 ** math.floor(math.log10(value))
@@ -65,10 +70,10 @@ def chart(
         return ("",) * height
     # What is drawn moves when a cell is full, and holds still in between.
     cells = cell_values(points, axis)
-    shares = [None if value is None else (value - bottom) / (top - bottom) for value in cells]
+    shares = [None if value is None else _share(value, bottom, top) for value in cells]
     line = None
     if threshold is not None:
-        line = min(height - 1, int((1 - _clip((threshold - bottom) / (top - bottom))) * height))
+        line = min(height - 1, int((1 - _share(threshold, bottom, top)) * height))
     rows: list[str] = []
     for row in range(height):
         floor = height - 1 - row
@@ -112,15 +117,16 @@ def _bridge(cells: list[float | None], points: Sequence[Point], cell_s: float) -
                 cells[index] = last
 
 
-def _clip(share: float) -> float:
-    return min(max(share, 0.0), 1.0)
+def _share(value: float, bottom: float, top: float) -> float:
+    """How high a value is on a scale, 0 to 1. In halves: a difference can be beyond any number."""
+    return min(max((value / 2 - bottom / 2) / (top / 2 - bottom / 2), 0.0), 1.0)
 
 
 def _cell(share: float | None, height: int, floor: int) -> str:
     """The part of a bar, `share` of the chart high, that lies `floor` rows above the bottom."""
     if share is None:
         return " "
-    eighths = round(_clip(share) * height * 8) - floor * 8
+    eighths = round(share * height * 8) - floor * 8
     if floor == 0:
         eighths = max(1, eighths)  # a value near zero is not a gap
     return BARS[min(8, max(0, eighths))]

@@ -34,7 +34,7 @@ def large_chart(
     bottom, top = scale(visible or series.points, series.key, objective)
     unit = series.key.unit
     labels = dict.fromkeys(range(rows), "")
-    for row, value in ((rows // 2, (top + bottom) / 2), (rows - 1, bottom), (0, top)):
+    for row, value in ((rows // 2, top / 2 + bottom / 2), (rows - 1, bottom), (0, top)):
         labels[row] = format_value(value, unit)
     where = "" if moment is None else f" at {format_clock(moment.start)}"
     title = [f"{line.name}  {line.value}{where}", line.slope, line.extent]

@@ -265,6 +265,20 @@ async def test_what_is_out_of_sight_is_there_once_it_is_scrolled_to(
         assert words_of(panel).splitlines()[-1].startswith(names[-1])
 
 
+@pytest.mark.parametrize("size", [1e155, 1.7e308])
+async def test_values_that_are_too_large(watch: Any, words_of: Any, size: float) -> None:
+    """What a page of a service says is no reason to end, however large it is."""
+    values = [size * n / 40 for n in range(40)]
+    app, _ = watch(series=(series("huge", values), series("less", [-v for v in values])))
+    async with app.run_test(size=WIDE) as pilot:
+        panel = await metrics(pilot)
+        await pilot.pause()
+        assert "huge" in words_of(panel)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "huge" in words_of(panel)
+
+
 async def test_spans(watch: Any) -> None:
     """[ and ] look back less or further, up to the whole session; the title says how far."""
     app, _ = watch()
