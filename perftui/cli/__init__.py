@@ -40,7 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _write_no_more()
         return 0
     except OSError as error:
-        if error.errno not in _FULL:
+        # What cannot be opened has a name; every file but our output is written with care.
+        if error.filename is not None or error.errno not in _FULL:
             raise
         _write_no_more()
         _complain(f"The output cannot be written: {error.strerror}. Make room for it.")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
+import os
 from pathlib import Path
 
 from perftui.errors import UsageError
@@ -20,6 +22,8 @@ def baseline_of(arguments: argparse.Namespace) -> Baseline | None:
         return None
     file = Path(arguments.baseline)
     try:
+        if file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         data, _ = read_file(str(file), MOST_BYTES)
         if len(data) > MOST_BYTES:
             raise ValueError(f"it has more than {MOST_BYTES // 1_000_000} MB")
