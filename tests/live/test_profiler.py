@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -205,6 +206,20 @@ def test_a_pyspy_that_ends_by_itself_is_not_held_up(
         wait_for(lambda: len(monitor.snapshot().windows) >= 6, SLOW_S, "windows")
         windows = monitor.snapshot().windows
     assert all(window.cpu_wait_s is not None for window in windows)
+
+
+def test_looks_are_counted_before_samples_are_left_out(
+    python_target: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sample that is not kept was a look all the same."""
+    monkeypatch.setattr(
+        "perftui.sources.profiler.without_waking",
+        lambda stacks, *_: (Counter(), sum(stacks.values())),
+    )
+    target = python_target(BURN)
+    with watched(target.pid, nonblocking=True) as monitor:
+        wait_for(lambda: any(w.looks for w in monitor.snapshot().windows), SLOW_S, "looks")
+        assert not any(window.stacks for window in monitor.snapshot().windows)
 
 
 def test_stops_are_those_of_the_process_with_most_threads(

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -283,3 +284,52 @@ def test_a_disk_that_hangs_holds_up_nobody(path: Path, monkeypatch: pytest.Monke
     keeping.close()
     assert time.monotonic() - began < 5
     free.set()
+
+
+def test_a_disk_that_hangs_is_waited_for_once(path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Not for each series again, until something has been written."""
+    free = threading.Event()
+    resolved = ForecastLog.resolved
+
+    def hang(log: ForecastLog, question: int) -> object:
+        free.wait(60)
+        return resolved(log, question)
+
+    monkeypatch.setattr(ForecastLog, "resolved", hang)
+    monkeypatch.setattr("perftui.forecast.keeping.PAST_S", 0.1)
+    keeping = Keeping(path, "shop")
+    waited: list[float | None] = []
+    wait_for_ = keeping._changed.wait_for
+
+    def noted(is_there: Callable[[], object], timeout: float | None = None) -> object:
+        if threading.current_thread() is threading.main_thread():
+            waited.append(timeout)
+        return wait_for_(is_there, timeout)
+
+    monkeypatch.setattr(keeping._changed, "wait_for", noted)
+    for _ in range(3):
+        assert keeping.past(P99, KEY) == ([], [], None)
+    assert waited == [0.1, 0.0, 0.0]
+    free.set()
+    keeping.flush(LATE_S)
+    keeping.past(P99, KEY)
+    assert waited[-1] == 0.1
+    keeping.close()
+
+
+def test_one_row_that_cannot_be_read_does_not_end_the_log(path: Path):
+    """What is given after it is kept, and that something was wrong is said."""
+    keeping = Keeping(path, "shop")
+    told: list[str] = []
+
+    def damaged(_: object) -> None:
+        raise ValueError("Expecting value: line 1")
+
+    keeping.read_verdicts(damaged)
+    wait_for(lambda: told.append(str(keeping.failure)) or keeping.failure, LATE_S, "its words")
+    assert "holds what cannot be read (Expecting value: line 1)" in told[-1]
+    keeping.forecast(P99, KEY, NOW, ALL)
+    keeping.outcomes(P99, KEY, [Outcome(NOW, True)], NOW + 90)
+    wait_for(lambda: keeping.failure is None, LATE_S, "the next one")
+    assert len(keeping.past(P99, KEY)[0]) == 1
+    keeping.close()
